@@ -1,0 +1,223 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+#pragma once
+
+#include <muster/detail/initiate.hpp>
+#include <muster/error.hpp>
+#include <muster/instance.hpp>
+#include <muster/lease.hpp>
+#include <muster/picker.hpp>
+#include <muster/policy.hpp>
+#include <muster/zk/client.hpp>
+
+#include <boost/asio/any_completion_handler.hpp>
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/deferred.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace muster {
+
+/// How a balancer reads and picks.
+struct balancer_params {
+    std::string prefix = "micro-service";             ///< First component of the path; relative to the client's chroot.
+    muster::policy policy = policy::roundrobin;       ///< For picks that name none.
+    muster::pool pool = pool::normals_then_master;    ///< For picks that name none.
+
+    /// How long the first pick of a service waits for its first view, and any pick for an instance. 0: does not wait.
+    std::chrono::milliseconds wait{5'000};
+
+    /// After a change is shown, further changes are gathered for this long and shown together. 0: each at once.
+    std::chrono::milliseconds coalesce{10};
+
+    /// How long the state of an instance that went is kept in case it comes back. Default: 30 s.
+    std::chrono::milliseconds remember{30'000};
+
+    /// Reads of instances in flight at a time. Legal: 1 and more.
+    std::size_t read_window = 128;
+
+    balancer_params() = default;    // not an aggregate: GCC 12 destroys aggregate temporaries in co_await expressions twice
+};
+
+/// What a balancer knows of an instance.
+struct instance_info {
+    muster::instance instance;
+    muster::role role = role::normal;
+    std::string path;               ///< Of its znode.
+    zk::zxid czxid = 0;             ///< Transaction that created the znode.
+    std::uint32_t open = 0;         ///< Leases that are out.
+    std::uint64_t successes = 0;    ///< Leases returned with `success()`.
+    std::uint64_t failures = 0;     ///< Leases returned with `failure()`.
+};
+
+/// A child of a service that is no usable instance.
+struct rejected_node {
+    std::string path;
+    std::string reason;    ///< A sentence that names the value and what was expected.
+};
+
+/// What a balancer knows of a service, at one moment.
+struct service_view {
+    bool known = false;    ///< False until the service was read once.
+    bool stale = true;     ///< True while changes may be missed: ZooKeeper is not reached, or the view is being read again.
+    std::chrono::steady_clock::duration age{};    ///< Since the view was last known to be right; 0 while it is fresh.
+    std::vector<instance_info> instances;         ///< Sorted by identity; an instance that is seen twice is here once.
+    std::vector<rejected_node> rejected;
+};
+
+/// One change of a service, as it becomes visible to picks.
+struct change {
+    enum class kind { added, removed, updated, role, stale, fresh, rejected };
+    kind what = kind::fresh;
+    muster::instance instance;         ///< For added, removed, updated and role: as it is now, or was when it was removed.
+    muster::role role = role::none;    ///< For added, removed, updated and role.
+    std::string path;                  ///< Of its znode, or of the rejected one.
+    std::string reason;                ///< For rejected.
+};
+
+const char* to_string(change::kind k) noexcept;
+
+namespace detail {
+class balancer_impl;
+class change_queue;
+}    // namespace detail
+
+/// The changes of one service, in order, beginning with one `added` for each instance that is there at first.
+///
+/// Changes that are not read are merged per instance, so that a subscriber that does not read costs bounded memory and
+/// holds nobody up: it sees the latest state when it reads again.
+/// \par Thread safety
+/// Distinct objects: safe. Same object: unsafe.
+/// \par Object lifetimes
+/// Destroying it ends a pending `next` with `asio::error::operation_aborted`.
+class change_stream {
+public:
+    change_stream() noexcept;
+    /// \private
+    explicit change_stream(std::shared_ptr<detail::change_queue> q) noexcept;
+    change_stream(change_stream&&) noexcept;
+    change_stream& operator=(change_stream&&) noexcept;
+    ~change_stream();
+
+    asio::any_io_executor get_executor() const noexcept;
+
+    /// Waits for the next change. One call at a time.
+    /// \par Completion signature
+    /// `void(error_code, change)`
+    /// \par Errors
+    /// `registry_errc::closed` once the balancer is closed and all changes were read; `asio::error::operation_aborted` when
+    /// cancelled (terminal, partial, total: no change is lost).
+    template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code, change)) Token = asio::deferred_t>
+    auto next(Token&& token = Token{}) {
+        return asio::async_initiate<Token, void(error_code, change)>(detail::initiate<&change_stream::start_next>{get_executor()},
+                                                                     token, q_);
+    }
+
+private:
+    static void start_next(asio::any_completion_handler<void(error_code, change)> h, std::shared_ptr<detail::change_queue> q);
+
+    std::shared_ptr<detail::change_queue> q_;
+};
+
+/// Holds a live view of every service in use and picks instances from it.
+///
+/// A service is watched from its first use on. Picks are answered from memory; only the first one of a service, or one that
+/// finds no instance, waits. While ZooKeeper is away picks go on from the last view.
+/// \par Thread safety
+/// Distinct objects: safe. Same object: safe, except for assignment and destruction. Picking by name takes a lock for the
+/// look-up; a `picker` takes none, use one per thread where that matters.
+/// \par Object lifetimes
+/// Leases, pickers and change streams may outlive the balancer. Destroying it closes it without waiting.
+class balancer {
+public:
+    using executor_type = asio::any_io_executor;
+
+    /// A balancer with a session of its own.
+    balancer(asio::any_io_executor ex, zk::config cfg, balancer_params p = {});
+
+    template <class Context>
+    requires requires(Context& c) { asio::any_io_executor(c.get_executor()); }
+    balancer(Context& ctx, zk::config cfg, balancer_params p = {})
+        : balancer(asio::any_io_executor(ctx.get_executor()), std::move(cfg), std::move(p)) {}
+
+    /// A balancer on a session that it shares. Throws `boost::system::system_error` with `registry_errc::invalid_name` if
+    /// the prefix is illegal, as all constructors do.
+    explicit balancer(zk::client client, balancer_params p = {});
+
+    balancer(balancer&&) noexcept;
+    balancer& operator=(balancer&&) noexcept;
+    ~balancer();
+
+    executor_type get_executor() const noexcept;
+
+    /// Picks one instance of `service` now.
+    /// \par Errors
+    /// `registry_errc::{unknown_service, no_instances, no_master, key_required, invalid_name, closed}`. The first use of a
+    /// service begins to read it and gives `unknown_service`.
+    result<lease> try_pick(std::string_view service, const pick_options& o = {});
+
+    /// Picks one instance of `service`; waits for one up to `pick_options::wait`.
+    ///
+    /// Where there is an instance, `co_await` does not suspend.
+    /// \par Errors
+    /// Thrown as `boost::system::system_error`: `registry_errc::{timed_out, key_required, invalid_name, closed}`;
+    /// `registry_errc::{no_instances, no_master}` when the service is known and the wait passed;
+    /// `registry_errc::registry_unavailable` when ZooKeeper was not reached within the wait; `asio::error::operation_aborted`.
+    /// \par Per-operation cancellation
+    /// Terminal, partial, total: no side effect, the waiter is removed.
+    asio::awaitable<lease> pick(std::string service, pick_options o = {});
+
+    /// The same for any completion token.
+    /// \par Completion signature
+    /// `void(error_code, lease)`
+    /// \par Executor
+    /// The handler is posted to its associated executor, else to `get_executor()`; it is never called inline.
+    template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code, lease)) Token>
+    auto pick(std::string service, pick_options o, Token&& token) {
+        return asio::async_initiate<Token, void(error_code, lease)>(detail::initiate<&balancer::start_pick>{get_executor()},
+                                                                    token, impl_, std::move(service), std::move(o));
+    }
+
+    /// Lends the master of `service`; waits for one up to `wait` (default: `balancer_params::wait`).
+    asio::awaitable<lease> master(std::string service);
+    asio::awaitable<lease> master(std::string service, std::chrono::milliseconds wait);
+
+    /// A handle that picks from one service with one policy and pool, without lock or look-up. `policy`, `pool` and `wait` of
+    /// `o` are kept as its defaults. Errors: `registry_errc::{invalid_name, closed}`.
+    result<muster::picker> picker(std::string_view service, pick_options o = {});
+
+    /// Subscribes to the changes of `service`. Errors: `registry_errc::{invalid_name, closed}`.
+    result<change_stream> changes(std::string_view service);
+
+    /// What is known of `service`. Begins to read it if it is not in use. Errors: `registry_errc::{invalid_name, closed}`.
+    result<service_view> view(std::string_view service);
+
+    /// Where the session stands.
+    zk::session_info session() const;
+
+    /// Ends all views. Waiting picks complete with `registry_errc::closed`; a session of its own is closed.
+    /// \par Completion signature
+    /// `void(error_code)`
+    template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code)) Token = asio::deferred_t>
+    auto close(Token&& token = Token{}) {
+        return asio::async_initiate<Token, void(error_code)>(detail::initiate<&balancer::start_close>{get_executor()}, token,
+                                                             impl_);
+    }
+
+private:
+    using impl_ptr = std::shared_ptr<detail::balancer_impl>;
+    static void start_pick(asio::any_completion_handler<void(error_code, lease)> h, impl_ptr impl, std::string service,
+                           pick_options o);
+    static void start_close(asio::any_completion_handler<void(error_code)> h, impl_ptr impl);
+
+    impl_ptr impl_;
+};
+
+}    // namespace muster

@@ -1,0 +1,52 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+#pragma once
+
+#include <muster/result.hpp>
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+
+namespace muster {
+
+/// What an instance is for its service at the moment.
+enum class role { none, normal, master };
+
+/// Name of a role: `none`, `normal` or `master`.
+const char* to_string(role r) noexcept;
+
+/// One running instance of a service, as it is published.
+struct instance {
+    std::string ip;              ///< Address or host name where it serves. May be empty if `unique_code` is set.
+    std::uint16_t port = 0;      ///< Port, 1 to 65535; 0 together with an empty `ip`.
+    std::string user;            ///< Credentials that callers may need. Readable for all who can read the znode.
+    std::string password;        ///< Never printed nor logged by muster.
+    std::string unique_code;     ///< Identity that survives a change of address. Empty: `ip:port` is the identity.
+    std::uint32_t weight = 1;    ///< 1 to 65535. 0 counts as 1, larger values as 65535.
+    std::string zone;            ///< Optional: where it runs.
+    std::string state;           ///< Optional: what it says of itself.
+    std::map<std::string, std::string> metadata;    ///< Optional: anything else.
+
+    instance() = default;    // not an aggregate: GCC 12 destroys aggregate temporaries in co_await expressions twice
+    instance(std::string ip_, std::uint16_t port_, std::uint32_t weight_ = 1)
+        : ip(std::move(ip_)), port(port_), weight(weight_) {}
+
+    /// `unique_code`, else `ip:port`. Everything that is remembered of an instance is kept under this name.
+    std::string identity() const;
+
+    friend bool operator==(const instance&, const instance&) = default;
+};
+
+/// Greatest weight; larger ones are clamped to it.
+inline constexpr std::uint32_t max_weight = 65535;
+
+/// Checks what is to be registered: `ip` and a port of 1 to 65535, or a unique code.
+/// Errors: `registry_errc::invalid_instance`, with a message that names the value.
+result<void> validate(const instance& i);
+
+/// Checks a prefix or service name: one path component, not empty, not `.` or `..`, no `/` and no control characters.
+/// `what` (e.g. "service name") begins the message. Errors: `registry_errc::invalid_name`.
+result<void> validate_name(std::string_view name, std::string_view what);
+
+}    // namespace muster

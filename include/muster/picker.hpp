@@ -1,0 +1,83 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+#pragma once
+
+#include <muster/detail/initiate.hpp>
+#include <muster/error.hpp>
+#include <muster/lease.hpp>
+#include <muster/policy.hpp>
+
+#include <boost/asio/any_completion_handler.hpp>
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/awaitable.hpp>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace muster {
+
+namespace asio = boost::asio;
+
+/// How one pick chooses. What is not set is the balancer's, or the picker's, default.
+struct pick_options {
+    std::optional<muster::policy> policy;
+    std::optional<muster::pool> pool;
+    std::string key;                                  ///< For hash policies: what is hashed. Others ignore it.
+    std::optional<std::chrono::milliseconds> wait;    ///< How long to wait for an instance. 0: not at all.
+
+    pick_options() = default;    // not an aggregate: GCC 12 destroys aggregate temporaries in co_await expressions twice
+};
+
+namespace detail {
+class picker_impl;
+}
+
+/// Picks from one service with one policy and pool, without a lock.
+/// \par Thread safety
+/// Distinct objects: safe, copies included. Same object: unsafe; use one per thread.
+/// \par Object lifetimes
+/// May outlive its balancer; picks then give `registry_errc::closed`. Moved from, it can only be assigned or destroyed.
+class picker {
+public:
+    using executor_type = asio::any_io_executor;
+
+    /// \private
+    explicit picker(std::unique_ptr<detail::picker_impl> impl) noexcept;
+    picker(const picker& o);
+    picker(picker&&) noexcept;
+    picker& operator=(const picker& o);
+    picker& operator=(picker&&) noexcept;
+    ~picker();
+
+    executor_type get_executor() const noexcept;
+
+    /// Picks one instance now. `key` is for hash policies; others ignore it.
+    /// \par Errors
+    /// An empty lease, and `ec` set to `registry_errc::{unknown_service, no_instances, no_master, key_required, closed}`.
+    lease try_pick(error_code& ec, std::string_view key = {}) noexcept;
+
+    /// The same; throws `boost::system::system_error`.
+    lease try_pick(std::string_view key = {});
+
+    /// Picks one instance; waits for one up to the picker's `wait`. Where there is one, `co_await` does not suspend.
+    /// Errors and cancellation: as `balancer::pick`.
+    asio::awaitable<lease> pick(std::string key = {});
+
+    /// The same for any completion token, with the signature `void(error_code, lease)`.
+    template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code, lease)) Token>
+    auto pick(std::string key, Token&& token) {
+        return asio::async_initiate<Token, void(error_code, lease)>(detail::initiate<&picker::start_pick>{get_executor()}, token,
+                                                                    impl_.get(), std::move(key));
+    }
+
+private:
+    static void start_pick(asio::any_completion_handler<void(error_code, lease)> h, detail::picker_impl* impl, std::string key);
+
+    std::unique_ptr<detail::picker_impl> impl_;
+};
+
+}    // namespace muster

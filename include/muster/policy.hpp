@@ -1,0 +1,47 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+#pragma once
+
+#include <muster/result.hpp>
+
+#include <span>
+#include <string_view>
+
+namespace muster {
+
+/// How one instance is chosen among those of a pool.
+enum class policy {
+    roundrobin,          ///< Each in turn, from a random start.
+    weightroundrobin,    ///< Each in turn as often as its weight says, spread smoothly.
+    random,              ///< Uniformly at random.
+    weightrandom,        ///< At random, in proportion to the weights.
+    iphash,              ///< By a hash of the caller's address: the same key gives the same instance on every client.
+    urlhash,             ///< By a hash of a URL, in the same way.
+    leastconnect,        ///< The one with the fewest open leases for its weight.
+};
+
+/// All policies, in the order of the enum.
+std::span<const policy> all_policies() noexcept;
+
+/// The name by which configuration files and the command know a policy.
+std::string_view to_string(policy p) noexcept;
+
+/// The policy of that name. Errors: `registry_errc::unknown_policy`, with a message that lists the names.
+result<policy> parse_policy(std::string_view name);
+
+/// True for policies that need `pick_options::key`.
+bool needs_key(policy p) noexcept;
+
+/// Among which instances a pick chooses.
+enum class pool {
+    normals_then_master,    ///< The normals; the master if there are none.
+    normals,                ///< The normals only.
+    all,                    ///< Normals and master alike.
+    master,                 ///< The master only.
+};
+
+std::string_view to_string(pool p) noexcept;
+
+/// The pool of that name. Errors: `zk::client_errc::invalid_argument`, with a message that lists the names.
+result<pool> parse_pool(std::string_view name);
+
+}    // namespace muster

@@ -1,0 +1,155 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+#pragma once
+
+#include <muster/detail/initiate.hpp>
+#include <muster/error.hpp>
+#include <muster/instance.hpp>
+#include <muster/zk/client.hpp>
+
+#include <boost/asio/any_completion_handler.hpp>
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/deferred.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+
+namespace muster {
+
+namespace asio = boost::asio;
+
+/// What a registrar keeps registered, and how.
+struct registration {
+    std::string service;                     ///< Name of the service. Required: one path component.
+    muster::instance instance;               ///< What is published. Required: see `validate(instance)`.
+    std::string prefix = "micro-service";    ///< First component of the path; relative to the client's chroot.
+
+    /// Delay before a normal tries to become master, for each normal that registered before it. Spreads the attempts.
+    std::chrono::milliseconds promotion_step{30};
+
+    /// Back-off after an attempt that failed: doubles from `retry_min` to `retry_max`, drawn uniformly from 0 to that bound.
+    std::chrono::milliseconds retry_min{50};
+    std::chrono::milliseconds retry_max{5'000};
+
+    registration() = default;
+    registration(std::string service_, muster::instance instance_)
+        : service(std::move(service_)), instance(std::move(instance_)) {}
+};
+
+/// Where a registration stands.
+struct registration_status {
+    muster::role role = muster::role::none;    ///< `none` while not registered.
+    std::uint64_t version = 0;                 ///< Grows with every change of this value.
+    std::string path;                          ///< Of the own znode; empty while not registered.
+    zk::zxid czxid = 0;                        ///< Transaction that created the own znode; of a master, its fencing token.
+    zk::session_info session;                  ///< Session that owns it; a master acts only before `session.safe_until`.
+    std::uint64_t registrations = 0;           ///< Times a znode was created for this instance, promotions included.
+    bool closed = false;                       ///< `close()` has completed.
+    error_code last_error;                     ///< Why the last attempt failed; success once registered.
+};
+
+namespace detail {
+class registrar_impl;
+}
+
+/// Keeps one instance of a service registered for as long as it lives, and takes part in the election of the master.
+///
+/// The first instance becomes master, the others are normals; when the master goes, the normal that has been registered
+/// longest takes its place. The registration survives lost connections without a write; it is made anew after the session
+/// expired and repaired when somebody else deletes its znode.
+/// \par Thread safety
+/// Distinct objects: safe. Same object: safe, except for assignment and destruction.
+/// \par Object lifetimes
+/// Destroyed without `close()`, it stops keeping the registration; a session of its own is dropped, and its znode disappears
+/// when that expires. A session shared with others keeps the znode: call `close()`.
+class registrar {
+public:
+    using executor_type = asio::any_io_executor;
+
+    /// A registrar with a session of its own. `close()` ends that session, which removes exactly what it owns.
+    registrar(asio::any_io_executor ex, zk::config cfg, registration r);
+
+    template <class Context>
+    requires requires(Context& c) { asio::any_io_executor(c.get_executor()); }
+    registrar(Context& ctx, zk::config cfg, registration r)
+        : registrar(asio::any_io_executor(ctx.get_executor()), std::move(cfg), std::move(r)) {}
+
+    /// A registrar on a session that it shares. `close()` deletes the znode after checking that it is its own. Somebody who
+    /// deletes the master's znode by hand and lets another become master between that check and the deletion defeats it;
+    /// a session of its own has no such gap.
+    registrar(zk::client client, registration r);
+
+    registrar(registrar&&) noexcept;
+    registrar& operator=(registrar&&) noexcept;
+    ~registrar();
+
+    executor_type get_executor() const noexcept;
+
+    /// Registers, and goes on trying until that succeeded. Completes once the znode stands.
+    /// \par Completion signature
+    /// `void(error_code)`
+    /// \par Errors
+    /// At once: `registry_errc::{invalid_name, invalid_instance}`. `registry_errc::closed`. Problems with ZooKeeper are
+    /// no errors of this call: they are retried and shown in `status().last_error`.
+    /// \par Per-operation cancellation
+    /// Terminal, partial, total: the caller stops waiting, registering goes on until `close()`.
+    template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code)) Token = asio::deferred_t>
+    auto start(Token&& token = Token{}) {
+        return asio::async_initiate<Token, void(error_code)>(detail::initiate<&registrar::start_start>{get_executor()}, token,
+                                                             impl_);
+    }
+
+    /// Where the registration stands now.
+    registration_status status() const;
+
+    /// What this instance is for its service now.
+    muster::role role() const { return status().role; }
+
+    /// Waits until `status().version` is greater than `seen` and gives the latest value.
+    /// \par Completion signature
+    /// `void(error_code, registration_status)`. After `close()` it completes at once, with `closed` set.
+    template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code, registration_status)) Token = asio::deferred_t>
+    auto status_change(std::uint64_t seen, Token&& token = Token{}) {
+        return asio::async_initiate<Token, void(error_code, registration_status)>(
+            detail::initiate<&registrar::start_status_change>{get_executor()}, token, impl_, seen);
+    }
+
+    /// Publishes other data for the same instance, in place. Completes once ZooKeeper has it; a later update replaces an
+    /// earlier one that is still waiting, and both complete together.
+    /// \par Completion signature
+    /// `void(error_code)`
+    /// \par Errors
+    /// `registry_errc::{invalid_instance, closed}`.
+    /// \par Per-operation cancellation
+    /// Terminal, partial, total: the caller stops waiting, the update goes on.
+    template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code)) Token = asio::deferred_t>
+    auto update(muster::instance i, Token&& token = Token{}) {
+        return asio::async_initiate<Token, void(error_code)>(detail::initiate<&registrar::start_update>{get_executor()}, token,
+                                                             impl_, std::move(i));
+    }
+
+    /// Removes the registration for good; it wins over any re-registration under way. Completes when the znode is gone.
+    /// \par Completion signature
+    /// `void(error_code)`: success, or `zk::client_errc::close_timed_out` when no server was reached in time; the znode then
+    /// disappears when the session expires.
+    template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code)) Token = asio::deferred_t>
+    auto close(Token&& token = Token{}) {
+        return asio::async_initiate<Token, void(error_code)>(detail::initiate<&registrar::start_close>{get_executor()}, token,
+                                                             impl_);
+    }
+
+private:
+    using impl_ptr = std::shared_ptr<detail::registrar_impl>;
+    static void start_start(asio::any_completion_handler<void(error_code)> h, impl_ptr impl);
+    static void start_update(asio::any_completion_handler<void(error_code)> h, impl_ptr impl, muster::instance i);
+    static void start_close(asio::any_completion_handler<void(error_code)> h, impl_ptr impl);
+    static void start_status_change(asio::any_completion_handler<void(error_code, registration_status)> h, impl_ptr impl,
+                                    std::uint64_t seen);
+
+    impl_ptr impl_;
+};
+
+}    // namespace muster

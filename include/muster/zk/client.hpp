@@ -1,0 +1,279 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+#pragma once
+
+#include <muster/detail/initiate.hpp>
+#include <muster/zk/config.hpp>
+#include <muster/zk/error.hpp>
+#include <muster/zk/transaction.hpp>
+#include <muster/zk/types.hpp>
+#include <muster/zk/watcher.hpp>
+
+#include <boost/asio/any_completion_handler.hpp>
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/deferred.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace muster::zk {
+
+namespace asio = boost::asio;
+
+/// Where a client's session stands.
+struct session_info {
+    session_state state = session_state::connecting;
+    std::uint64_t version = 0;       ///< Grows with every change of this value.
+    std::uint64_t generation = 0;    ///< 1 for the first session established, one more for each that replaced an expired one.
+    session_id id = 0;               ///< 0 before the first session.
+    session_password password{};
+    std::chrono::milliseconds timeout{0};    ///< As negotiated with the server.
+    /// Until then the server has not ended the session, whatever happens to the connection. A master stops acting then.
+    std::chrono::steady_clock::time_point safe_until{};
+    error_code last_error;    ///< Why the last connection ended or the last attempt failed.
+};
+
+/// Counters since construction.
+struct client_metrics {
+    std::uint64_t requests_sent = 0;
+    std::uint64_t replies_received = 0;
+    std::uint64_t events_received = 0;
+    std::uint64_t bytes_sent = 0;
+    std::uint64_t bytes_received = 0;
+    std::uint64_t writes = 0;      ///< Calls that handed bytes to the transport; requests are coalesced into them.
+    std::uint64_t connects = 0;    ///< Handshakes that gave a session.
+    std::uint64_t connect_failures = 0;
+    std::uint64_t expiries = 0;
+};
+
+namespace detail {
+class client_impl;
+}    // namespace detail
+
+/// An asynchronous ZooKeeper client: one session, kept through lost connections.
+///
+/// Nothing happens before `start()` or the first operation. From then on the client connects, keeps the session alive,
+/// reconnects to the next server after a loss and resumes the session, and replaces it once it has expired.
+///
+/// Requests are sent in the order in which they are made and answered in that order. Requests made while there is no
+/// connection wait for the next one; when the session expires first they complete with `client_errc::session_expired`.
+/// Requests that were written when the connection broke complete with `client_errc::connection_lost`, except for reads and
+/// `sync`, which change nothing and are sent again.
+///
+/// \par Errors
+/// Every operation can complete with any `server_errc`; with `client_errc::{connection_lost, session_expired, closed,
+/// request_too_large, invalid_path, invalid_argument}`; and with `asio::error::operation_aborted` when cancelled.
+/// `outcome_of()` tells what is known of the request.
+/// \par Per-operation cancellation
+/// Terminal, partial and total. Before the request was written it is withdrawn. Afterwards the server's reply is awaited
+/// and dropped: the request may be applied. A watch that such a request has set is removed as if its subscription was.
+/// \par Executor
+/// Handlers are posted to their associated executor, else to `get_executor()`; they are never called inline.
+/// Replies and events are posted in the order of the stream, so an executor that keeps order shows them in order.
+/// \par Thread safety
+/// Distinct objects: safe. Same object: safe, except for assignment and destruction.
+/// \par Object lifetimes
+/// A client is a handle: copies stand for the same session. When the last copy is destroyed the connection is dropped
+/// without a word to the server, and the session expires there. Call `close()` to end it at once.
+class client {
+public:
+    using executor_type = asio::any_io_executor;
+
+    /// Prepares a client that runs on `ex`.
+    client(asio::any_io_executor ex, config cfg);
+
+    /// For any execution context, such as `asio::io_context`.
+    template <class Context>
+    requires requires(Context& c) { asio::any_io_executor(c.get_executor()); }
+    client(Context& ctx, config cfg) : client(asio::any_io_executor(ctx.get_executor()), std::move(cfg)) {}
+
+    /// \private Used by the library's own tests and its simulation.
+    explicit client(std::shared_ptr<detail::client_impl> impl) noexcept;
+
+    client(const client&) noexcept;
+    client(client&&) noexcept;
+    client& operator=(const client&) noexcept;
+    client& operator=(client&&) noexcept;
+    ~client();
+
+    executor_type get_executor() const noexcept;
+
+    /// The configuration it was made with.
+    const config& configuration() const noexcept;
+
+    /// Begins to connect. Does nothing when called again.
+    void start();
+
+    /// Where the session stands now.
+    session_info session() const;
+
+    /// Counters since construction.
+    client_metrics metrics() const;
+
+    /// Waits until `session().version` is greater than `seen` and gives the latest value. Calling it in a loop with the
+    /// version it gave misses no last state, however slow the caller is.
+    /// \par Completion signature
+    /// `void(error_code, session_info)`. After `close()` it completes at once with the state `closed`.
+    template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code, session_info)) Token = asio::deferred_t>
+    auto session_change(std::uint64_t seen, Token&& token = Token{}) {
+        return asio::async_initiate<Token, void(error_code, session_info)>(
+            muster::detail::initiate<&client::start_session_change>{get_executor()}, token, impl_, seen);
+    }
+
+    /// Ends the session, so that its ephemerals are gone when this completes. Requests made before are served first, later ones
+    /// complete with `client_errc::closed`. Without a connection it tries to get one for `config::close_timeout`.
+    /// \par Completion signature
+    /// `void(error_code)`: success when the server confirmed or there was no session, else `client_errc::close_timed_out`.
+    /// \par Per-operation cancellation
+    /// Terminal, partial and total: the caller stops waiting, closing goes on.
+    template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code)) Token = asio::deferred_t>
+    auto close(Token&& token = Token{}) {
+        return asio::async_initiate<Token, void(error_code)>(muster::detail::initiate<&client::start_close>{get_executor()},
+                                                             token, impl_);
+    }
+
+    /// Creates a znode. Its parent must exist.
+    /// \par Completion signature
+    /// `void(error_code, create_result)`
+    template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code, create_result)) Token = asio::deferred_t>
+    auto create(std::string path, std::string data, create_options options = {}, Token&& token = Token{}) {
+        return asio::async_initiate<Token, void(error_code, create_result)>(
+            muster::detail::initiate<&client::start_create>{get_executor()}, token, impl_, std::move(path), std::move(data),
+            std::move(options));
+    }
+
+    /// Deletes a znode without children, if its version matches.
+    /// \par Completion signature
+    /// `void(error_code)`
+    template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code)) Token = asio::deferred_t>
+    auto remove(std::string path, std::int32_t version = any_version, Token&& token = Token{}) {
+        return asio::async_initiate<Token, void(error_code)>(muster::detail::initiate<&client::start_remove>{get_executor()},
+                                                             token, impl_, std::move(path), version);
+    }
+
+    /// Reads the stat of a znode; none if the znode does not exist.
+    /// \par Completion signature
+    /// `void(error_code, std::optional<stat>)`
+    template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code, std::optional<stat>)) Token = asio::deferred_t>
+    auto exists(std::string path, Token&& token = Token{}) {
+        return asio::async_initiate<Token, void(error_code, std::optional<stat>)>(
+            muster::detail::initiate<&client::start_exists>{get_executor()}, token, impl_, std::move(path));
+    }
+
+    /// As `exists`, and watches for the next creation, deletion or change of data.
+    /// \par Completion signature
+    /// `void(error_code, std::optional<stat>, watcher)`
+    template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code, std::optional<stat>, watcher)) Token = asio::deferred_t>
+    auto exists_and_watch(std::string path, Token&& token = Token{}) {
+        return asio::async_initiate<Token, void(error_code, std::optional<stat>, watcher)>(
+            muster::detail::initiate<&client::start_exists_and_watch>{get_executor()}, token, impl_, std::move(path));
+    }
+
+    /// Reads data and stat.
+    /// \par Completion signature
+    /// `void(error_code, get_result)`
+    template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code, get_result)) Token = asio::deferred_t>
+    auto get(std::string path, Token&& token = Token{}) {
+        return asio::async_initiate<Token, void(error_code, get_result)>(
+            muster::detail::initiate<&client::start_get>{get_executor()}, token, impl_, std::move(path));
+    }
+
+    /// As `get`, and watches for the next change of data or deletion. No watch is set if the znode does not exist.
+    /// \par Completion signature
+    /// `void(error_code, get_result, watcher)`
+    template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code, get_result, watcher)) Token = asio::deferred_t>
+    auto get_and_watch(std::string path, Token&& token = Token{}) {
+        return asio::async_initiate<Token, void(error_code, get_result, watcher)>(
+            muster::detail::initiate<&client::start_get_and_watch>{get_executor()}, token, impl_, std::move(path));
+    }
+
+    /// Replaces the data, if the version matches.
+    /// \par Completion signature
+    /// `void(error_code, stat)`
+    template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code, stat)) Token = asio::deferred_t>
+    auto set(std::string path, std::string data, std::int32_t version = any_version, Token&& token = Token{}) {
+        return asio::async_initiate<Token, void(error_code, stat)>(muster::detail::initiate<&client::start_set>{get_executor()},
+                                                                   token, impl_, std::move(path), std::move(data), version);
+    }
+
+    /// Lists the names of the children.
+    /// \par Completion signature
+    /// `void(error_code, children_result)`
+    template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code, children_result)) Token = asio::deferred_t>
+    auto children(std::string path, Token&& token = Token{}) {
+        return asio::async_initiate<Token, void(error_code, children_result)>(
+            muster::detail::initiate<&client::start_children>{get_executor()}, token, impl_, std::move(path));
+    }
+
+    /// As `children`, and watches for the next change of the list or deletion. No watch is set if the znode does not exist.
+    /// \par Completion signature
+    /// `void(error_code, children_result, watcher)`
+    template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code, children_result, watcher)) Token = asio::deferred_t>
+    auto children_and_watch(std::string path, Token&& token = Token{}) {
+        return asio::async_initiate<Token, void(error_code, children_result, watcher)>(
+            muster::detail::initiate<&client::start_children_and_watch>{get_executor()}, token, impl_, std::move(path));
+    }
+
+    /// Makes the reads that follow see everything that was committed before it.
+    /// \par Completion signature
+    /// `void(error_code)`
+    template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code)) Token = asio::deferred_t>
+    auto sync(std::string path, Token&& token = Token{}) {
+        return asio::async_initiate<Token, void(error_code)>(muster::detail::initiate<&client::start_sync>{get_executor()}, token,
+                                                             impl_, std::move(path));
+    }
+
+    /// Applies all operations of `t`, or none.
+    /// \par Completion signature
+    /// `void(error_code, multi_result)`. When an operation fails, the code is its error and the result tells which it was.
+    template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code, multi_result)) Token = asio::deferred_t>
+    auto multi(transaction t, Token&& token = Token{}) {
+        return asio::async_initiate<Token, void(error_code, multi_result)>(
+            muster::detail::initiate<&client::start_multi>{get_executor()}, token, impl_, std::move(t));
+    }
+
+    /// Watches a path until the watcher is destroyed. The znode need not exist. Servers before 3.6 close the connection on
+    /// it; it then completes with `server_errc::unimplemented`.
+    /// \par Completion signature
+    /// `void(error_code, watcher)`
+    template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code, watcher)) Token = asio::deferred_t>
+    auto add_watch(std::string path, add_watch_mode mode, Token&& token = Token{}) {
+        return asio::async_initiate<Token, void(error_code, watcher)>(
+            muster::detail::initiate<&client::start_add_watch>{get_executor()}, token, impl_, std::move(path), mode);
+    }
+
+private:
+    using impl_ptr = std::shared_ptr<detail::client_impl>;
+    static void start_session_change(asio::any_completion_handler<void(error_code, session_info)> h, impl_ptr impl,
+                                     std::uint64_t seen);
+    static void start_close(asio::any_completion_handler<void(error_code)> h, impl_ptr impl);
+    static void start_create(asio::any_completion_handler<void(error_code, create_result)> h, impl_ptr impl, std::string path,
+                             std::string data, create_options options);
+    static void start_remove(asio::any_completion_handler<void(error_code)> h, impl_ptr impl, std::string path,
+                             std::int32_t version);
+    static void start_exists(asio::any_completion_handler<void(error_code, std::optional<stat>)> h, impl_ptr impl,
+                             std::string path);
+    static void start_exists_and_watch(asio::any_completion_handler<void(error_code, std::optional<stat>, watcher)> h,
+                                       impl_ptr impl, std::string path);
+    static void start_get(asio::any_completion_handler<void(error_code, get_result)> h, impl_ptr impl, std::string path);
+    static void start_get_and_watch(asio::any_completion_handler<void(error_code, get_result, watcher)> h, impl_ptr impl,
+                                    std::string path);
+    static void start_set(asio::any_completion_handler<void(error_code, stat)> h, impl_ptr impl, std::string path,
+                          std::string data, std::int32_t version);
+    static void start_children(asio::any_completion_handler<void(error_code, children_result)> h, impl_ptr impl,
+                               std::string path);
+    static void start_children_and_watch(asio::any_completion_handler<void(error_code, children_result, watcher)> h,
+                                         impl_ptr impl, std::string path);
+    static void start_sync(asio::any_completion_handler<void(error_code)> h, impl_ptr impl, std::string path);
+    static void start_multi(asio::any_completion_handler<void(error_code, multi_result)> h, impl_ptr impl, transaction t);
+    static void start_add_watch(asio::any_completion_handler<void(error_code, watcher)> h, impl_ptr impl, std::string path,
+                                add_watch_mode mode);
+
+    impl_ptr impl_;
+};
+
+}    // namespace muster::zk

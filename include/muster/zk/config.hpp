@@ -1,0 +1,40 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+#pragma once
+
+#include <muster/zk/connect_string.hpp>
+
+#include <chrono>
+#include <cstddef>
+
+namespace muster::zk {
+
+/// How a client reaches its ensemble.
+struct config {
+    connect_string servers{"127.0.0.1:2181"};    ///< Where the ensemble is. One server of it is enough, all are better.
+
+    /// How long the server keeps the session without hearing from us. The server clamps it, usually to 2 to 20 of its ticks.
+    /// Legal: 1 ms to 24 days.
+    std::chrono::milliseconds session_timeout{10'000};
+
+    /// How long a connection attempt, including the handshake, may take. 0: a third of the session timeout.
+    std::chrono::milliseconds connect_timeout{0};
+
+    /// Back-off between rounds over all servers: a delay drawn uniformly from 0 to a bound that starts at `backoff_min` and
+    /// doubles up to `backoff_max`. Within a round there is no delay. Legal: greater than 0.
+    std::chrono::milliseconds backoff_min{100};
+    std::chrono::milliseconds backoff_max{10'000};
+
+    /// How long `close()` waits for the server to confirm. 0: does not wait; the session expires by itself.
+    std::chrono::milliseconds close_timeout{3'000};
+
+    /// Largest frame in both directions, in bytes; the server's `jute.maxbuffer`.
+    std::size_t max_frame = 1'048'575;
+
+    config() = default;
+    /// The default configuration for the servers named by a connect string; throws what `connect_string` throws.
+    config(connect_string servers_) : servers(std::move(servers_)) {}
+    config(const char* servers_) : servers(servers_) {}
+    config(const std::string& servers_) : servers(servers_) {}
+};
+
+}    // namespace muster::zk

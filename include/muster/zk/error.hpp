@@ -1,0 +1,116 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+//
+// Errors of the ZooKeeper client: one enum and category per origin.
+#pragma once
+
+#include <boost/system/error_category.hpp>
+#include <boost/system/error_code.hpp>
+#include <boost/system/is_error_code_enum.hpp>
+
+#include <cstdint>
+#include <type_traits>
+
+namespace muster {
+using error_code = boost::system::error_code;
+}
+
+namespace muster::zk {
+
+/// What the server said. The values are those of the wire.
+enum class server_errc : std::int32_t {
+    system_error = -1,                          ///< The server failed inside.
+    runtime_inconsistency = -2,                 ///< In a failed multi: this operation was not reached.
+    data_inconsistency = -3,                    ///< The server found its data inconsistent.
+    connection_loss = -4,                       ///< Reserved for clients; no server sends it.
+    marshalling_error = -5,                     ///< The server could not read the request.
+    unimplemented = -6,                         ///< The server does not know this operation.
+    operation_timeout = -7,                     ///< The server did not finish in time.
+    bad_arguments = -8,                         ///< Arguments are invalid.
+    unknown_session = -12,                      ///< The session does not exist.
+    new_config_no_quorum = -13,                 ///< No quorum of the new configuration is connected.
+    reconfig_in_progress = -14,                 ///< Another reconfiguration is under way.
+    api_error = -100,                           ///< Base of the errors that follow.
+    no_node = -101,                             ///< The znode does not exist.
+    no_auth = -102,                             ///< The ACL does not permit it.
+    bad_version = -103,                         ///< The version did not match.
+    no_children_for_ephemerals = -108,          ///< An ephemeral znode cannot have children.
+    node_exists = -110,                         ///< The znode exists already.
+    not_empty = -111,                           ///< The znode has children.
+    session_expired = -112,                     ///< The session is over.
+    invalid_callback = -113,                    ///< Reserved for clients.
+    invalid_acl = -114,                         ///< The ACL is empty or malformed.
+    auth_failed = -115,                         ///< Authentication failed.
+    session_moved = -118,                       ///< The session moved to another server.
+    not_read_only = -119,                       ///< A write reached a read-only server.
+    ephemeral_on_local_session = -120,          ///< A local session cannot create ephemerals.
+    no_watcher = -121,                          ///< There is no such watch to remove.
+    request_timeout = -122,                     ///< Reserved for clients.
+    reconfig_disabled = -123,                   ///< Reconfiguration is switched off.
+    session_closed_require_sasl_auth = -124,    ///< The server insists on SASL.
+    quota_exceeded = -125,                      ///< A hard quota is exhausted.
+    throttled = -127,                           ///< The server is overloaded; try again later.
+};
+
+/// What the client decided.
+enum class client_errc {
+    /// The connection broke after the request was written and before its reply came: it may or may not have been applied.
+    connection_lost = 1,
+    /// The connection broke, or the client gave up, before the request was written: it was not applied.
+    not_sent,
+    /// The session ended before the request was written: it was not applied.
+    session_expired,
+    /// The client is closed. The request was not sent.
+    closed,
+    /// The path is not a legal ZooKeeper path.
+    invalid_path,
+    /// An argument is out of its range.
+    invalid_argument,
+    /// The connect string cannot be parsed.
+    invalid_connect_string,
+    /// The request is larger than the server accepts (`config::max_frame`). It was not sent.
+    request_too_large,
+    /// No server answered within `config::close_timeout`, so the session could not be closed; it will expire.
+    close_timed_out,
+    /// The watch ended: it fired (one-shot watches), or its subscription was destroyed.
+    watch_ended,
+    /// The deadline passed.
+    timed_out,
+};
+
+/// What the peer sent that the protocol forbids. The connection is dropped and the next server tried.
+enum class protocol_errc {
+    truncated = 1,       ///< A record ends in the middle of a field.
+    bad_length,          ///< A length or count is negative or exceeds what is there.
+    frame_too_large,     ///< A frame is larger than the limit.
+    xid_out_of_order,    ///< A reply does not answer the oldest request.
+    unexpected_reply,    ///< A reply came although nothing was asked.
+    bad_multi,           ///< A multi's headers contradict each other.
+    bad_handshake,       ///< The connect response is malformed.
+};
+
+/// What is known about a request that completed with an error.
+enum class outcome {
+    not_sent,    ///< It never left this process.
+    rejected,    ///< The server read it and refused; it was not applied.
+    unknown,     ///< It may or may not have been applied.
+};
+
+/// Tells what became of the request that completed with `ec`. `asio::error::operation_aborted` (cancelled) is `unknown`.
+outcome outcome_of(const error_code& ec) noexcept;
+
+const boost::system::error_category& server_category() noexcept;
+const boost::system::error_category& client_category() noexcept;
+const boost::system::error_category& protocol_category() noexcept;
+
+error_code make_error_code(server_errc e) noexcept;
+error_code make_error_code(client_errc e) noexcept;
+error_code make_error_code(protocol_errc e) noexcept;
+
+}    // namespace muster::zk
+
+template <>
+struct boost::system::is_error_code_enum<muster::zk::server_errc> : std::true_type {};
+template <>
+struct boost::system::is_error_code_enum<muster::zk::client_errc> : std::true_type {};
+template <>
+struct boost::system::is_error_code_enum<muster::zk::protocol_errc> : std::true_type {};

@@ -1,0 +1,83 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+#pragma once
+
+#include <muster/zk/error.hpp>
+#include <muster/zk/types.hpp>
+
+#include <chrono>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace muster::zk {
+
+/// How a znode is created.
+struct create_options {
+    create_mode mode = create_mode::persistent;
+    std::vector<acl> acls{acl{}};        ///< Default: everybody may do everything, as other discovery systems expect.
+    std::chrono::milliseconds ttl{0};    ///< Time to live, for the two modes with one: 1 ms to 2^40 - 1 ms.
+
+    create_options() = default;
+    create_options(create_mode mode_) : mode(mode_) {}
+};
+
+/// What a create gave.
+struct create_result {
+    std::string path;    ///< The path created, with its counter where the mode is sequential.
+    zk::stat stat;       ///< Of the new znode.
+};
+
+/// What a read of data gave.
+struct get_result {
+    std::string data;    ///< The bytes. Empty also where the server keeps none.
+    zk::stat stat;
+};
+
+/// What a read of children gave.
+struct children_result {
+    std::vector<std::string> names;    ///< Names below the path, in no particular order.
+    zk::stat stat;                     ///< Of the parent.
+};
+
+/// Operations that are applied all or not at all.
+///
+/// \code
+/// zk::transaction t;
+/// t.remove("/a/old", 3).create("/a/new", "data", zk::create_mode::ephemeral);
+/// auto results = co_await client.multi(std::move(t));
+/// \endcode
+class transaction {
+public:
+    struct operation {
+        enum class kind { create, remove, set, check };
+        kind what = kind::check;
+        std::string path;
+        std::string data;
+        std::int32_t version = any_version;
+        create_options options;
+    };
+
+    transaction() = default;
+
+    transaction& create(std::string path, std::string data, create_options o = {});
+    transaction& remove(std::string path, std::int32_t version = any_version);
+    transaction& set(std::string path, std::string data, std::int32_t version = any_version);
+    /// Fails the transaction unless the znode exists with this version.
+    transaction& check(std::string path, std::int32_t version = any_version);
+
+    const std::vector<operation>& operations() const noexcept { return ops_; }
+
+private:
+    std::vector<operation> ops_;
+};
+
+/// What became of one operation of a transaction.
+struct operation_result {
+    error_code ec;    ///< In a failed transaction: success before the failing one, its error, `runtime_inconsistency` behind it.
+    std::string path;    ///< Of a create.
+    zk::stat stat;       ///< Of a create or set.
+};
+
+using multi_result = std::vector<operation_result>;
+
+}    // namespace muster::zk

@@ -1,0 +1,74 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+//
+// The outside world as the library sees it: time, chance, names and byte streams. Production uses asio_world; a simulation
+// supplies virtual ones. Nothing else in the library reads a clock, makes a timer or draws a random number.
+#pragma once
+
+#include <muster/zk/error.hpp>
+
+#include <boost/asio/any_completion_handler.hpp>
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/ip/tcp.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace muster::runtime {
+
+namespace asio = boost::asio;
+
+using clock = std::chrono::steady_clock;
+using time_point = clock::time_point;
+using duration = clock::duration;
+using endpoint = asio::ip::tcp::endpoint;
+
+using void_handler = asio::any_completion_handler<void(error_code)>;
+using size_handler = asio::any_completion_handler<void(error_code, std::size_t)>;
+
+/// A connected stream of bytes in both directions. One read and one write may be pending at a time. Handlers run on their
+/// associated executor, never inline. After `close()` pending operations complete with an error.
+class byte_stream {
+public:
+    virtual ~byte_stream() = default;
+    /// Reads at least one byte into `b`.
+    virtual void async_read_some(asio::mutable_buffer b, size_handler h) = 0;
+    /// Writes all of `b`.
+    virtual void async_write(asio::const_buffer b, size_handler h) = 0;
+    virtual void close() noexcept = 0;
+};
+
+/// One deadline. `expires_at` and `cancel` complete a pending wait with `operation_aborted`.
+class timer {
+public:
+    virtual ~timer() = default;
+    virtual void expires_at(time_point t) = 0;
+    virtual void async_wait(void_handler h) = 0;
+    virtual void cancel() noexcept = 0;
+};
+
+using resolve_handler = asio::any_completion_handler<void(error_code, std::vector<endpoint>)>;
+using connect_handler = asio::any_completion_handler<void(error_code, std::shared_ptr<byte_stream>)>;
+
+/// Everything else. All members are safe to call from any thread. Objects made for an executor must not outlive its context.
+class world {
+public:
+    virtual ~world() = default;
+    virtual time_point now() noexcept = 0;
+    /// 64 independent random bits.
+    virtual std::uint64_t random() noexcept = 0;
+    virtual std::unique_ptr<timer> make_timer(const asio::any_io_executor& ex) = 0;
+    /// Looks a name up, off the I/O path. Addresses are answered without a look-up.
+    virtual void async_resolve(const asio::any_io_executor& ex, std::string host, std::uint16_t port, resolve_handler h) = 0;
+    /// Connects to `to`. Cancelling through the handler's slot (terminal) gives up.
+    virtual void async_connect(const asio::any_io_executor& ex, endpoint to, connect_handler h) = 0;
+};
+
+/// The world of production: steady clock, system resolver, TCP sockets with no delay.
+std::shared_ptr<world> make_asio_world();
+
+}    // namespace muster::runtime
