@@ -70,14 +70,14 @@ TEST_CASE("process: lines, errors, input and exit code") {
 }
 
 TEST_CASE("process: signals, and what waits says what it waited for") {
-    process p({"sh", "-c", "echo here; sleep 60"});
+    process p({"sh", "-c", "echo here; exec sleep 60"});
     p.wait_line("here");
     CHECK(p.running());
     CHECK_THROWS_WITH_AS(p.wait(1ms), doctest::Contains("still runs after 1 ms"), std::runtime_error);
     CHECK_THROWS_WITH_AS(p.wait_line("there", 1ms), doctest::Contains("its output:\nhere"), std::runtime_error);
     p.signal(SIGTERM);
     CHECK(p.wait() == 128 + SIGTERM);
-    CHECK_THROWS_WITH_AS(p.wait_line("there"), doctest::Contains("gave no such line"), std::runtime_error);
+    CHECK_THROWS_WITH_AS(p.wait_line("there"), doctest::Contains("ended without such a line"), std::runtime_error);
     CHECK_THROWS_WITH_AS(process({"/no/such/program"}), doctest::Contains("cannot start /no/such/program"), std::system_error);
 }
 

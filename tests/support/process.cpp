@@ -104,8 +104,9 @@ std::string process::wait_line(const line_test& test, std::chrono::milliseconds 
     };
     bool ok = false;
     changed_.wait_for(lock, timeout, [&] { return (ok = look()) || ended_; });
+    const bool over = ended_;
     lock.unlock();
-    if (!ok) fail("gave no such line within " + std::to_string(timeout.count()) + " ms");
+    if (!ok) fail(over ? "ended without such a line" : "gave no such line within " + std::to_string(timeout.count()) + " ms");
     return found;
 }
 
