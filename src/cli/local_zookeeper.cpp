@@ -89,7 +89,7 @@ void local_zookeeper::launch() {
               "-Dorg.slf4j.simpleLogger.showDateTime=true",
               "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS",
               "-Dorg.slf4j.simpleLogger.showShortLogName=true"};
-    if (options_.quick_start) o.argv.push_back("-XX:TieredStopAtLevel=1");
+    if (options_.quick_start) o.argv.emplace_back("-XX:TieredStopAtLevel=1");
     o.argv.insert(o.argv.end(), options_.jvm.begin(), options_.jvm.end());
     o.argv.insert(o.argv.end(),
                   {"-cp", class_path(), "org.apache.zookeeper.server.quorum.QuorumPeerMain", (dir_.path() / "zoo.cfg").string()});
