@@ -13,6 +13,7 @@
 #include <memory>
 #include <mutex>
 #include <string_view>
+#include <tuple>
 #include <utility>
 
 namespace muster::balance {
@@ -94,6 +95,8 @@ private:
     static constexpr std::size_t pools = 4;
 
     table_ptr build(policy p, pool q) const;
+    template <class Function>
+    void for_each_channel(Function f);
 
     pick_state seeds_;
     registry_errc nobody_ = registry_errc::unknown_service;    // why, while known_ is false

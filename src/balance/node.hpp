@@ -10,8 +10,16 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
+
+#if __has_include(<sys/single_threaded.h>)
+#include <sys/single_threaded.h>
+#define MUSTER_KNOWS_SINGLE_THREADED
+#endif
 
 namespace muster::balance {
 
@@ -23,13 +31,36 @@ using node_ref = boost::intrusive_ptr<node>;
 /// A list of nodes in canonical order, which is by identity.
 using node_list = std::vector<node_ref>;
 
-/// What an instance sighted in the registry looked like.
+/// An instance as it was seen in the registry.
 struct sighting {
-    muster::instance instance;
+    std::shared_ptr<const muster::instance> instance;    ///< Keeps alive what the other members view.
+    std::string_view identity;                           ///< `instance->identity()`
+    std::string_view path;                               ///< Of its znode.
+    std::int64_t czxid = 0;                              ///< Transaction that created the znode.
     muster::role role = role::normal;
-    std::string path;          ///< Of its znode.
-    std::int64_t czxid = 0;    ///< Transaction that created the znode.
+
+    /// Shares what `instance_` owns; both views must point into it.
+    sighting(std::shared_ptr<const muster::instance> instance_, std::string_view identity_, std::string_view path_,
+             std::int64_t czxid_, muster::role role_) noexcept
+        : instance(std::move(instance_)), identity(identity_), path(path_), czxid(czxid_), role(role_) {}
+
+    /// Keeps copies.
+    sighting(muster::instance instance_, std::string path_, std::int64_t czxid_, muster::role role_);
 };
+
+/// Adds `v` to a counter and gives what it was. The locked instruction costs 5 ns and a lease needs several; a process that has
+/// no second thread does without, as std::shared_ptr does.
+template <class T>
+inline T fetch_add(std::atomic<T>& counter, T v, std::memory_order order = std::memory_order_relaxed) noexcept {
+#ifdef MUSTER_KNOWS_SINGLE_THREADED
+    if (__libc_single_threaded) {
+        const T old = counter.load(std::memory_order_relaxed);
+        counter.store(old + v, std::memory_order_relaxed);
+        return old;
+    }
+#endif
+    return counter.fetch_add(v, order);
+}
 
 /// What is learned of an instance, under its identity. Its versions share it: it survives promotion, change of weight,
 /// re-registration and brief absence. Written by whoever returns a lease, hence a cache line of its own.
@@ -69,8 +100,6 @@ struct alignas(64) node {
 
     // What is read through a lease only.
     alignas(64) const sighting seen;
-    const std::string identity;
-    const std::uint64_t identity_hash;
 
     /// A first version, or the one that follows `previous`: it shares its state and counts its leases.
     explicit node(sighting s, const node_ref& previous = nullptr);
@@ -80,7 +109,7 @@ struct alignas(64) node {
 
     /// A lease on `n`. The caller holds a reference to it, if only through the table it picks from.
     static lease lend(node& n) noexcept {
-        n.count.fetch_add(1, std::memory_order_relaxed);
+        fetch_add(n.count, std::uint64_t{1});
         return lease(&n);
     }
 
@@ -101,10 +130,10 @@ struct alignas(64) node {
 
     /// Gives up `unit` (1 or `reference`) and frees the node if nothing else holds it.
     void release(std::uint64_t unit) noexcept {
-        if (count.fetch_sub(unit, std::memory_order_acq_rel) == unit) destroy(this);
+        if (fetch_add(count, std::uint64_t{0} - unit, std::memory_order_acq_rel) == unit) destroy(this);
     }
 
-    friend void intrusive_ptr_add_ref(node* n) noexcept { n->count.fetch_add(reference, std::memory_order_relaxed); }
+    friend void intrusive_ptr_add_ref(node* n) noexcept { fetch_add(n->count, reference); }
     friend void intrusive_ptr_release(node* n) noexcept { n->release(reference); }
 
 private:
