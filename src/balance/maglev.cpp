@@ -32,13 +32,14 @@ std::vector<std::uint32_t> maglev_slots(std::span<const claimant> claimants, std
     }
 
     // All take part in round 1; after t turns, in the next round r with r * weight >= t * heaviest.
-    using turn = std::pair<std::uint64_t, std::uint32_t>;    // round, who
-    std::priority_queue<turn, std::vector<turn>, std::greater<>> turns;
-    for (std::uint32_t i = 0; i < runners.size(); ++i) turns.emplace(1, i);
+    const auto turn_in = [](std::uint64_t round, std::uint64_t who) { return round << 32 | who; };
+    std::priority_queue<std::uint64_t, std::vector<std::uint64_t>, std::greater<>> turns;
+    for (std::uint32_t i = 0; i < runners.size(); ++i) turns.push(turn_in(1, i));
 
     std::vector<std::uint32_t> slots(size, free_slot);
     for (std::uint32_t taken = 0; taken < size; ++taken) {
-        const auto [round, who] = turns.top();
+        const std::uint64_t round = turns.top() >> 32;
+        const auto who = static_cast<std::uint32_t>(turns.top());
         turns.pop();
         runner& r = runners[who];
         while (slots[r.slot] != free_slot) {
@@ -46,7 +47,7 @@ std::vector<std::uint32_t> maglev_slots(std::span<const claimant> claimants, std
             if (r.slot >= size) r.slot -= size;
         }
         slots[r.slot] = who;
-        turns.emplace(std::max(round + 1, (++r.turns * heaviest + r.weight - 1) / r.weight), who);
+        turns.push(turn_in(std::max(round + 1, (++r.turns * heaviest + r.weight - 1) / r.weight), who));
     }
     return slots;
 }

@@ -103,7 +103,6 @@ struct alignas(64) node {
 
     /// A first version, or the one that follows `previous`: it shares its state and counts its leases.
     explicit node(sighting s, const node_ref& previous = nullptr);
-    ~node();
     node(const node&) = delete;
     node& operator=(const node&) = delete;
 
