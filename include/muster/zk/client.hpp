@@ -4,6 +4,7 @@
 #include <muster/detail/initiate.hpp>
 #include <muster/zk/config.hpp>
 #include <muster/zk/error.hpp>
+#include <muster/zk/session_info.hpp>
 #include <muster/zk/transaction.hpp>
 #include <muster/zk/types.hpp>
 #include <muster/zk/watcher.hpp>
@@ -20,38 +21,19 @@
 #include <string>
 #include <utility>
 
+namespace muster::runtime {
+class world;
+}
+
 namespace muster::zk {
 
 namespace asio = boost::asio;
 
-/// Where a client's session stands.
-struct session_info {
-    session_state state = session_state::connecting;
-    std::uint64_t version = 0;       ///< Grows with every change of this value.
-    std::uint64_t generation = 0;    ///< 1 for the first session established, one more for each that replaced an expired one.
-    session_id id = 0;               ///< 0 before the first session.
-    session_password password{};
-    std::chrono::milliseconds timeout{0};    ///< As negotiated with the server.
-    /// Until then the server has not ended the session, whatever happens to the connection. A master stops acting then.
-    std::chrono::steady_clock::time_point safe_until{};
-    error_code last_error;    ///< Why the last connection ended or the last attempt failed.
-};
-
-/// Counters since construction.
-struct client_metrics {
-    std::uint64_t requests_sent = 0;
-    std::uint64_t replies_received = 0;
-    std::uint64_t events_received = 0;
-    std::uint64_t bytes_sent = 0;
-    std::uint64_t bytes_received = 0;
-    std::uint64_t writes = 0;      ///< Calls that handed bytes to the transport; requests are coalesced into them.
-    std::uint64_t connects = 0;    ///< Handshakes that gave a session.
-    std::uint64_t connect_failures = 0;
-    std::uint64_t expiries = 0;
-};
+class client;
 
 namespace detail {
 class client_impl;
+std::shared_ptr<runtime::world> world_of(const client& c);
 }    // namespace detail
 
 /// An asynchronous ZooKeeper client: one session, kept through lost connections.
@@ -92,7 +74,7 @@ public:
     client(Context& ctx, config cfg) : client(asio::any_io_executor(ctx.get_executor()), std::move(cfg)) {}
 
     /// \private Used by the library's own tests and its simulation.
-    explicit client(std::shared_ptr<detail::client_impl> impl) noexcept;
+    explicit client(std::shared_ptr<detail::client_impl> impl);
 
     client(const client&) noexcept;
     client(client&&) noexcept;
@@ -247,6 +229,8 @@ public:
     }
 
 private:
+    friend std::shared_ptr<runtime::world> detail::world_of(const client& c);
+
     using impl_ptr = std::shared_ptr<detail::client_impl>;
     static void start_session_change(asio::any_completion_handler<void(error_code, session_info)> h, impl_ptr impl,
                                      std::uint64_t seen);
