@@ -4,6 +4,7 @@
 #include <muster/detail/initiate.hpp>
 #include <muster/zk/config.hpp>
 #include <muster/zk/error.hpp>
+#include <muster/zk/session_info.hpp>
 #include <muster/zk/transaction.hpp>
 #include <muster/zk/types.hpp>
 #include <muster/zk/watcher.hpp>
@@ -23,32 +24,6 @@
 namespace muster::zk {
 
 namespace asio = boost::asio;
-
-/// Where a client's session stands.
-struct session_info {
-    session_state state = session_state::connecting;
-    std::uint64_t version = 0;       ///< Grows with every change of this value.
-    std::uint64_t generation = 0;    ///< 1 for the first session established, one more for each that replaced an expired one.
-    session_id id = 0;               ///< 0 before the first session.
-    session_password password{};
-    std::chrono::milliseconds timeout{0};    ///< As negotiated with the server.
-    /// Until then the server has not ended the session, whatever happens to the connection. A master stops acting then.
-    std::chrono::steady_clock::time_point safe_until{};
-    error_code last_error;    ///< Why the last connection ended or the last attempt failed.
-};
-
-/// Counters since construction.
-struct client_metrics {
-    std::uint64_t requests_sent = 0;
-    std::uint64_t replies_received = 0;
-    std::uint64_t events_received = 0;
-    std::uint64_t bytes_sent = 0;
-    std::uint64_t bytes_received = 0;
-    std::uint64_t writes = 0;      ///< Calls that handed bytes to the transport; requests are coalesced into them.
-    std::uint64_t connects = 0;    ///< Handshakes that gave a session.
-    std::uint64_t connect_failures = 0;
-    std::uint64_t expiries = 0;
-};
 
 namespace detail {
 class client_impl;

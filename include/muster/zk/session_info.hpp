@@ -1,0 +1,38 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+#pragma once
+
+#include <muster/zk/error.hpp>
+#include <muster/zk/types.hpp>
+
+#include <chrono>
+#include <cstdint>
+
+namespace muster::zk {
+
+/// Where a client's session stands.
+struct session_info {
+    session_state state = session_state::connecting;
+    std::uint64_t version = 0;       ///< Grows with every change of state, session or `last_error`.
+    std::uint64_t generation = 0;    ///< 1 for the first session established, one more for each that replaced an expired one.
+    session_id id = 0;               ///< 0 while there is no session: before the first one, and between an expired one and the next.
+    session_password password{};
+    std::chrono::milliseconds timeout{0};    ///< As negotiated with the server.
+    /// Until then the server has not ended the session, whatever happens to the connection. A master stops acting then.
+    std::chrono::steady_clock::time_point safe_until{};
+    error_code last_error;    ///< Why the last connection ended or the last attempt failed; success while connected.
+};
+
+/// Counters since construction.
+struct client_metrics {
+    std::uint64_t requests_sent = 0;
+    std::uint64_t replies_received = 0;
+    std::uint64_t events_received = 0;
+    std::uint64_t bytes_sent = 0;
+    std::uint64_t bytes_received = 0;
+    std::uint64_t writes = 0;      ///< Times bytes were handed to the transport; requests are coalesced into them.
+    std::uint64_t connects = 0;    ///< Handshakes that gave or resumed a session.
+    std::uint64_t connect_failures = 0;
+    std::uint64_t expiries = 0;
+};
+
+}    // namespace muster::zk

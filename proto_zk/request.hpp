@@ -1,0 +1,39 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+#pragma once
+
+#include <muster/zk/error.hpp>
+#include <muster/zk/types.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace muster::zk::proto {
+
+/// A request from submission to completion. Its bytes are encoded once, when it is made; the xid is filled in when it is
+/// written, so that a read that lost its connection can be written again.
+class request {
+public:
+    request() = default;
+    request(const request&) = delete;
+    request& operator=(const request&) = delete;
+    virtual ~request() = default;
+
+    /// Called exactly once. Gives an error if the body cannot be decoded, for which the connection is dropped. `body` is the reply's record and empty on errors; it is valid during the call only. Must not call
+    /// into the session, except for its watch table: a watch is registered here, in the order of the stream, so that an event
+    /// that follows the reply in the same segment finds it.
+    virtual error_code complete(const error_code& ec, std::string_view body) = 0;
+
+    std::string frame;          ///< The whole frame. Bytes 4 to 7 are the xid.
+    std::uint64_t id = 0;       ///< Names the request towards `session::cancel`.
+    bool repeatable = false;    ///< Changes nothing on the server, so it may be sent twice.
+
+private:
+    friend class session;
+    std::int32_t xid_ = 0;
+    bool abandoned_ = false;    // completed towards the user; its reply is still to be consumed
+    std::chrono::steady_clock::time_point sent_{};
+};
+
+}    // namespace muster::zk::proto

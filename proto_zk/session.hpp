@@ -1,0 +1,188 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+#pragma once
+
+#include <muster/zk/error.hpp>
+#include <muster/zk/session_info.hpp>
+#include <muster/zk/types.hpp>
+
+#include "proto_zk/frame.hpp"
+#include "proto_zk/host_cycle.hpp"
+#include "proto_zk/request.hpp"
+#include "proto_zk/watch_table.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+namespace muster::zk::proto {
+
+/// The settings of a session; see `zk::config` for their meaning.
+struct session_settings {
+    std::chrono::milliseconds timeout{10'000};
+    std::chrono::milliseconds connect_timeout{3'333};
+    std::chrono::milliseconds close_timeout{3'000};
+    std::chrono::milliseconds backoff_min{100};
+    std::chrono::milliseconds backoff_max{10'000};
+    std::size_t hosts = 1;
+    std::size_t max_frame = 1'048'575;
+    std::int32_t first_xid = 1;
+};
+
+/// What a client decides: the life of its session, the order of its requests, and its watches. It performs nothing: a driver
+/// connects, reads and writes, tells what happened and when, and does what it is told.
+///
+/// Flow, without a connection: `next` says wait, connect or finished. For an attempt: `connecting`; then `connected` once the
+/// transport stands, or `disconnected`. On a connection: bytes read go into `read_buffer` and `received`; whenever
+/// `wants_write`, `fill` gives what to write; at `deadline`, `tick`. An error from `received` or `tick` is the reason to drop
+/// the connection, which `disconnected` confirms.
+///
+///   submit --> queued --fill--> written --received--> complete
+///                 ^                |
+///                 +--- reads ------+-- others: connection_lost      (disconnected)
+class session {
+public:
+    using clock = std::chrono::steady_clock;
+    using time_point = clock::time_point;
+    using duration = clock::duration;
+
+    /// `seed` determines the order of the hosts.
+    session(const session_settings& settings, std::uint64_t seed);
+
+    // Requests -------------------------------------------------------------------------------------------------------------
+
+    /// Takes a request. It is completed at once if the session is closed.
+    void submit(std::unique_ptr<request> r);
+
+    /// Completes the request with `ec`, if it is still under way. Withdraws it if it was not written; else its reply is
+    /// consumed unseen later. Nothing happens if it is completed already.
+    void cancel(std::uint64_t id, const error_code& ec);
+
+    /// Begins to close. What was submitted before is served first.
+    void close(time_point now);
+
+    /// Ends everything at once, without a word to the server.
+    void abandon();
+
+    /// Destroys all requests without completing them: the context that their handlers would run on is going away.
+    void discard();
+
+    watch_table& watches() noexcept { return watches_; }
+
+    // Life of connections --------------------------------------------------------------------------------------------------
+
+    struct step {
+        enum class kind { wait, connect, finished };
+        kind what = kind::finished;
+        time_point until{};      // for wait
+        std::size_t host = 0;    // for connect
+    };
+
+    /// What to do while there is no connection.
+    step next(time_point now);
+
+    /// An attempt begins.
+    void connecting(time_point now);
+
+    /// The transport stands; `fill` gives the connect request.
+    void connected(time_point now);
+
+    /// The attempt failed or the connection ended, for the reason given.
+    void disconnected(const error_code& why, time_point now, std::uint64_t random);
+
+    // On a connection ------------------------------------------------------------------------------------------------------
+
+    /// Room for at least `n` bytes that are read next.
+    std::span<char> read_buffer(std::size_t n) { return frames_.prepare(n); }
+
+    /// `n` bytes were read into it. Completes requests and dispatches events, in the order of the stream.
+    error_code received(std::size_t n, time_point now);
+
+    bool wants_write() const noexcept;
+
+    /// Appends what is to be written now: at most `limit` bytes and what completes the last request.
+    void fill(std::string& out, std::size_t limit, time_point now);
+
+    // Time -----------------------------------------------------------------------------------------------------------------
+
+    /// When `tick` is due; it never moves to an earlier time but by a call of `connecting`, `connected`, `received` with the
+    /// handshake, or `close`.
+    time_point deadline() const noexcept;
+
+    /// Lets time act: pings, time-outs, expiry. An error is the reason to drop the connection.
+    error_code tick(time_point now);
+
+    // State ----------------------------------------------------------------------------------------------------------------
+
+    const session_info& info() const noexcept { return info_; }
+    client_metrics& metrics() noexcept { return metrics_; }
+    bool closing() const noexcept { return closing_; }
+    bool finished() const noexcept { return phase_ == phase::finished; }
+    /// How closing ended. Precondition: `finished()`.
+    const error_code& close_result() const noexcept { return close_result_; }
+
+private:
+    enum class phase {
+        idle,           // no connection, no attempt
+        connecting,     // the transport is being established
+        handshaking,    // the connect request is to be written or was written, the response has not come
+        attached,       // the session is connected to a server
+        finished,       // closed for good
+    };
+
+    using queue = std::deque<std::unique_ptr<request>>;
+
+    error_code on_frame(std::string_view frame, time_point now);
+    error_code on_handshake(std::string_view frame, time_point now);
+    error_code on_reply(std::string_view frame);
+    void on_session(time_point now, std::int64_t id, std::string_view password, std::chrono::milliseconds timeout);
+    void expire(const error_code& why);
+    void finish(const error_code& result);
+    void set_state(session_state s);
+    void prove(time_point sent) noexcept;
+    void fail(queue& q, const error_code& ec);
+    void append(std::string& out, std::string_view frame);
+    void append_request(std::string& out, std::unique_ptr<request> r, time_point now);
+    std::int32_t next_xid() noexcept;
+    std::unique_ptr<request> housekeeping(std::string payload, bool critical);
+    duration fraction_of_timeout(int numerator, int denominator) const noexcept;
+    time_point expiry() const noexcept;
+
+    class housekeeping_request;
+
+    session_settings settings_;
+    host_cycle hosts_;
+    frame_reader frames_;
+    watch_table watches_;
+    session_info info_;
+    client_metrics metrics_;
+
+    phase phase_ = phase::idle;
+    bool closing_ = false;
+    bool close_sent_ = false;
+    bool renew_ = false;               // the session was found expired: the next one is asked for at once
+    bool proven_ = false;              // this connection has lived long enough to count as a success
+    bool connect_request_due_ = false;
+    bool ping_due_ = false;
+    error_code close_result_;
+
+    queue queued_;     // not written yet
+    queue written_;    // waiting for their replies, oldest first
+    std::deque<time_point> pings_;    // when the unanswered ones were written
+    std::int32_t xid_;
+    zxid last_zxid_ = 0;              // of replies only: an event's may be ahead of what the session has seen (ZOOKEEPER-1412)
+
+    time_point retry_at_{};
+    time_point attempt_deadline_{};
+    time_point close_deadline_ = time_point::max();
+    time_point connect_sent_{};
+    time_point attached_at_{};
+    time_point last_received_{};
+    time_point last_sent_{};
+};
+
+}    // namespace muster::zk::proto

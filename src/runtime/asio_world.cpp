@@ -1,0 +1,116 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+#include "runtime/world.hpp"
+
+#include <boost/asio/append.hpp>
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/ip/address.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/write.hpp>
+
+#include <mutex>
+#include <random>
+#include <utility>
+
+namespace muster::runtime {
+namespace {
+
+using tcp = asio::ip::tcp;
+
+class tcp_stream final : public byte_stream {
+public:
+    explicit tcp_stream(const asio::any_io_executor& ex) : socket_(ex) {}
+
+    void async_read_some(asio::mutable_buffer b, size_handler h) override { socket_.async_read_some(b, std::move(h)); }
+    void async_write(asio::const_buffer b, size_handler h) override { asio::async_write(socket_, b, std::move(h)); }
+    void close() noexcept override {
+        error_code ignored;
+        socket_.close(ignored);
+    }
+
+    tcp::socket& socket() noexcept { return socket_; }
+
+private:
+    tcp::socket socket_;
+};
+
+class asio_timer final : public timer {
+public:
+    explicit asio_timer(const asio::any_io_executor& ex) : timer_(ex) {}
+
+    void expires_at(time_point t) override { timer_.expires_at(t); }
+    void async_wait(void_handler h) override { timer_.async_wait(std::move(h)); }
+    void cancel() noexcept override {
+        try {
+            timer_.cancel();
+        } catch (...) {    // only a broken reactor throws here; the timer then fires at its time
+        }
+    }
+
+private:
+    asio::steady_timer timer_;
+};
+
+class asio_world final : public world {
+public:
+    asio_world() {
+        std::random_device source;
+        std::seed_seq seed{source(), source(), source(), source()};
+        engine_.seed(seed);
+    }
+
+    time_point now() noexcept override { return clock::now(); }
+
+    std::uint64_t random() noexcept override {
+        const std::lock_guard lock(mutex_);
+        return engine_();
+    }
+
+    std::unique_ptr<timer> make_timer(const asio::any_io_executor& ex) override { return std::make_unique<asio_timer>(ex); }
+
+    void async_resolve(const asio::any_io_executor& ex, std::string host, std::uint16_t port, resolve_handler h) override {
+        error_code not_an_address;
+        const auto address = asio::ip::make_address(host, not_an_address);
+        if (!not_an_address) {
+            auto target = asio::get_associated_executor(h, ex);
+            asio::post(target, asio::append(std::move(h), error_code{}, std::vector<endpoint>{endpoint(address, port)}));
+            return;
+        }
+        // Asio looks names up on a thread of its own, one per context.
+        auto resolver = std::make_shared<tcp::resolver>(ex);
+        auto& r = *resolver;
+        auto target = asio::get_associated_executor(h, ex);
+        r.async_resolve(host, std::to_string(port), tcp::resolver::numeric_service,
+                        asio::bind_executor(target, [resolver = std::move(resolver), h = std::move(h)](
+                                                        const error_code& ec, const tcp::resolver::results_type& found) mutable {
+                            std::vector<endpoint> endpoints;
+                            for (const auto& entry : found) endpoints.push_back(entry.endpoint());
+                            std::move(h)(ec, std::move(endpoints));
+                        }));
+    }
+
+    void async_connect(const asio::any_io_executor& ex, endpoint to, connect_handler h) override {
+        auto stream = std::make_shared<tcp_stream>(ex);
+        auto& socket = stream->socket();
+        auto target = asio::get_associated_executor(h, ex);
+        auto slot = asio::get_associated_cancellation_slot(h);
+        socket.async_connect(
+            to, asio::bind_cancellation_slot(
+                    slot, asio::bind_executor(target, [stream = std::move(stream), h = std::move(h)](error_code ec) mutable {
+                        if (!ec) stream->socket().set_option(tcp::no_delay(true), ec);
+                        if (ec) stream.reset();
+                        std::move(h)(ec, std::move(stream));
+                    })));
+    }
+
+private:
+    std::mutex mutex_;
+    std::mt19937_64 engine_;
+};
+
+}    // namespace
+
+std::shared_ptr<world> make_asio_world() { return std::make_shared<asio_world>(); }
+
+}    // namespace muster::runtime
