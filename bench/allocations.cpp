@@ -1,5 +1,5 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
-#include "allocations.hpp"
+#include "bench/allocations.hpp"
 
 #include <cstdlib>
 #include <new>

@@ -1,5 +1,5 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
-#include "canned_registry.hpp"
+#include "bench/canned_registry.hpp"
 
 #include "proto_zk/frame.hpp"
 #include "proto_zk/opcodes.hpp"

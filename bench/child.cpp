@@ -1,5 +1,5 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
-#include "child.hpp"
+#include "bench/child.hpp"
 
 #include <fmt/format.h>
 
@@ -80,7 +80,7 @@ std::variant<std::string, failure> bytes_from_child(const std::function<std::str
     if (!in_time) kill(child, SIGKILL);
     int status = 0;
     while (waitpid(child, &status, 0) < 0 && errno == EINTR) {}
-    if (!in_time) return failure{fmt::format("no result within {} s", limit.count() / 1000)};
+    if (!in_time) return failure{fmt::format("no result within {} s", std::chrono::duration<double>(limit).count())};
     if (WIFSIGNALED(status)) return failure{fmt::format("the measuring process died: {}", strsignal(WTERMSIG(status)))};
     if (message.empty()) return failure{"the measuring process ended without a result"};
     const char tag = message.front();

@@ -1,8 +1,8 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
-#include "client_bench.hpp"
+#include "bench/client_bench.hpp"
 
+#include "bench/statistics.hpp"
 #include "cli/local_zookeeper.hpp"
-#include "statistics.hpp"
 
 #include <fmt/format.h>
 
@@ -154,7 +154,7 @@ void bench_client(const client_options& o, report& out) {
     w.window = o.windows.back();
     // The server's JIT compiler needs some seconds of load before its speed settles.
     if (own_server) {
-        w.duration = std::max<nanoseconds>(o.duration, std::chrono::seconds(2));
+        w.duration = std::max<nanoseconds>(o.duration, std::chrono::seconds(3));
         for (const client_impl& i : impls) static_cast<void>(run_once(i, w));
     }
     w.duration = o.duration;

@@ -1,8 +1,8 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 #pragma once
 
-#include "report.hpp"
-#include "workload.hpp"
+#include "bench/report.hpp"
+#include "bench/workload.hpp"
 
 #include <chrono>
 #include <string>

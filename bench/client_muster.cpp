@@ -1,7 +1,7 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 //
 // The work done by muster's client, with callbacks, on one thread.
-#include "workload.hpp"
+#include "bench/workload.hpp"
 
 #include <muster/zk/client.hpp>
 
@@ -113,14 +113,19 @@ private:
     std::string error_;
 };
 
-/// Runs one coroutine to its end; what it throws is thrown here.
-template <class Coroutine>
-void run_to_end(Coroutine&& coroutine) {
+/// Runs a coroutine that talks to `hosts` to its end; what it throws is thrown here.
+void run_to_end(const std::string& hosts, asio::awaitable<void> coroutine) {
+    constexpr std::chrono::seconds patience{10};
     asio::io_context ioc(1);
+    bool ended = false;
     std::exception_ptr failed;
-    asio::co_spawn(ioc, std::forward<Coroutine>(coroutine), [&failed](std::exception_ptr e) { failed = std::move(e); });
-    ioc.run();
+    asio::co_spawn(ioc, std::move(coroutine), [&](std::exception_ptr e) {
+        ended = true;
+        failed = std::move(e);
+    });
+    ioc.run_for(patience);
     if (failed) std::rethrow_exception(failed);
+    if (!ended) throw std::runtime_error(fmt::format("no answer from \"{}\" within {} s", hosts, patience.count()));
 }
 
 std::string child_path(const std::string& parent, std::size_t i) { return fmt::format("{}/c{:06}", parent, i); }
@@ -164,8 +169,8 @@ client_round run_muster(const workload& w) {
     return l.result();
 }
 
-void prepare(const std::string& hosts, const std::string& root) { run_to_end(make_znodes(hosts, root)); }
+void prepare(const std::string& hosts, const std::string& root) { run_to_end(hosts, make_znodes(hosts, root)); }
 
-void clean_up(const std::string& hosts, const std::string& root) { run_to_end(remove_znodes(hosts, root)); }
+void clean_up(const std::string& hosts, const std::string& root) { run_to_end(hosts, remove_znodes(hosts, root)); }
 
 }    // namespace muster::bench

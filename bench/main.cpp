@@ -1,8 +1,8 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 //
 // `./dev bench [picks|client] ...`: without a name, all benches with what they do by default.
-#include "client_bench.hpp"
-#include "picks_bench.hpp"
+#include "bench/client_bench.hpp"
+#include "bench/picks_bench.hpp"
 
 #include <muster/zk/connect_string.hpp>
 

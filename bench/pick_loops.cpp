@@ -1,7 +1,7 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
-#include "pick_loops.hpp"
+#include "bench/pick_loops.hpp"
 
-#include "allocations.hpp"
+#include "bench/allocations.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>

@@ -3,7 +3,7 @@
 // The loops whose turns are timed.
 #pragma once
 
-#include "picks_bench.hpp"
+#include "bench/picks_bench.hpp"
 
 #include <muster/balancer.hpp>
 

@@ -1,9 +1,9 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
-#include "picks_bench.hpp"
+#include "bench/picks_bench.hpp"
 
-#include "canned_registry.hpp"
-#include "pick_loops.hpp"
-#include "statistics.hpp"
+#include "bench/canned_registry.hpp"
+#include "bench/pick_loops.hpp"
+#include "bench/statistics.hpp"
 
 #include <muster/balancer.hpp>
 

@@ -1,7 +1,7 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 #pragma once
 
-#include "report.hpp"
+#include "bench/report.hpp"
 
 #include <muster/policy.hpp>
 

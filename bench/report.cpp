@@ -1,5 +1,5 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
-#include "report.hpp"
+#include "bench/report.hpp"
 
 #include <boost/json/serialize.hpp>
 

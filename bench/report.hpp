@@ -3,7 +3,7 @@
 // What the benches give: JSON lines for programs, a table for people.
 #pragma once
 
-#include "child.hpp"
+#include "bench/child.hpp"
 
 #include <cstddef>
 #include <fstream>

@@ -1,5 +1,5 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
-#include "statistics.hpp"
+#include "bench/statistics.hpp"
 
 #include <algorithm>
 #include <bit>

@@ -1,7 +1,7 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
-#include "workload.hpp"
+#include "bench/workload.hpp"
 
-#include "allocations.hpp"
+#include "bench/allocations.hpp"
 
 #include <sys/resource.h>
 

@@ -3,7 +3,7 @@
 // What every measured ZooKeeper client has to do, and how its work is measured. Known to all peers.
 #pragma once
 
-#include "statistics.hpp"
+#include "bench/statistics.hpp"
 
 #include <array>
 #include <chrono>

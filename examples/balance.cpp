@@ -1,7 +1,6 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 //
-// Picks an instance of "testserver" every 100 ms and prints it.
-//     balance HOSTS [COUNT]
+// Picks an instance of "testserver" every 100 ms and prints it: balance HOSTS [COUNT]
 #include <muster/balancer.hpp>
 
 #include <boost/asio/awaitable.hpp>
@@ -27,15 +26,14 @@ asio::awaitable<void> run(std::string hosts, int count) {
     co_await lb.close();
 }
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
     asio::io_context ioc;
-    asio::co_spawn(ioc, run(argc > 1 ? argv[1] : "127.0.0.1:2181", argc > 2 ? std::stoi(argv[2]) : -1), [](std::exception_ptr e) {
+    int count = argc > 2 ? std::stoi(argv[2]) : -1;
+    asio::co_spawn(ioc, run(argc > 1 ? argv[1] : "127.0.0.1:2181", count), [](std::exception_ptr e) {
         if (e) std::rethrow_exception(e);
     });
-    try {
-        ioc.run();
-    } catch (const std::exception& e) {
-        std::cerr << e.what() << '\n';
-        return 1;
-    }
+    ioc.run();
+} catch (const std::exception& e) {
+    std::cerr << e.what() << '\n';
+    return 1;
 }

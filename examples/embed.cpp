@@ -1,13 +1,12 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 //
 // A program with a loop of its own, such as a game or a GUI: muster runs inside of it by callbacks, without a thread and
-// without coroutines.
-//     embed HOSTS [FRAMES]
+// without coroutines: embed HOSTS [FRAMES]
 #include <muster/balancer.hpp>
 #include <muster/registrar.hpp>
 
-#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
 
 #include <iostream>
 #include <thread>
@@ -19,7 +18,10 @@ int main(int argc, char** argv) {
     const int frames = argc > 2 ? std::stoi(argv[2]) : -1;
 
     asio::io_context ioc;
-    auto work = asio::make_work_guard(ioc);    // poll() goes on when there is nothing to do for a moment
+    bool running = true;
+    asio::signal_set signals(ioc, SIGINT, SIGTERM);
+    signals.async_wait([&](muster::error_code, int) { running = false; });
+
     muster::zk::client session(ioc, hosts);    // one session for both
     muster::registrar reg(session, {"testserver", {"127.0.0.1", 50001}});
     muster::balancer lb(session);
@@ -31,7 +33,7 @@ int main(int argc, char** argv) {
             std::cout << "registered as " << to_string(reg.role()) << std::endl;
     });
 
-    for (int frame = 0; frame != frames; ++frame) {
+    for (int frame = 0; running && frame != frames; ++frame) {
         ioc.poll();    // all that is due, and no waiting
         if (frame % 60 == 0) {
             lb.pick("testserver", {}, [frame](muster::error_code ec, muster::lease server) {
@@ -44,8 +46,9 @@ int main(int argc, char** argv) {
         std::this_thread::sleep_for(std::chrono::milliseconds(16));    // here the program would do its own work
     }
 
-    // In order: the instance goes, then the session. run() returns once nothing is left to do.
-    reg.close([&](muster::error_code) { lb.close([&](muster::error_code) { session.close([](muster::error_code) {}); }); });
-    work.reset();
+    // In order: the instance is removed, then the session ends. run() returns when nothing is left to do.
+    signals.cancel();
+    lb.close([](muster::error_code) {});
+    reg.close([&](muster::error_code) { session.close([](muster::error_code) {}); });
     ioc.run();
 }

@@ -1,7 +1,6 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 //
-// Registers an instance of "testserver" and keeps it registered until Ctrl-C.
-//     register HOSTS [PORT]
+// Registers an instance of "testserver" and keeps it registered until Ctrl-C: register HOSTS [PORT]
 #include <muster/registrar.hpp>
 
 #include <boost/asio/awaitable.hpp>
@@ -25,16 +24,14 @@ asio::awaitable<void> run(std::string hosts, std::uint16_t port) {
     std::cout << "removed" << std::endl;
 }
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
     asio::io_context ioc;
     auto port = static_cast<std::uint16_t>(argc > 2 ? std::stoi(argv[2]) : 50000);
     asio::co_spawn(ioc, run(argc > 1 ? argv[1] : "127.0.0.1:2181", port), [](std::exception_ptr e) {
         if (e) std::rethrow_exception(e);
     });
-    try {
-        ioc.run();
-    } catch (const std::exception& e) {
-        std::cerr << e.what() << '\n';
-        return 1;
-    }
+    ioc.run();
+} catch (const std::exception& e) {
+    std::cerr << e.what() << '\n';
+    return 1;
 }

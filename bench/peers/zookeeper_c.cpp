@@ -2,12 +2,13 @@
 //
 // The same work done by Apache's C client, as its documentation recommends for throughput: the multi-threaded library, its
 // asynchronous calls, and completions that issue the next operation themselves.
-#include "workload.hpp"
+#include "bench/workload.hpp"
 
 #include <fmt/format.h>
 #include <zookeeper/zookeeper.h>
 
 #include <condition_variable>
+#include <cstdio>
 #include <deque>
 #include <memory>
 #include <mutex>
@@ -16,6 +17,8 @@
 
 namespace muster::bench {
 namespace {
+
+constexpr std::chrono::seconds connect_patience{10};
 
 struct run;
 
@@ -140,6 +143,7 @@ void on_session(zhandle_t*, int type, int state, const char*, void* context) {
 
 client_round run_zookeeper_c(const workload& w) {
     zoo_set_debug_level(ZOO_LOG_LEVEL_ERROR);
+    zoo_set_log_stream(std::fopen("/dev/null", "w"));    // it tells every attempt to connect; what failed is said below
     run r(w);
     for (std::size_t i = 0; i != workload::multi_size; ++i) r.multi_paths.push_back(w.multi_path(i));
     for (unsigned i = 0; i != w.window; ++i) {
@@ -153,7 +157,9 @@ client_round run_zookeeper_c(const workload& w) {
     if (!r.handle) throw std::runtime_error(fmt::format("zookeeper_init refused \"{}\"", w.hosts));
 
     std::unique_lock lock(r.mutex);
-    r.changed.wait(lock, [&r] { return r.connected || !r.error.empty(); });
+    if (!r.changed.wait_for(lock, connect_patience, [&r] { return r.connected || !r.error.empty(); }))
+        r.error = fmt::format("not connected to \"{}\" within {} s", w.hosts, connect_patience.count());
+    if (!r.error.empty()) throw std::runtime_error(r.error);
     r.active = r.slots.size();
     lock.unlock();
     r.watch.begin();
