@@ -15,7 +15,7 @@ struct diagnostic {
     error_code code;
     std::string message;
 
-    diagnostic() = default;    // result::error() needs it
+    diagnostic() = default;    // boost::system::result asks for it
     diagnostic(error_code code_, std::string message_) : code(code_), message(std::move(message_)) {}
 };
 

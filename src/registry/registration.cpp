@@ -1,0 +1,274 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+//
+// What to do next, and how sessions, watches and the user change what is known. Replies are in registration_replies.cpp.
+#include "registry/registration.hpp"
+
+#include <muster/error.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace muster::registry {
+namespace {
+
+constexpr std::size_t sessions_remembered = 16;
+
+std::string identity_of(const layout& l, const std::string& service_path, const std::string& data) {
+    // Read back rather than taken from the instance: what others will see is what was encoded.
+    const auto parsed = l.parse(service_path, "master", data, zk::stat{});
+    return parsed ? parsed->identity : std::string();
+}
+
+}    // namespace
+
+registration::registration(registration_params p, const instance& i)
+    : p_(std::move(p)), master_path_(p_.layout->master_path(p_.service_path)), retry_(p_.retry_min, p_.retry_max) {
+    update(i);
+}
+
+void registration::update(const instance& i) {
+    data_ = p_.layout->encode(i);
+    identity_ = identity_of(*p_.layout, p_.service_path, data_);
+}
+
+bool registration::former(zk::session_id owner) const noexcept {
+    return std::find(former_.begin(), former_.end(), owner) != former_.end();
+}
+
+void registration::on_watch(watch w) {
+    if (w == watch::own && own_) own_->verified = false;
+    if (w == watch::master) master_ = master_state::unknown;
+}
+
+void registration::on_session(zk::session_state state, zk::session_id id) {
+    switch (state) {
+        case zk::session_state::connected:
+            // Nothing is asked again on a reconnect: the watches stand, and what they missed they tell.
+            if (id != session_) change_session(id);
+            connected_ = true;
+            break;
+        case zk::session_state::connecting:
+        case zk::session_state::suspended:
+            connected_ = false;
+            break;
+        case zk::session_state::expired:
+            connected_ = false;
+            change_session(0);
+            break;
+        case zk::session_state::closed:
+            connected_ = false;
+            gone_ = true;
+            own_.reset();
+            break;
+    }
+}
+
+void registration::change_session(zk::session_id id) {
+    const auto leave = [this](zk::session_id s) {
+        if (s == 0 || former(s)) return;
+        former_.push_front(s);
+        if (former_.size() > sessions_remembered) former_.pop_back();
+    };
+    leave(session_);
+    session_ = id;
+    // A create can complete in a session that we hear of only now: its znode stays ours.
+    if (own_ && own_->owner != id && (id != 0 || own_->owner == 0 || former(own_->owner))) {
+        leave(own_->owner);
+        lose(true);
+    }
+    if (own_) own_->verified = false;
+    master_ = master_state::unknown;
+    promotion_ = {};
+    uncheck_strays();
+    if (search_) start_search(search_->normals);
+    retry_at_ = {};
+    retry_.reset();
+}
+
+registration::step registration::wait(time_point at) {
+    step s;
+    s.what = step::kind::wait;
+    s.at = at;
+    return s;
+}
+
+registration::step registration::ask(purpose p, request r, watch arms) {
+    outstanding_ = p;
+    sent_path_ = r.path;
+    step s;
+    s.what = step::kind::ask;
+    r.watch = arms != watch::none;
+    s.ask = std::move(r);
+    s.arms = arms;
+    return s;
+}
+
+registration::step registration::next(time_point now) {
+    if (closing_) return next_close(now);
+    if (gone_ || !connected_) return {};
+    if (now < retry_at_) return wait(retry_at_);
+    if (search_) return next_search();
+    if (std::any_of(strays_.begin(), strays_.end(), [](const stray& s) { return !s.checked; })) return next_stray();
+    if (!own_) return next_register(now);
+    // The master first: where a promotion's outcome is unknown, it tells.
+    const bool normal = own_->role == role::normal;
+    if (normal && (master_ == master_state::unknown || master_ == master_state::taken)) return read_master();
+    if (!own_->verified) return ask(purpose::read_own, request(request::kind::get, own_->path), watch::own);
+    if (!strays_.empty()) return next_stray();
+
+    const bool differs = own_->data != data_;
+    if (differs && now >= fight_until_) {
+        request r(request::kind::set, own_->path);
+        r.data = sent_data_ = data_;
+        r.version = own_->version;
+        return ask(purpose::set_data, std::move(r));
+    }
+    step s;
+    if (normal && master_ == master_state::absent) s = next_promotion(now);
+    if (differs && s.what == step::kind::idle) return wait(fight_until_);
+    if (differs && s.what == step::kind::wait) s.at = std::min(s.at, fight_until_);
+    if (s.what == step::kind::idle) {    // all is as it should be
+        retry_.reset();
+        last_error_ = {};
+    }
+    return s;
+}
+
+registration::step registration::next_close(time_point now) {
+    if (own_) lose(true);
+    if (gone_ || (strays_.empty() && !search_)) {
+        step s;
+        s.what = step::kind::done;
+        return s;
+    }
+    if (!connected_) return {};
+    if (now < retry_at_) return wait(retry_at_);
+    return search_ ? next_search() : next_stray();
+}
+
+registration::step registration::next_stray() {
+    for (stray& s : strays_) {
+        if (!s.checked) return ask(purpose::check_stray, request(request::kind::exists, s.path));
+    }
+    request r(request::kind::remove, strays_.front().path);
+    r.version = strays_.front().version;
+    return ask(purpose::remove_stray, std::move(r));
+}
+
+registration::step registration::next_search() {
+    switch (search_->at) {
+        // The server that answers now may be behind the one that applied the request.
+        case search::stage::sync:
+            return ask(purpose::search_sync, request(request::kind::sync, p_.service_path));
+        case search::stage::list:
+            return ask(purpose::search_list, request(request::kind::children, p_.service_path));
+        case search::stage::probe:
+            break;
+    }
+    return ask(purpose::search_probe, request(request::kind::exists, search_->paths.back()));
+}
+
+registration::step registration::next_register(time_point now) {
+    if (!parents_.empty()) return ask(purpose::create_parent, request(request::kind::create, parents_.front()));
+    switch (master_) {
+        case master_state::unknown:
+        case master_state::absent:
+            return create(purpose::create_master, false);
+        case master_state::taken:
+            return read_master();
+        case master_state::present:
+            break;
+    }
+    if (former(master_owner_)) return create(purpose::create_master, true);
+    if (!master_is_me_) return create(purpose::create_normal, false);
+    // Our start before this one left it, or another process has our identity. The latter takes it back: then slow down.
+    if (now < fight_until_) return wait(fight_until_);
+    return create(purpose::create_master, true);
+}
+
+registration::step registration::create(purpose p, bool takeover) {
+    const bool master = p == purpose::create_master;
+    const std::string path = master ? master_path_ : p_.layout->normal_prefix(p_.service_path);
+    const auto mode = master ? zk::create_mode::ephemeral : zk::create_mode::ephemeral_sequential;
+    sent_data_ = data_;
+    zk::transaction t;
+    for (stray& s : strays_) {
+        s.in_flight = true;
+        if (!(takeover && s.path == master_path_)) t.remove(s.path, s.version);
+    }
+    if (takeover) t.remove(master_path_, master_version_);
+    request r(request::kind::create, path);
+    if (t.operations().empty()) {
+        r.data = data_;
+        r.mode = mode;
+    } else {
+        t.create(path, data_, mode);
+        r.what = request::kind::multi;
+        r.ops = std::move(t);
+    }
+    return ask(p, std::move(r));
+}
+
+registration::step registration::read_master() {
+    return ask(purpose::read_master, request(request::kind::get, master_path_), watch::master);
+}
+
+registration::step registration::next_promotion(time_point now) {
+    if (!promotion_.ranked) return ask(purpose::rank, request(request::kind::children, p_.service_path));
+    if (now < promotion_.at) return wait(promotion_.at);
+    if (!promotion_.rechecked) return read_master();
+    request r(request::kind::multi, master_path_);
+    sent_data_ = data_;
+    r.ops.create(master_path_, data_, zk::create_mode::ephemeral).remove(own_->path, own_->version);
+    return ask(purpose::promote, std::move(r));
+}
+
+void registration::lose(bool stray_left) {
+    if (stray_left) add_stray(own_->path);
+    own_.reset();
+    promotion_ = {};
+}
+
+void registration::add_stray(std::string path) {
+    for (stray& s : strays_) {
+        if (s.path != path) continue;
+        s.checked = false;
+        return;
+    }
+    stray s;
+    s.path = std::move(path);
+    strays_.push_back(std::move(s));
+}
+
+void registration::uncheck_strays() {
+    for (stray& s : strays_) s.checked = false;
+}
+
+void registration::start_search(bool normals) {
+    const bool both = normals || (search_ && search_->normals);
+    search_.emplace();
+    search_->normals = both;
+}
+
+void registration::fail(const error_code& ec, time_point now, std::uint64_t random) {
+    last_error_ = ec;
+    uncheck_strays();
+    retry_at_ = now + retry_.next(random);
+}
+
+void registration::fight(time_point now, std::uint64_t random) {
+    // Once is an accident and repaired at once. The other one waits as long as we do: a longer peace is the end of it.
+    if (fights_ > 0 && now - fought_at_ >= std::max(4 * fight_bound_, p_.retry_max)) {
+        fights_ = 0;
+        fight_bound_ = {};
+    }
+    fought_at_ = now;
+    if (fights_++ == 0) return;
+    constexpr unsigned doublings = 6;    // beyond `retry_max`, so that two processes with one identity calm down
+    fight_bound_ = std::clamp(fight_bound_ * 2, p_.retry_min, p_.retry_max * (1 << doublings));
+    const auto bound = static_cast<std::uint64_t>(std::chrono::microseconds(fight_bound_).count());
+    fight_until_ = now + std::chrono::microseconds(bound / 2 + random % (bound / 2 + 1));
+    last_error_ = registry_errc::conflict;
+}
+
+}    // namespace muster::registry

@@ -1,0 +1,217 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+//
+// Keeps one instance registered: decides what to ask of ZooKeeper next, from what is known. No I/O, no clock, no chance.
+//
+// The machine is level-triggered. It holds what it knows of its own znode, of the master's, and of strays (znodes of its own
+// that must go), and each of them may be unknown. `next()` names the one thing to do; events and errors only make knowledge
+// unknown again, so no event can be missed or come at a wrong time.
+//
+//     no znode ── create master ── NODEEXISTS ── read master ─┬─ is ours, of a former session or start ── multi {delete, create}
+//                                                             └─ is another's ── create normal ─┐
+//     master: read own + watch, idle  <── multi {create master, delete own} ── wait by rank <── master gone ── normal: watch both
+#pragma once
+
+#include <muster/instance.hpp>
+#include <muster/zk/types.hpp>
+
+#include "registry/backoff.hpp"
+#include "registry/layout.hpp"
+#include "registry/request.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace muster::registry {
+
+/// What a registration is told at its beginning.
+struct registration_params {
+    std::shared_ptr<const registry::layout> layout;
+    std::string service_path;
+    std::chrono::milliseconds promotion_step{30};
+    std::chrono::milliseconds retry_min{50};
+    std::chrono::milliseconds retry_max{5'000};
+
+    registration_params() = default;
+};
+
+class registration {
+public:
+    using time_point = std::chrono::steady_clock::time_point;
+
+    /// Which of its two watches an event belongs to. A request that arms one replaces the one before.
+    enum class watch { none, own, master };
+
+    /// What to do next.
+    struct step {
+        enum class kind {
+            idle,    ///< Nothing, until something is told to the machine.
+            wait,    ///< Call `next` again at `at`, or when something was told to the machine before.
+            ask,     ///< Perform `ask` and give its reply to `on_reply`. `arms` is its watch, if it has one.
+            done,    ///< Closed, and nothing of ours is left.
+        };
+        kind what = kind::idle;
+        time_point at{};
+        request ask;
+        watch arms = watch::none;
+
+        step() = default;
+    };
+
+    registration(registration_params p, const instance& i);
+
+    /// What to do now. Precondition: no reply is outstanding.
+    step next(time_point now);
+
+    /// The reply to the request that `next` asked for. `random`: 64 random bits.
+    void on_reply(reply r, time_point now, std::uint64_t random);
+
+    /// A watch fired or ended.
+    void on_watch(watch w);
+
+    /// The session changed. `id` is that of the session while it is connected.
+    void on_session(zk::session_state state, zk::session_id id);
+
+    /// Publishes other data from now on.
+    void update(const instance& i);
+
+    /// Removes what is registered and registers nothing any more.
+    void close() noexcept { closing_ = true; }
+
+    /// True while a znode of ours stands, as far as is known.
+    bool registered() const noexcept { return own_ && own_->owner != 0; }
+    /// True while the znode stands and says what it should.
+    bool published() const noexcept { return registered() && own_->data == data_; }
+    muster::role role() const noexcept { return registered() ? own_->role : muster::role::none; }
+    std::string path() const { return registered() ? own_->path : std::string(); }
+    zk::zxid czxid() const noexcept { return registered() ? own_->czxid : 0; }
+    std::uint64_t registrations() const noexcept { return registrations_; }
+    const error_code& last_error() const noexcept { return last_error_; }
+
+private:
+    /// The znode that is the registration.
+    struct own_node {
+        std::string path;
+        muster::role role = muster::role::none;
+        zk::session_id owner = 0;    ///< 0: not told yet, a read will.
+        zk::zxid czxid = 0;
+        std::int32_t version = 0;
+        std::string data;
+        bool verified = false;    ///< Read with a watch since anything was heard of it.
+    };
+    /// A znode of ours that must go.
+    struct stray {
+        std::string path;
+        std::int32_t version = 0;
+        bool checked = false;      ///< Seen to be ours, with this version.
+        bool in_flight = false;    ///< Part of the transaction that is outstanding.
+    };
+    enum class master_state {
+        unknown,
+        taken,      ///< It exists, by whom is not known.
+        absent,     ///< It did not exist when it was read.
+        present,    ///< Read, with a watch.
+    };
+    /// The way to become master, once it is absent.
+    struct promotion {
+        bool ranked = false;
+        bool rechecked = false;
+        time_point at{};
+    };
+    /// After an outcome that is not known: looks whether a znode of ours came of it.
+    struct search {
+        enum class stage { sync, list, probe };
+        stage at = stage::sync;
+        bool normals = false;    ///< Normals too, not the master only.
+        std::vector<std::string> paths;
+    };
+    enum class purpose {
+        none,
+        create_parent,
+        create_master,
+        create_normal,
+        read_master,
+        read_own,
+        rank,
+        promote,
+        set_data,
+        check_stray,
+        remove_stray,
+        search_sync,
+        search_list,
+        search_probe,
+    };
+
+    step next_close(time_point now);
+    step next_search();
+    step next_register(time_point now);
+    step next_promotion(time_point now);
+    step next_stray();
+    step ask(purpose p, request r, watch arms = watch::none);
+    step create(purpose p, bool takeover);
+    step read_master();
+    static step wait(time_point at);
+
+    void created(reply r, time_point now, std::uint64_t random);
+    void master_read(reply r, time_point now, std::uint64_t random);
+    void own_read(reply r, time_point now, std::uint64_t random);
+    void ranked(const reply& r, time_point now, std::uint64_t random);
+    void promoted(const reply& r, time_point now, std::uint64_t random);
+    void data_set(const reply& r, time_point now, std::uint64_t random);
+    void stray_checked(const reply& r, time_point now, std::uint64_t random);
+    void stray_removed(const reply& r, time_point now, std::uint64_t random);
+    void searched(reply r, time_point now, std::uint64_t random);
+
+    void stands(muster::role role, std::string path, const zk::stat& s, std::string data);
+    void found(const std::string& path, const zk::stat& s);
+    void lose(bool stray_left);
+    void change_session(zk::session_id id);
+    void start_search(bool normals);
+    void add_stray(std::string path);
+    void uncheck_strays();
+    void fail(const error_code& ec, time_point now, std::uint64_t random);
+    void fight(time_point now, std::uint64_t random);
+    bool mine(zk::session_id owner) const noexcept { return owner != 0 && (owner == session_ || former(owner)); }
+    bool former(zk::session_id owner) const noexcept;
+
+    registration_params p_;
+    std::string master_path_;
+    std::string data_;
+    std::string identity_;
+
+    zk::session_id session_ = 0;
+    bool connected_ = false;
+    std::deque<zk::session_id> former_;    ///< Sessions that this registration had before.
+
+    std::optional<own_node> own_;
+    std::vector<stray> strays_;
+    master_state master_ = master_state::unknown;
+    zk::session_id master_owner_ = 0;
+    std::int32_t master_version_ = 0;
+    bool master_is_me_ = false;    ///< Its data carries our identity.
+    promotion promotion_;
+    std::optional<search> search_;
+    std::vector<std::string> parents_;    ///< Still to be created, outermost first.
+
+    purpose outstanding_ = purpose::none;
+    std::string sent_data_;    ///< Data of the create or set that is outstanding.
+    std::string sent_path_;
+
+    backoff retry_;
+    time_point retry_at_{};
+    unsigned fights_ = 0;    ///< Times in a row that somebody else took or rewrote our znode.
+    time_point fight_until_{};
+    time_point fought_at_{};
+    std::chrono::milliseconds fight_bound_{0};
+
+    bool closing_ = false;
+    bool gone_ = false;    ///< The client is closed.
+    std::uint64_t registrations_ = 0;
+    error_code last_error_;
+};
+
+}    // namespace muster::registry

@@ -1,0 +1,26 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+//
+// UTF-8, and text from outside made fit for a message.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace muster::registry {
+
+/// The first character of a text.
+struct rune {
+    char32_t value = 0xFFFD;
+    std::size_t bytes = 1;    ///< How many it takes; 1 where it is not valid.
+    bool valid = false;
+};
+
+/// Reads the first character of `s` as Go does: every byte that does not begin a valid sequence is a fault of its own.
+/// Precondition: `s` is not empty.
+rune first_rune(std::string_view s) noexcept;
+
+/// `s` in quotes, shortened where it is long and without control characters, for messages.
+std::string quoted(std::string_view s);
+
+}    // namespace muster::registry

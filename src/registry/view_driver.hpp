@@ -1,0 +1,57 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+//
+// Keeps a service view up to date over a client: does what the machine in service_view.hpp says, and tells an observer.
+#pragma once
+
+#include <muster/zk/client.hpp>
+
+#include "registry/view.hpp"
+
+#include <boost/asio/any_io_executor.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <string>
+
+namespace muster::registry {
+
+/// How a view reads.
+struct view_params {
+    std::string service_path;    ///< See `layout::service_path`.
+    std::shared_ptr<const registry::layout> layout = make_micro_service_layout();
+    std::size_t read_window = 128;                 ///< Reads in flight at a time. 0 counts as 1.
+    std::chrono::milliseconds retry_min{50};       ///< Back-off after a failure: doubles from here ...
+    std::chrono::milliseconds retry_max{5'000};    ///< ... to here, drawn uniformly from 0 to that bound.
+
+    view_params() = default;    // not an aggregate: GCC 12 destroys aggregate temporaries in co_await expressions twice
+};
+
+/// The live view of one service.
+///
+/// All members must be called on `ex`, which must run one handler at a time (a strand); the observer is called there too.
+/// Starting it starts the client. The observer is held weakly; once `stop()`
+/// has returned the observer is not called any more.
+class view_driver {
+public:
+    view_driver(boost::asio::any_io_executor ex, zk::client client, view_params p, std::weak_ptr<view_observer> o);
+    view_driver(const view_driver&) = delete;
+    view_driver& operator=(const view_driver&) = delete;
+    /// Stops.
+    ~view_driver();
+
+    void start();
+    void stop();
+
+    /// Reads everything again, without losing the present view.
+    void refresh();
+
+    /// What is known now.
+    const view_state& state() const noexcept;
+
+private:
+    class impl;
+    std::shared_ptr<impl> impl_;
+};
+
+}    // namespace muster::registry
