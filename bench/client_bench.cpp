@@ -134,7 +134,7 @@ std::vector<client_impl> all_client_impls() {
 
 void bench_client(const client_options& o, report& out) {
     const auto impls = chosen(o, out);
-    if (impls.empty()) return out.fail("bench client", {"none of the clients asked for is there"});
+    if (impls.empty()) return out.fail("client", {"none of the clients asked for is there"});
     std::optional<cli::local_zookeeper> own_server;
     std::string hosts = o.server;
     if (o.server == "apache") {
@@ -145,8 +145,10 @@ void bench_client(const client_options& o, report& out) {
         hosts = own_server->connect_string();
     }
     const znodes nodes(hosts, fmt::format("/muster-bench-{}", getpid()));
-    if (auto f = nodes.make()) return out.fail(fmt::format("bench client: cannot prepare \"{}\"", hosts), *f);
+    if (auto f = nodes.make()) return out.fail(fmt::format("client: cannot prepare \"{}\"", hosts), *f);
 
+    out.say(fmt::format("client: medians of {} rounds of {} s, server {}; x: compared with {}", o.rounds,
+                        std::chrono::duration<double>(o.duration).count(), o.server, impls.back().name));
     workload w;
     w.hosts = hosts;
     w.root = fmt::format("/muster-bench-{}", getpid());
@@ -172,13 +174,13 @@ void bench_client(const client_options& o, report& out) {
                 out.write(line_of(one, w, o.server));
                 t.add(row_of(one, tallies.back(), w));
                 if (one.failed)
-                    out.fail(fmt::format("bench client: {} {} window {}", one.impl.name, to_string(op), window), *one.failed);
+                    out.fail(fmt::format("client: {} {} window {}", one.impl.name, to_string(op), window), *one.failed);
             }
         }
     }
     out.print(t);
     if (own_server) return;
-    if (auto f = nodes.remove()) out.fail(fmt::format("bench client: cannot remove {} from \"{}\"", w.root, hosts), *f);
+    if (auto f = nodes.remove()) out.fail(fmt::format("client: cannot remove {} from \"{}\"", w.root, hosts), *f);
 }
 
 }    // namespace muster::bench

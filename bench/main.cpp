@@ -76,7 +76,7 @@ void add_common(CLI::App& app, common_options& c) {
 }
 
 int run(int argc, char** argv) {
-    CLI::App app("Measures muster, and others that do the same work.", "muster-bench");
+    CLI::App app("Measures muster, and others that do the same work.", "bench");
     app.fallthrough();
     app.require_subcommand(0, 1);
     common_options common;
@@ -151,7 +151,7 @@ int main(int argc, char** argv) {
         return muster::bench::run(argc, argv);
     } catch (const std::exception& e) {
         std::fflush(stdout);
-        fmt::print(stderr, "muster-bench: {}\n", e.what());
+        fmt::print(stderr, "bench: {}\n", e.what());
         return muster::bench::exit_failed;
     }
 }

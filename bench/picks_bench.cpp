@@ -145,6 +145,7 @@ void bench_picks(const picks_options& o, report& out) {
         for (const pick_api api : o.apis)
             for (const std::size_t n : o.instances)
                 for (const unsigned threads : o.threads) tallies.push_back({{p, n, threads, api}, {}, {}, {}});
+    out.say(fmt::format("picks: medians of {} rounds of {} s", o.rounds, std::chrono::duration<double>(o.duration).count()));
     try {
         bed b(o.instances);
         // Every second round goes backwards, so that a drift of the machine does not favour the first cases.
@@ -152,13 +153,13 @@ void bench_picks(const picks_options& o, report& out) {
             for (std::size_t i = 0; i != tallies.size(); ++i)
                 run_once(tallies[round % 2 == 0 ? i : tallies.size() - 1 - i], b.lb(), o.duration);
     } catch (const std::exception& e) {
-        return out.fail("bench picks", {e.what()});
+        return out.fail("picks", {e.what()});
     }
     table t(2, {"policy", "api", "instances", "threads", "ns/op", "floor ns", "x floor", "Mop/s", "allocs/op"});
     for (const tally& one : tallies) {
         out.write(line_of(one));
         t.add(row_of(one));
-        if (one.failed) out.fail("bench picks: " + one.name(), *one.failed);
+        if (one.failed) out.fail("picks: " + one.name(), *one.failed);
     }
     out.print(t);
     out.say(

@@ -75,7 +75,7 @@ void report::say(std::string_view sentence) const {
 void report::fail(std::string_view what, const failure& why) {
     failed_ = true;
     std::fflush(stdout);
-    fmt::print(stderr, "muster-bench: {}: {}\n", what, why.reason);
+    fmt::print(stderr, "bench: {}: {}\n", what, why.reason);
 }
 
 void report::finish() {
