@@ -86,6 +86,9 @@ operation_result decode(const proto::multi_result& in, std::string_view chroot) 
     } else if (const auto* created = std::get_if<proto::create2_response>(&in.body)) {
         out.path = std::string(proto::to_client(chroot, created->path));
         out.stat = created->stat;
+    } else if (const auto* named = std::get_if<proto::create_response>(&in.body)) {
+        // Apache's servers up to 3.9 answer create2 inside a multi as create.
+        out.path = std::string(proto::to_client(chroot, named->path));
     } else if (const auto* set = std::get_if<proto::stat_response>(&in.body)) {
         out.stat = set->stat;
     }
