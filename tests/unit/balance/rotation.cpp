@@ -83,7 +83,7 @@ TEST_CASE("a change continues the round instead of beginning again") {
         const auto is = position(*after, choose(*after, s));
         const auto step = (is - was + 11) % 11;
         CHECK(step >= 1);
-        CHECK(step <= 2);
+        CHECK(step <= 3);    // 3: past the new one, at the end of the round
     }
 }
 
