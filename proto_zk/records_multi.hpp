@@ -69,7 +69,7 @@ struct multi_request {
 ///     set_data   stat_response             get_children    get_children_response
 ///     error      error_response
 ///
-/// createContainer and createTTL are answered as create2.
+/// createContainer and createTTL are answered as create2; Apache's server 3.8 answers create2 as create, without a stat.
 struct multi_result {
     using record = std::variant<std::monostate, create_response, create2_response, stat_response, get_data_response,
                                 get_children_response, error_response>;

@@ -20,9 +20,10 @@ public:
     request& operator=(const request&) = delete;
     virtual ~request() = default;
 
-    /// Called exactly once. Gives an error if the body cannot be decoded, for which the connection is dropped. `body` is the reply's record and empty on errors; it is valid during the call only. Must not call
-    /// into the session, except for its watch table: a watch is registered here, in the order of the stream, so that an event
-    /// that follows the reply in the same segment finds it.
+    /// Called exactly once. Gives an error if the body cannot be decoded, for which the connection is dropped. `body` is the
+    /// reply's record and empty on errors; it is valid during the call only. Must not call into the session, except for its watch
+    /// table: a watch is registered here, in the order of the stream, so that an event that follows the reply in the same segment
+    /// finds it.
     virtual error_code complete(const error_code& ec, std::string_view body) = 0;
 
     std::string frame;          ///< The whole frame. Bytes 4 to 7 are the xid.

@@ -20,7 +20,7 @@ constexpr std::size_t rearm_bytes = 128 * 1024 - 256;
 
 void patch_xid(std::string& frame, std::int32_t xid) {
     boost::endian::endian_store<std::int32_t, 4, boost::endian::order::big>(reinterpret_cast<unsigned char*>(frame.data() + 4),
-                                                                             xid);
+                                                                            xid);
 }
 
 std::string header_only(std::int32_t xid, opcode type) {
@@ -210,7 +210,8 @@ error_code session::on_frame(std::string_view frame, time_point now) {
                 pings_.pop_front();
             }
             return {};
-        default: return on_reply(frame);
+        default:
+            return on_reply(frame);
     }
 }
 
@@ -372,12 +373,16 @@ session::time_point session::expiry() const noexcept {
 
 session::time_point session::deadline() const noexcept {
     switch (phase_) {
-        case phase::idle: return std::min(expiry(), close_deadline_);
+        case phase::idle:
+            return std::min(expiry(), close_deadline_);
         case phase::connecting:
-        case phase::handshaking: return std::min({attempt_deadline_, expiry(), close_deadline_});
+        case phase::handshaking:
+            return std::min({attempt_deadline_, expiry(), close_deadline_});
         case phase::attached:
-            return std::min({last_received_ + fraction_of_timeout(2, 3), last_sent_ + fraction_of_timeout(1, 3), close_deadline_});
-        case phase::finished: break;
+            return std::min(
+                {last_received_ + fraction_of_timeout(2, 3), last_sent_ + fraction_of_timeout(1, 3), close_deadline_});
+        case phase::finished:
+            break;
     }
     return time_point::max();
 }
@@ -409,7 +414,8 @@ error_code session::tick(time_point now) {
             }
             if (phase_ != phase::idle && phase_ != phase::finished && now >= attempt_deadline_) return client_errc::timed_out;
             return {};
-        case phase::finished: break;
+        case phase::finished:
+            break;
     }
     return {};
 }

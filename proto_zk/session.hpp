@@ -164,17 +164,17 @@ private:
     phase phase_ = phase::idle;
     bool closing_ = false;
     bool close_sent_ = false;
-    bool renew_ = false;               // the session was found expired: the next one is asked for at once
-    bool proven_ = false;              // this connection has lived long enough to count as a success
+    bool renew_ = false;     // the session was found expired: the next one is asked for at once
+    bool proven_ = false;    // this connection has lived long enough to count as a success
     bool connect_request_due_ = false;
     bool ping_due_ = false;
     error_code close_result_;
 
-    queue queued_;     // not written yet
-    queue written_;    // waiting for their replies, oldest first
+    queue queued_;                    // not written yet
+    queue written_;                   // waiting for their replies, oldest first
     std::deque<time_point> pings_;    // when the unanswered ones were written
     std::int32_t xid_;
-    zxid last_zxid_ = 0;              // of replies only: an event's may be ahead of what the session has seen (ZOOKEEPER-1412)
+    zxid last_zxid_ = 0;    // of replies only: an event's may be ahead of what the session has seen (ZOOKEEPER-1412)
 
     time_point retry_at_{};
     time_point attempt_deadline_{};

@@ -1,11 +1,10 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
+#include "runtime/completion.hpp"
 #include "runtime/world.hpp"
 
-#include <boost/asio/append.hpp>
-#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
 
@@ -70,38 +69,36 @@ public:
     std::unique_ptr<timer> make_timer(const asio::any_io_executor& ex) override { return std::make_unique<asio_timer>(ex); }
 
     void async_resolve(const asio::any_io_executor& ex, std::string host, std::uint16_t port, resolve_handler h) override {
+        completion<void(error_code, std::vector<endpoint>)> done(std::move(h), ex);
         error_code not_an_address;
         const auto address = asio::ip::make_address(host, not_an_address);
         if (!not_an_address) {
-            auto target = asio::get_associated_executor(h, ex);
-            asio::post(target, asio::append(std::move(h), error_code{}, std::vector<endpoint>{endpoint(address, port)}));
+            done.post(error_code{}, std::vector<endpoint>{endpoint(address, port)});
             return;
         }
         // Asio looks names up on a thread of its own, one per context.
         auto resolver = std::make_shared<tcp::resolver>(ex);
         auto& r = *resolver;
-        auto target = asio::get_associated_executor(h, ex);
         r.async_resolve(host, std::to_string(port), tcp::resolver::numeric_service,
-                        asio::bind_executor(target, [resolver = std::move(resolver), h = std::move(h)](
-                                                        const error_code& ec, const tcp::resolver::results_type& found) mutable {
+                        [resolver = std::move(resolver), done = std::move(done)](
+                            const error_code& ec, const tcp::resolver::results_type& found) mutable {
                             std::vector<endpoint> endpoints;
                             for (const auto& entry : found) endpoints.push_back(entry.endpoint());
-                            std::move(h)(ec, std::move(endpoints));
-                        }));
+                            done.post(ec, std::move(endpoints));
+                        });
     }
 
     void async_connect(const asio::any_io_executor& ex, endpoint to, connect_handler h) override {
+        completion<void(error_code, std::shared_ptr<byte_stream>)> done(std::move(h), ex);
+        const auto slot = done.slot();
         auto stream = std::make_shared<tcp_stream>(ex);
         auto& socket = stream->socket();
-        auto target = asio::get_associated_executor(h, ex);
-        auto slot = asio::get_associated_cancellation_slot(h);
-        socket.async_connect(
-            to, asio::bind_cancellation_slot(
-                    slot, asio::bind_executor(target, [stream = std::move(stream), h = std::move(h)](error_code ec) mutable {
-                        if (!ec) stream->socket().set_option(tcp::no_delay(true), ec);
-                        if (ec) stream.reset();
-                        std::move(h)(ec, std::move(stream));
-                    })));
+        auto connected = [stream = std::move(stream), done = std::move(done)](error_code ec) mutable {
+            if (!ec) stream->socket().set_option(tcp::no_delay(true), ec);
+            if (ec) stream.reset();
+            done.post(ec, std::move(stream));
+        };
+        socket.async_connect(to, asio::bind_cancellation_slot(slot, std::move(connected)));
     }
 
 private:

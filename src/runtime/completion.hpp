@@ -8,12 +8,13 @@
 #include <boost/asio/any_completion_executor.hpp>
 #include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/append.hpp>
 #include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/associated_executor.hpp>
-#include <boost/asio/post.hpp>
+#include <boost/asio/dispatch.hpp>
 #include <boost/asio/prefer.hpp>
+#include <boost/asio/require.hpp>
 
+#include <tuple>
 #include <utility>
 
 namespace muster::runtime {
@@ -23,31 +24,51 @@ namespace asio = boost::asio;
 template <class Signature>
 class completion;
 
-/// Keeps a handler, its executor and, where that is not the I/O object's own, its context's work. Completes by posting.
-/// Not assignable: move assignment of any_completion_handler recurses for ever in Boost 1.81 (asio addcc83fe). Keep it in
-/// an optional and `emplace` it.
+/// Keeps a handler and completes it, once, by posting it to its associated executor or else to that of the I/O object.
+/// A handler of another executor gets there by way of `hop`: where that is a strand, handlers arrive in the order in which
+/// they were posted. While it waits it counts as work of its context.
+///
+/// Not assignable: move assignment of any_completion_handler recurses for ever in Boost 1.81 (asio addcc83fe). Keep it in an
+/// optional and `emplace` it.
 template <class... Args>
 class completion<void(Args...)> {
 public:
     using handler_type = asio::any_completion_handler<void(Args...)>;
 
-    completion(handler_type h, const asio::any_io_executor& io) : h_(std::move(h)), ex_(asio::get_associated_executor(h_, io)) {
-        if (ex_ != asio::any_completion_executor(io)) ex_ = asio::prefer(ex_, asio::execution::outstanding_work.tracked);
+    completion(handler_type h, const asio::any_io_executor& io, const asio::any_io_executor& hop)
+        : h_(std::move(h)), target_(asio::get_associated_executor(h_, io)) {
+        if (target_ == asio::any_completion_executor(io)) {
+            target_ = nullptr;
+            ex_ = asio::require(io, asio::execution::blocking.never);
+        } else {
+            target_ = asio::prefer(target_, asio::execution::outstanding_work.tracked);
+            ex_ = asio::require(hop, asio::execution::blocking.never);
+        }
     }
+    completion(handler_type h, const asio::any_io_executor& io) : completion(std::move(h), io, io) {}
     completion(completion&&) noexcept = default;
     completion& operator=(completion&&) = delete;
 
     /// Posts the handler with its result. Call it once; the handler is moved from.
     template <class... Results>
     void post(Results&&... results) {
-        asio::post(ex_, asio::append(std::move(h_), Args(std::forward<Results>(results))...));
+        auto run = [h = std::move(h_), values = std::tuple<Args...>(std::forward<Results>(results)...)]() mutable {
+            std::apply(std::move(h), std::move(values));
+        };
+        if (!target_) {
+            ex_.execute(std::move(run));
+        } else {
+            ex_.execute(
+                [target = std::move(target_), run = std::move(run)]() mutable { asio::dispatch(target, std::move(run)); });
+        }
     }
 
     auto slot() const noexcept { return asio::get_associated_cancellation_slot(h_); }
 
 private:
     handler_type h_;
-    asio::any_completion_executor ex_;
+    asio::any_completion_executor target_;    // empty: the I/O object's own
+    asio::any_io_executor ex_;
 };
 
 }    // namespace muster::runtime

@@ -19,6 +19,7 @@ constexpr std::size_t max_unread = 10'000;
 subscription::subscription(std::shared_ptr<client_impl> owner, proto::watch_kind kind, std::string server_path)
     : owner_(owner),
       ex_(owner->get_executor()),
+      order_(owner->order()),
       chroot_(owner->configuration().servers.chroot()),
       kind_(kind),
       server_path_(std::move(server_path)) {}
@@ -55,7 +56,7 @@ void subscription::on_end(const error_code& ec) {
 }
 
 void subscription::next(handler h) {
-    waiter w(std::move(h), ex_);
+    waiter w(std::move(h), ex_, order_);
     std::unique_lock lock(mutex_);
     if (!events_.empty()) {
         watch_event e = std::move(events_.front());
@@ -94,7 +95,7 @@ void subscription::detach() {
     if (const auto owner = owner_.lock()) owner->unwatch(shared_from_this());
 }
 
-void subscription::discard() noexcept {
+void subscription::on_context_shutdown() noexcept {
     std::optional<waiter> dropped;
     const std::lock_guard lock(mutex_);
     ended_ = client_errc::closed;

@@ -5,6 +5,7 @@
 
 #include "proto_zk/watch_table.hpp"
 #include "runtime/completion.hpp"
+#include "runtime/shutdown.hpp"
 
 #include <cstdint>
 #include <deque>
@@ -18,7 +19,9 @@ namespace muster::zk::detail {
 class client_impl;
 
 /// The events of one watch on their way from the client's strand to a subscriber, who may be on any thread.
-class subscription final : public proto::watch_sink, public std::enable_shared_from_this<subscription> {
+class subscription final : public proto::watch_sink,
+                           public runtime::shutdown_target,
+                           public std::enable_shared_from_this<subscription> {
 public:
     using handler = asio::any_completion_handler<void(error_code, watch_event)>;
 
@@ -36,8 +39,7 @@ public:
     void next(handler h);
     /// The subscriber is gone.
     void detach();
-    /// Destroys the waiting handler.
-    void discard() noexcept;
+    void on_context_shutdown() noexcept override;
 
 private:
     using waiter = runtime::completion<void(error_code, watch_event)>;
@@ -47,6 +49,7 @@ private:
 
     const std::weak_ptr<client_impl> owner_;
     const asio::any_io_executor ex_;
+    const asio::any_io_executor order_;
     const std::string chroot_;
     const proto::watch_kind kind_;
     const std::string server_path_;

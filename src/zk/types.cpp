@@ -5,22 +5,32 @@ namespace muster::zk {
 
 const char* to_string(session_state s) noexcept {
     switch (s) {
-        case session_state::connecting: return "connecting";
-        case session_state::connected: return "connected";
-        case session_state::suspended: return "suspended";
-        case session_state::expired: return "expired";
-        case session_state::closed: return "closed";
+        case session_state::connecting:
+            return "connecting";
+        case session_state::connected:
+            return "connected";
+        case session_state::suspended:
+            return "suspended";
+        case session_state::expired:
+            return "expired";
+        case session_state::closed:
+            return "closed";
     }
     return "unknown";
 }
 
 const char* to_string(event_type t) noexcept {
     switch (t) {
-        case event_type::created: return "created";
-        case event_type::deleted: return "deleted";
-        case event_type::data_changed: return "data_changed";
-        case event_type::children_changed: return "children_changed";
-        case event_type::resync: return "resync";
+        case event_type::created:
+            return "created";
+        case event_type::deleted:
+            return "deleted";
+        case event_type::data_changed:
+            return "data_changed";
+        case event_type::children_changed:
+            return "children_changed";
+        case event_type::resync:
+            return "resync";
     }
     return "unknown";
 }

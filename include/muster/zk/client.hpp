@@ -21,12 +21,19 @@
 #include <string>
 #include <utility>
 
+namespace muster::runtime {
+class world;
+}
+
 namespace muster::zk {
 
 namespace asio = boost::asio;
 
+class client;
+
 namespace detail {
 class client_impl;
+std::shared_ptr<runtime::world> world_of(const client& c);
 }    // namespace detail
 
 /// An asynchronous ZooKeeper client: one session, kept through lost connections.
@@ -67,7 +74,7 @@ public:
     client(Context& ctx, config cfg) : client(asio::any_io_executor(ctx.get_executor()), std::move(cfg)) {}
 
     /// \private Used by the library's own tests and its simulation.
-    explicit client(std::shared_ptr<detail::client_impl> impl) noexcept;
+    explicit client(std::shared_ptr<detail::client_impl> impl);
 
     client(const client&) noexcept;
     client(client&&) noexcept;
@@ -222,6 +229,8 @@ public:
     }
 
 private:
+    friend std::shared_ptr<runtime::world> detail::world_of(const client& c);
+
     using impl_ptr = std::shared_ptr<detail::client_impl>;
     static void start_session_change(asio::any_completion_handler<void(error_code, session_info)> h, impl_ptr impl,
                                      std::uint64_t seen);

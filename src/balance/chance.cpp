@@ -1,0 +1,40 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+//
+// random and weightrandom.
+#include "balance/alias.hpp"
+#include "balance/policies.hpp"
+
+#include <utility>
+
+namespace muster::balance {
+namespace {
+
+class uniform final : public table {
+public:
+    explicit uniform(node_list nodes) : table(std::move(nodes)) {}
+
+    node* pick(pick_state& s, std::string_view, error_code&) const noexcept override {
+        return nodes()[s.random_below(static_cast<std::uint32_t>(nodes().size()))].get();
+    }
+};
+
+class weighted final : public table {
+public:
+    explicit weighted(node_list nodes) : table(std::move(nodes)), alias_(weights_of(this->nodes())) {}
+
+    node* pick(pick_state& s, std::string_view, error_code&) const noexcept override { return nodes()[alias_.draw(s)].get(); }
+
+private:
+    alias_table alias_;
+};
+
+}    // namespace
+
+table_ptr make_random(node_list nodes) { return std::make_shared<uniform>(std::move(nodes)); }
+
+table_ptr make_weighted_random(node_list nodes) {
+    if (equal_weights(nodes)) return make_random(std::move(nodes));
+    return std::make_shared<weighted>(std::move(nodes));
+}
+
+}    // namespace muster::balance

@@ -1,0 +1,89 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+#pragma once
+
+#include <muster/balancer.hpp>
+
+#include "balance/node.hpp"
+#include "runtime/completion.hpp"
+#include "runtime/shutdown.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace muster::balance {
+
+/// What a service shows to picks, views and subscribers at one moment. Immutable.
+struct exhibit {
+    bool known = false;
+    bool stale = true;
+    std::chrono::steady_clock::time_point since{};    ///< While stale: when it was last known to be right.
+    node_list nodes;                                  ///< In canonical order.
+    node_list predecessors;                           ///< Keeps alive what node::open() walks over.
+    std::vector<rejected_node> rejected;              ///< Sorted by path.
+};
+
+using exhibit_ptr = std::shared_ptr<const exhibit>;
+
+}    // namespace muster::balance
+
+namespace muster::detail {
+
+/// One subscriber's changes. Keeps no history: it compares what the subscriber has been told with what is shown now, so unread
+/// changes of an instance merge by themselves and memory is bounded by the size of the service.
+class change_queue final : public runtime::shutdown_target, public std::enable_shared_from_this<change_queue> {
+public:
+    using handler = asio::any_completion_handler<void(error_code, change)>;
+
+    explicit change_queue(asio::any_io_executor ex) : ex_(std::move(ex)) {}
+
+    const asio::any_io_executor& get_executor() const noexcept { return ex_; }
+
+    // For the service; one call at a time.
+    void show(balance::exhibit_ptr now);
+    void close();
+
+    // For the subscriber, on any thread.
+    void next(handler h);
+    void detach();
+
+    void on_context_shutdown() noexcept override;
+
+private:
+    using waiter = runtime::completion<void(error_code, change)>;
+
+    void compare();
+    void compare_instance(const balance::node* told, const balance::node* now);
+    void compare_rejected();
+    std::optional<change> take();
+    void cancel(std::uint64_t turn);
+
+    const asio::any_io_executor ex_;
+
+    std::mutex mutex_;
+    balance::exhibit_ptr now_;
+    balance::node_list told_;                  // what the subscriber knows after the pending changes, by identity
+    std::vector<rejected_node> told_rejected_;
+    bool told_stale_ = true;
+
+    /// A change to be told, and what is known once it is: applied when it is taken.
+    struct pending {
+        change what;
+        balance::node_ref node;    // null: a removal
+        std::string identity;      // empty: not of an instance
+    };
+    std::deque<pending> pending_;
+
+    std::optional<waiter> waiter_;
+    std::uint64_t turn_ = 0;
+    bool closed_ = false;
+    bool detached_ = false;
+};
+
+}    // namespace muster::detail

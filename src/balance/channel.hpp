@@ -1,0 +1,108 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+//
+// How tables reach those who pick: one writer publishes, each reader compares one number.
+#pragma once
+
+#include <muster/lease.hpp>
+
+#include "balance/table.hpp"
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string_view>
+#include <tuple>
+#include <utility>
+
+namespace muster::balance {
+
+/// The current table of one (policy, pool) of one service. All members may be called from any thread.
+class channel {
+public:
+    /// `seed`: pickers get their random numbers from it.
+    channel(table_ptr first, std::uint64_t seed) noexcept : table_(std::move(first)), seeds_(seed) {}
+
+    void publish(table_ptr t);
+
+    /// Changes with each `publish`.
+    std::uint64_t version() const noexcept { return version_.load(std::memory_order_acquire); }
+
+    /// The current table, and its version.
+    std::pair<table_ptr, std::uint64_t> current() const;
+
+    /// A seed; another one each time.
+    std::uint64_t draw_seed() noexcept { return seeds_.fetch_add(0x9e3779b97f4a7c15, std::memory_order_relaxed); }
+
+private:
+    mutable std::mutex mutex_;
+    table_ptr table_;
+    std::atomic<std::uint64_t> version_{1};
+    std::atomic<std::uint64_t> seeds_;
+};
+
+using channel_ptr = std::shared_ptr<channel>;
+
+/// Picks from a channel. One per thread; a copy stands somewhere else and draws other random numbers.
+class hot_picker {
+public:
+    explicit hot_picker(channel_ptr c);
+    hot_picker(const hot_picker& o);
+    hot_picker& operator=(const hot_picker& o);
+    hot_picker(hot_picker&&) noexcept = default;
+    hot_picker& operator=(hot_picker&&) noexcept = default;
+    ~hot_picker() = default;
+
+    /// Picks now. An empty lease, and `ec` set, if there is nobody: unknown_service, no_instances, no_master, key_required
+    /// or closed. `ec` is cleared otherwise.
+    lease pick(std::string_view key, error_code& ec) noexcept {
+        if (channel_->version() != version_) reload();
+        ec = {};
+        node* n = table_->pick(state_, key, ec);
+        return n ? node::lend(*n) : lease();
+    }
+
+    /// The channel it picks from.
+    const channel_ptr& source() const noexcept { return channel_; }
+
+private:
+    void reload() noexcept;
+
+    channel_ptr channel_;
+    table_ptr table_;
+    std::uint64_t version_;
+    pick_state state_;
+};
+
+/// All channels of one service, for its writer. A (policy, pool) that nobody asked for costs nothing.
+class publisher {
+public:
+    /// Until the first `publish`, picks give `unknown_service`.
+    explicit publisher(std::uint64_t seed) noexcept;
+
+    /// The channel of (p, q); builds its table when it is asked for first.
+    channel_ptr get(policy p, pool q);
+
+    /// Rebuilds the tables whose nodes changed. `all` is `membership::nodes()`.
+    void publish(node_list all);
+
+    /// From now on picks give `closed`.
+    void close();
+
+private:
+    static constexpr std::size_t policies = 7;
+    static constexpr std::size_t pools = 4;
+
+    table_ptr build(policy p, pool q) const;
+    template <class Function>
+    void for_each_channel(Function f);
+
+    pick_state seeds_;
+    registry_errc nobody_ = registry_errc::unknown_service;    // why, while known_ is false
+    bool known_ = false;
+    node_list all_;
+    std::array<std::array<channel_ptr, pools>, policies> channels_;
+};
+
+}    // namespace muster::balance

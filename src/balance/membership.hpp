@@ -1,0 +1,58 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+//
+// Who belongs to a service: turns what was read from the registry into the canonical list of nodes.
+#pragma once
+
+#include "balance/node.hpp"
+
+#include <chrono>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace muster::balance {
+
+/// One difference between two lists.
+struct difference {
+    enum class kind { added, removed, updated, role };
+    kind what = kind::added;
+    node_ref node;    ///< As it is now; for `removed`, as it was.
+};
+
+/// The instances of one service. For one writer; tables carry its nodes to the readers.
+///
+/// The identity of an instance decides what is the same, never its znode: one that is sighted twice counts once (the master
+/// before a normal, else the younger znode), and one that comes back within `remember` finds its state and its open leases.
+class membership {
+public:
+    using time_point = std::chrono::steady_clock::time_point;
+    using duration = std::chrono::steady_clock::duration;
+
+    explicit membership(duration remember) : remember_(remember) {}
+
+    /// Makes `seen` the list. Gives what changed, in the order of the identities; empty if nothing did, and then `nodes()`
+    /// holds the same nodes as before. An instance of which both data and role changed gives `updated` and `role`.
+    std::vector<difference> apply(std::vector<sighting> seen, time_point now);
+
+    /// The instances, sorted by identity.
+    const node_list& nodes() const noexcept { return nodes_; }
+
+    /// Forgets whom it has remembered for long enough. `apply` does so too.
+    void forget(time_point now);
+
+    /// How many departed instances it remembers.
+    std::size_t remembered() const noexcept { return departed_.size(); }
+
+private:
+    struct departure {
+        node_ref node;
+        time_point at;
+    };
+
+    duration remember_;
+    node_list nodes_;
+    std::map<std::string, departure, std::less<>> departed_;
+};
+
+}    // namespace muster::balance

@@ -1,0 +1,48 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+//
+// roundrobin and weightroundrobin: a fixed order, and a position in it.
+#include "balance/cycle.hpp"
+#include "balance/policies.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace muster::balance {
+namespace {
+
+class round_robin final : public table {
+public:
+    explicit round_robin(node_list nodes) : table(std::move(nodes)), size_(static_cast<std::uint32_t>(this->nodes().size())) {}
+
+    node* pick(pick_state& s, std::string_view, error_code&) const noexcept override { return nodes()[s.turn(size_)].get(); }
+
+private:
+    std::uint32_t size_;
+};
+
+// Rounding to 4096 slots is off by half a slot at most; where there are many instances, eight slots each keep that small.
+std::size_t max_slots(std::size_t n) { return std::max<std::size_t>(4096, 8 * n); }
+
+class weighted_round_robin final : public table {
+public:
+    explicit weighted_round_robin(node_list nodes)
+        : table(std::move(nodes)), cycle_(smooth_cycle(weights_of(this->nodes()), max_slots(this->nodes().size()))) {}
+
+    node* pick(pick_state& s, std::string_view, error_code&) const noexcept override {
+        return nodes()[cycle_[s.turn(static_cast<std::uint32_t>(cycle_.size()))]].get();
+    }
+
+private:
+    std::vector<std::uint32_t> cycle_;
+};
+
+}    // namespace
+
+table_ptr make_round_robin(node_list nodes) { return std::make_shared<round_robin>(std::move(nodes)); }
+
+table_ptr make_weighted_round_robin(node_list nodes) {
+    if (equal_weights(nodes)) return make_round_robin(std::move(nodes));
+    return std::make_shared<weighted_round_robin>(std::move(nodes));
+}
+
+}    // namespace muster::balance

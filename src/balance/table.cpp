@@ -1,0 +1,101 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+#include "balance/table.hpp"
+
+#include "balance/policies.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace muster::balance {
+namespace {
+
+class empty_table final : public table {
+public:
+    explicit empty_table(registry_errc why) : table({}), why_(why) {}
+
+    node* pick(pick_state&, std::string_view, error_code& ec) const noexcept override {
+        ec = why_;
+        return nullptr;
+    }
+
+private:
+    registry_errc why_;
+};
+
+node_list of_role(role r, const node_list& all) {
+    node_list chosen;
+    std::copy_if(all.begin(), all.end(), std::back_inserter(chosen), [r](const node_ref& n) { return n->seen.role == r; });
+    return chosen;
+}
+
+registry_errc why_nobody(pool p) noexcept { return p == pool::master ? registry_errc::no_master : registry_errc::no_instances; }
+
+}    // namespace
+
+// (cursor * n + r) / cycle, with r in [0, n), is uniform over [0, n) if the cursor is over [0, cycle).
+void pick_state::rescale(std::uint32_t n) noexcept {
+    const std::uint64_t cycle = cycle_ == 0 ? std::uint64_t{1} << 32 : cycle_;
+    cursor_ = static_cast<std::uint32_t>((std::uint64_t{cursor_} * n + random_below(n)) / cycle);
+    cycle_ = n;
+}
+
+table::table(node_list nodes) : nodes_(std::move(nodes)) {
+    for (const node_ref& n : nodes_) {
+        if (const node_ref p(n->predecessor.load(std::memory_order_relaxed)); p) append_with_predecessors(predecessors_, p);
+    }
+}
+
+node_list select(pool p, const node_list& all) {
+    switch (p) {
+        case pool::normals_then_master: {
+            node_list normals = of_role(role::normal, all);
+            return normals.empty() ? of_role(role::master, all) : normals;
+        }
+        case pool::normals:
+            return of_role(role::normal, all);
+        case pool::master:
+            return of_role(role::master, all);
+        case pool::all:
+            break;
+    }
+    return all;
+}
+
+table_ptr build_empty_table(registry_errc why) { return std::make_shared<empty_table>(why); }
+
+table_ptr build_table(policy p, node_list nodes) {
+    switch (p) {
+        case policy::roundrobin:
+            return make_round_robin(std::move(nodes));
+        case policy::weightroundrobin:
+            return make_weighted_round_robin(std::move(nodes));
+        case policy::random:
+            return make_random(std::move(nodes));
+        case policy::weightrandom:
+            return make_weighted_random(std::move(nodes));
+        case policy::iphash:
+        case policy::urlhash:
+            return make_hash(std::move(nodes));
+        case policy::leastconnect:
+            break;
+    }
+    return make_least_connect(std::move(nodes));
+}
+
+table_ptr build_table(policy p, pool q, const node_list& all) {
+    node_list nodes = select(q, all);
+    return nodes.empty() ? build_empty_table(why_nobody(q)) : build_table(p, std::move(nodes));
+}
+
+std::vector<std::uint32_t> weights_of(const node_list& nodes) {
+    std::vector<std::uint32_t> weights;
+    weights.reserve(nodes.size());
+    for (const node_ref& n : nodes) weights.push_back(n->weight);
+    return weights;
+}
+
+bool equal_weights(const node_list& nodes) noexcept {
+    return std::all_of(nodes.begin(), nodes.end(), [&](const node_ref& n) { return n->weight == nodes.front()->weight; });
+}
+
+}    // namespace muster::balance

@@ -1,0 +1,88 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+//
+// A policy, prepared for one list of instances.
+#pragma once
+
+#include <muster/error.hpp>
+#include <muster/policy.hpp>
+
+#include "balance/node.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+namespace muster::balance {
+
+/// What one picker remembers between picks: where it stands, and its random numbers. It stays when the table changes.
+class pick_state {
+public:
+    /// Starts anywhere, as `seed` says.
+    explicit pick_state(std::uint64_t seed) noexcept : random_(seed) { cursor_ = static_cast<std::uint32_t>(random() >> 32); }
+
+    /// 64 random bits (SplitMix64).
+    std::uint64_t random() noexcept {
+        std::uint64_t z = random_ += 0x9e3779b97f4a7c15;
+        z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+        z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+        return z ^ (z >> 31);
+    }
+
+    /// Uniform in [0, n). Precondition: n > 0.
+    std::uint32_t random_below(std::uint32_t n) noexcept { return static_cast<std::uint32_t>(((random() >> 32) * n) >> 32); }
+
+    /// The position in a cycle of `n`, then moves on by one. When `n` is another than last time, the position is kept in
+    /// proportion: clients that were spread evenly stay so, and none begins again at the front. Precondition: n > 0.
+    std::uint32_t turn(std::uint32_t n) noexcept {
+        if (n != cycle_) rescale(n);
+        const std::uint32_t at = cursor_;
+        cursor_ = at + 1 == n ? 0 : at + 1;
+        return at;
+    }
+
+private:
+    void rescale(std::uint32_t n) noexcept;
+
+    std::uint64_t random_;
+    std::uint32_t cursor_;
+    std::uint32_t cycle_ = 0;    // length that cursor_ is a position in; 0: 2^32
+};
+
+/// Chooses. Immutable; any number of threads may pick from one, each with a `pick_state` of its own.
+class table {
+public:
+    virtual ~table() = default;
+    table(const table&) = delete;
+    table& operator=(const table&) = delete;
+
+    /// The chosen node, which lives as long as the table does. Null: `ec` tells why, and is left alone otherwise. Neither
+    /// allocates nor locks nor reads a clock.
+    virtual node* pick(pick_state& s, std::string_view key, error_code& ec) const noexcept = 0;
+
+    /// The nodes it chooses from, in canonical order.
+    const node_list& nodes() const noexcept { return nodes_; }
+
+protected:
+    explicit table(node_list nodes);
+
+private:
+    node_list nodes_;
+    node_list predecessors_;    // keeps alive what node::open() walks over
+};
+
+using table_ptr = std::shared_ptr<const table>;
+
+/// The nodes of `all` that belong to `p`.
+node_list select(pool p, const node_list& all);
+
+/// A table that has nobody to choose and says so.
+table_ptr build_empty_table(registry_errc why);
+
+/// The table of policy `p` over `nodes`, all of them. Precondition: `nodes` is not empty.
+table_ptr build_table(policy p, node_list nodes);
+
+/// The table of policy `p` for those of `all` that belong to `q`. Nobody there: `no_master` for `pool::master`, else
+/// `no_instances`.
+table_ptr build_table(policy p, pool q, const node_list& all);
+
+}    // namespace muster::balance

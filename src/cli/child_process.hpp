@@ -1,0 +1,48 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace muster::cli {
+
+/// What to run and on which file descriptors.
+struct child_options {
+    std::vector<std::string> argv;    ///< The program, looked for in `PATH`, and its arguments.
+    int in = -1;                      ///< -1: nothing to read.
+    int out = -1;                     ///< -1: shared with this process.
+    int err = -1;                     ///< -1: shared with this process.
+};
+
+/// A program that this process runs.
+///
+/// It gets a process group of its own, so that Ctrl-C at the terminal reaches us alone and we end it in order. It is killed
+/// on destruction, and by the kernel when the thread that started it ends; nothing outlives its starter.
+/// \par Thread safety
+/// Same object: unsafe.
+class child_process {
+public:
+    /// Starts it. Throws `std::system_error` where it cannot be started.
+    explicit child_process(const child_options& o);
+    child_process(const child_process&) = delete;
+    child_process& operator=(const child_process&) = delete;
+    ~child_process();
+
+    pid_t pid() const noexcept { return pid_; }
+    bool running() { return !wait(std::chrono::milliseconds(0)); }
+    /// Does nothing once it has been seen to have ended: the pid may be another's by then.
+    void signal(int number) noexcept;
+    /// Waits for its end, at most for `timeout`. Gives its exit code, or 128 plus the signal that ended it.
+    std::optional<int> wait(std::chrono::milliseconds timeout);
+
+private:
+    pid_t pid_ = -1;
+    int pidfd_ = -1;
+    std::optional<int> exit_code_;
+};
+
+}    // namespace muster::cli

@@ -1,0 +1,71 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+#pragma once
+
+#include "cli/child_process.hpp"
+#include "cli/scratch.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace muster::cli {
+
+/// How a local ZooKeeper is run.
+struct zookeeper_options {
+    std::uint16_t port = 0;                             ///< 0: a free one.
+    std::chrono::milliseconds tick{500};                ///< Granularity of its timeouts.
+    std::chrono::milliseconds min_session_timeout{};    ///< 0: two ticks.
+    std::chrono::milliseconds max_session_timeout{};    ///< 0: twenty ticks.
+    bool quick_start = true;                            ///< Starts faster, serves slower: turn it off to measure throughput.
+    std::vector<std::string> config;                    ///< Lines added to zoo.cfg.
+    std::vector<std::string> jvm;                       ///< Options added to the JVM's.
+    int id = 0;                                         ///< Its `myid` as a member of an ensemble; 0: it is none.
+};
+
+/// An Apache ZooKeeper on the loopback interface, as a child process with a folder of its own.
+///
+/// For demos and tests: its transaction log is not forced to disk. Data is kept across `kill()` and `start()`, until
+/// destruction, which ends the server and removes the folder. The thread that started it must outlive it (`child_process`).
+/// \par Errors
+/// Members throw `std::runtime_error`; where the server does not start, with the end of its log.
+class local_zookeeper {
+public:
+    /// Prepares it; nothing runs yet.
+    explicit local_zookeeper(zookeeper_options o = {});
+
+    /// Starts it and returns once it serves. Does nothing if it runs.
+    void start(std::chrono::milliseconds timeout = std::chrono::seconds(30));
+    /// Starts the process alone: a member of an ensemble serves only once there is a quorum.
+    void launch();
+    bool running() { return process_ && process_->running(); }
+
+    void kill();              ///< As a crash: SIGKILL.
+    void stop();              ///< In order: SIGTERM.
+    void restart();           ///< `kill()` and `start()`: same port, same data.
+    void pause() noexcept;    ///< SIGSTOP: connections stay open, nothing is answered.
+    void resume() noexcept;
+
+    std::uint16_t port() const noexcept { return options_.port; }
+    /// "127.0.0.1:PORT"
+    std::string connect_string() const;
+    pid_t pid() const noexcept { return process_ ? process_->pid() : -1; }
+
+    /// The answer to a four letter word, such as "ruok" or "mntr"; empty where there is none within `timeout`.
+    std::string four_letter(std::string_view word, std::chrono::milliseconds timeout = std::chrono::seconds(1)) const;
+    /// "standalone", "leader", "follower", or empty while it does not serve.
+    std::string mode(std::chrono::milliseconds timeout = std::chrono::seconds(1)) const;
+    std::filesystem::path log_file() const { return dir_.path() / "zookeeper.log"; }
+
+private:
+    void write_config() const;
+
+    zookeeper_options options_;
+    temp_dir dir_;
+    std::unique_ptr<child_process> process_;
+};
+
+}    // namespace muster::cli

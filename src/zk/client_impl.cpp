@@ -1,0 +1,267 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+#include "zk/client_impl.hpp"
+
+#include "proto_zk/frame.hpp"
+#include "proto_zk/jute.hpp"
+#include "proto_zk/opcodes.hpp"
+#include "proto_zk/records_connect.hpp"
+#include "proto_zk/records_watch.hpp"
+#include "zk/subscription.hpp"
+
+#include <boost/asio/error.hpp>
+#include <boost/system/system_error.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace muster::zk::detail {
+namespace {
+
+using std::chrono::milliseconds;
+
+void require(bool holds, const char* name, milliseconds value, const char* expected) {
+    if (holds) return;
+    throw boost::system::system_error(client_errc::invalid_argument,
+                                      fmt::format("{} of {} ms: expected {}", name, value.count(), expected));
+}
+
+proto::session_settings settings_of(const config& c) {
+    constexpr milliseconds longest{2'147'483'647};    // the protocol has 32 bits for it
+    require(c.session_timeout.count() > 0 && c.session_timeout <= longest, "session_timeout", c.session_timeout,
+            "1 ms to 2147483647 ms");
+    require(c.connect_timeout.count() >= 0, "connect_timeout", c.connect_timeout, "0 or more");
+    require(c.close_timeout.count() >= 0, "close_timeout", c.close_timeout, "0 or more");
+    require(c.backoff_min.count() > 0, "backoff_min", c.backoff_min, "more than 0");
+    require(c.backoff_max >= c.backoff_min, "backoff_max", c.backoff_max, "at least backoff_min");
+    proto::session_settings s;
+    s.timeout = c.session_timeout;
+    s.connect_timeout = c.connect_timeout.count() != 0 ? c.connect_timeout : std::max(c.session_timeout / 3, milliseconds(1));
+    s.close_timeout = c.close_timeout;
+    s.backoff_min = c.backoff_min;
+    s.backoff_max = c.backoff_max;
+    s.hosts = c.servers.hosts().size();
+    s.max_frame = c.max_frame;
+    return s;
+}
+
+/// Tells the server that nobody needs a watch any more. Whatever it answers is fine.
+class remove_watch final : public proto::request {
+public:
+    explicit remove_watch(const std::string& path) {
+        const auto at = proto::begin_frame(frame);
+        proto::writer w(frame);
+        proto::request_header{0, proto::to_wire(proto::opcode::remove_watches)}.write(w);
+        // Servers before 3.9 know persistent watches under no type of their own (ZOOKEEPER-4472).
+        proto::remove_watches_request{path, static_cast<std::int32_t>(proto::watcher_type::any)}.write(w);
+        proto::end_frame(frame, at);
+    }
+    error_code complete(const error_code&, std::string_view) override { return {}; }
+};
+
+}    // namespace
+
+client_impl::client_impl(asio::any_io_executor ex, config cfg, std::shared_ptr<runtime::world> world)
+    : ex_(std::move(ex)),
+      config_(std::move(cfg)),
+      world_(std::move(world)),
+      strand_(asio::make_strand(ex_)),
+      order_(strand_),
+      session_(settings_of(config_), world_->random()),
+      timer_(world_->make_timer(strand_)) {}
+
+// On any thread ------------------------------------------------------------------------------------------------------------
+
+void client_impl::start() {
+    {
+        const std::lock_guard lock(mutex_);
+        if (std::exchange(started_, true)) return;
+    }
+    runtime::notify_shutdown(ex_, weak_from_this());
+    asio::post(strand_, [self = shared_from_this()] { self->drive(); });
+}
+
+void client_impl::abandon() noexcept {
+    {
+        const std::lock_guard lock(mutex_);
+        if (!started_ || shut_down_) return;
+    }
+    asio::post(strand_, [self = shared_from_this()] {
+        self->take_inbox();
+        if (self->session_.closing()) return;    // it ends in order
+        self->session_.abandon();
+        self->proceed({});
+    });
+}
+
+void client_impl::submit(std::unique_ptr<proto::request> r) {
+    bool post = false;
+    bool first = false;
+    {
+        const std::lock_guard lock(mutex_);
+        inbox_.push_back(std::move(r));
+        post = !std::exchange(taking_, true);
+        first = !started_;
+    }
+    if (first) start();
+    if (!post) return;
+    asio::post(strand_, [self = shared_from_this()] {
+        self->take_inbox();
+        self->write();
+    });
+}
+
+void client_impl::cancel(std::uint64_t id) {
+    asio::post(strand_, [self = shared_from_this(), id] {
+        self->take_inbox();
+        self->session_.cancel(id, asio::error::operation_aborted);
+    });
+}
+
+void client_impl::unwatch(std::shared_ptr<subscription> s) {
+    asio::post(strand_, [self = shared_from_this(), s = std::move(s)] {
+        auto& watches = self->watches();
+        const auto kind = s->kind();
+        if (!watches.remove(kind, s->server_path(), s.get())) return;
+        if (kind != proto::watch_kind::persistent && kind != proto::watch_kind::recursive) return;
+        // On servers before 3.9 this would take the one-shot watches of the path along (ZOOKEEPER-1910).
+        if (watches.watched(s->server_path()) || self->session_.info().state != session_state::connected) return;
+        self->session_.submit(std::make_unique<remove_watch>(s->server_path()));
+        self->write();
+    });
+}
+
+session_info client_impl::session() const {
+    const std::lock_guard lock(mutex_);
+    return info_;
+}
+
+client_metrics client_impl::metrics() const {
+    const std::lock_guard lock(mutex_);
+    return metrics_;
+}
+
+template <class Waiter, class Result>
+void client_impl::cancel_waiter(std::list<Waiter>& waiters, std::uint64_t id, Result result) {
+    std::list<Waiter> taken;
+    {
+        const std::lock_guard lock(mutex_);
+        const auto it = std::find_if(waiters.begin(), waiters.end(), [id](const Waiter& w) { return w.id == id; });
+        if (it == waiters.end()) return;
+        taken.splice(taken.end(), waiters, it);
+    }
+    result(taken.front().done);
+}
+
+void client_impl::session_change(std::uint64_t seen, asio::any_completion_handler<void(error_code, session_info)> h) {
+    runtime::completion<void(error_code, session_info)> done(std::move(h), ex_, order());
+    start();
+    std::unique_lock lock(mutex_);
+    if (info_.version > seen || info_.state == session_state::closed) {
+        session_info now = info_;
+        lock.unlock();
+        done.post(error_code{}, std::move(now));
+        return;
+    }
+    const auto id = next_id();
+    if (auto slot = done.slot(); slot.is_connected()) {
+        slot.assign([weak = weak_from_this(), id](asio::cancellation_type) {
+            const auto self = weak.lock();
+            if (!self) return;
+            self->cancel_waiter(self->session_waiters_, id, [&self](auto& waiter) {
+                waiter.post(error_code(asio::error::operation_aborted), self->session());
+            });
+        });
+    }
+    session_waiters_.push_back(session_waiter{id, seen, std::move(done)});
+}
+
+void client_impl::close(asio::any_completion_handler<void(error_code)> h) {
+    runtime::completion<void(error_code)> done(std::move(h), ex_, order());
+    start();
+    {
+        const std::lock_guard lock(mutex_);
+        const auto id = next_id();
+        if (auto slot = done.slot(); slot.is_connected()) {
+            slot.assign([weak = weak_from_this(), id](asio::cancellation_type) {
+                const auto self = weak.lock();
+                if (!self) return;
+                self->cancel_waiter(self->close_waiters_, id,
+                                    [](auto& waiter) { waiter.post(error_code(asio::error::operation_aborted)); });
+            });
+        }
+        close_waiters_.push_back(close_waiter{id, std::move(done)});
+    }
+    asio::post(strand_, [self = shared_from_this()] {
+        self->take_inbox();
+        self->session_.close(self->world_->now());
+        self->proceed({});
+    });
+}
+
+// On the strand ------------------------------------------------------------------------------------------------------------
+
+void client_impl::take_inbox() {
+    taken_.clear();
+    {
+        const std::lock_guard lock(mutex_);
+        taking_ = false;
+        taken_.swap(inbox_);
+    }
+    for (auto& r : taken_) session_.submit(std::move(r));
+    taken_.clear();
+}
+
+std::shared_ptr<subscription> client_impl::make_subscription(proto::watch_kind kind, std::string server_path) {
+    auto s = std::make_shared<subscription>(shared_from_this(), kind, std::move(server_path));
+    runtime::notify_shutdown(ex_, std::weak_ptr<subscription>(s));
+    session_.watches().add(kind, s->server_path(), s);
+    return s;
+}
+
+void client_impl::publish() {
+    std::list<session_waiter> due;
+    session_info now;
+    {
+        const std::lock_guard lock(mutex_);
+        const bool changed = info_.version != session_.info().version;
+        info_ = session_.info();
+        metrics_ = session_.metrics();
+        if (!changed) return;
+        now = info_;
+        for (auto it = session_waiters_.begin(); it != session_waiters_.end();) {
+            const auto next = std::next(it);
+            if (info_.version > it->seen || info_.state == session_state::closed) due.splice(due.end(), session_waiters_, it);
+            it = next;
+        }
+    }
+    for (auto& w : due) w.done.post(error_code{}, now);
+}
+
+void client_impl::finish() {
+    timer_->cancel();
+    std::list<close_waiter> due;
+    {
+        const std::lock_guard lock(mutex_);
+        due.swap(close_waiters_);
+    }
+    for (auto& w : due) w.done.post(session_.close_result());
+}
+
+void client_impl::on_context_shutdown() noexcept {
+    std::vector<std::unique_ptr<proto::request>> inbox;
+    std::list<session_waiter> session_waiters;
+    std::list<close_waiter> close_waiters;
+    {
+        const std::lock_guard lock(mutex_);
+        shut_down_ = true;
+        inbox.swap(inbox_);
+        session_waiters.swap(session_waiters_);
+        close_waiters.swap(close_waiters_);
+    }
+    session_.discard();
+    connection_.reset();
+}
+
+}    // namespace muster::zk::detail

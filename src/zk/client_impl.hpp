@@ -1,0 +1,129 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+#pragma once
+
+#include <muster/zk/client.hpp>
+
+#include "proto_zk/request.hpp"
+#include "proto_zk/session.hpp"
+#include "runtime/completion.hpp"
+#include "runtime/shutdown.hpp"
+#include "runtime/world.hpp"
+
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/strand.hpp>
+
+#include <atomic>
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace muster::zk::detail {
+
+class subscription;
+
+/// Drives a session machine over the runtime: connects, reads, writes and keeps time as it says.
+///
+/// Requests come from any thread into an inbox and are taken over on the strand, all that wait there at once: that is also
+/// what makes requests of several callers go out in one write. Everything below "On the strand" runs there only.
+class client_impl final : public runtime::shutdown_target, public std::enable_shared_from_this<client_impl> {
+public:
+    /// Throws `boost::system::system_error` with `client_errc::invalid_argument` if `cfg` is out of its ranges.
+    client_impl(asio::any_io_executor ex, config cfg, std::shared_ptr<runtime::world> world);
+
+    const asio::any_io_executor& get_executor() const noexcept { return ex_; }
+    /// Where completions of other executors go by, so that they arrive in order.
+    const asio::any_io_executor& order() const noexcept { return order_; }
+    const config& configuration() const noexcept { return config_; }
+    const std::shared_ptr<runtime::world>& world() const noexcept { return world_; }
+
+    // On any thread.
+    void start();
+    void abandon() noexcept;
+    void submit(std::unique_ptr<proto::request> r);
+    void cancel(std::uint64_t id);
+    std::uint64_t next_id() noexcept { return next_id_.fetch_add(1, std::memory_order_relaxed); }
+    void unwatch(std::shared_ptr<subscription> s);
+    session_info session() const;
+    client_metrics metrics() const;
+    void session_change(std::uint64_t seen, asio::any_completion_handler<void(error_code, session_info)> h);
+    void close(asio::any_completion_handler<void(error_code)> h);
+
+    // On the strand, from within `request::complete`.
+    proto::watch_table& watches() noexcept { return session_.watches(); }
+    std::shared_ptr<subscription> make_subscription(proto::watch_kind kind, std::string server_path);
+
+    void on_context_shutdown() noexcept override;
+
+private:
+    struct connection;
+    using connection_ptr = std::shared_ptr<connection>;
+    using time_point = runtime::time_point;
+
+    struct session_waiter {
+        std::uint64_t id;
+        std::uint64_t seen;
+        runtime::completion<void(error_code, session_info)> done;
+    };
+    struct close_waiter {
+        std::uint64_t id;
+        runtime::completion<void(error_code)> done;
+    };
+
+    template <class Waiter, class Result>
+    void cancel_waiter(std::list<Waiter>& waiters, std::uint64_t id, Result result);
+
+    // On the strand.
+    void drive();
+    void take_inbox();
+    void attempt(std::size_t host);
+    void connect_next(const connection_ptr& c);
+    void read(const connection_ptr& c);
+    void write();
+    void drop(const error_code& why);
+    void proceed(const error_code& ec);
+    void arm(time_point t);
+    void on_timer();
+    void publish();
+    void finish();
+
+    template <class F>
+    auto on_strand(F f);
+
+    const asio::any_io_executor ex_;
+    const config config_;
+    const std::shared_ptr<runtime::world> world_;
+    const asio::strand<asio::any_io_executor> strand_;
+    const asio::any_io_executor order_;
+    std::atomic<std::uint64_t> next_id_{1};
+
+    // On the strand.
+    proto::session session_;
+    connection_ptr connection_;
+    std::unique_ptr<runtime::timer> timer_;
+    time_point armed_ = time_point::max();    // when the pending wait ends, max if there is none
+    std::uint64_t wait_ = 0;                  // number of the pending wait: earlier ones were replaced
+
+    mutable std::mutex mutex_;
+    // Under the mutex.
+    std::vector<std::unique_ptr<proto::request>> inbox_;
+    bool taking_ = false;    // a hand-over is posted
+    bool started_ = false;
+    bool shut_down_ = false;
+    session_info info_;
+    client_metrics metrics_;
+    std::list<session_waiter> session_waiters_;
+    std::list<close_waiter> close_waiters_;
+
+    std::vector<std::unique_ptr<proto::request>> taken_;    // on the strand; keeps its capacity
+};
+
+/// The world a client lives in.
+std::shared_ptr<runtime::world> world_of(const client& c);
+
+/// A client in the given world.
+client make_client(asio::any_io_executor ex, config cfg, std::shared_ptr<runtime::world> world);
+
+}    // namespace muster::zk::detail

@@ -1,0 +1,167 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+//
+// The part of client_impl that does what the session machine says.
+#include "zk/client_impl.hpp"
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/bind_executor.hpp>
+#include <boost/asio/error.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace muster::zk::detail {
+namespace {
+
+constexpr std::size_t read_bytes = 64 * 1024;
+constexpr std::size_t write_bytes = 256 * 1024;    // a ping waits no longer than for so many bytes
+
+}    // namespace
+
+/// One attempt and the connection it becomes. Handlers that find it replaced do nothing.
+struct client_impl::connection {
+    std::vector<runtime::endpoint> endpoints;    // still to be tried, the next one last
+    asio::cancellation_signal cancel_connect;
+    std::shared_ptr<runtime::byte_stream> stream;
+    std::string out;    // being written
+    bool writing = false;
+
+    ~connection() { shut(); }
+    void shut() {
+        cancel_connect.emit(asio::cancellation_type::terminal);
+        if (stream) stream->close();
+    }
+};
+
+template <class F>
+auto client_impl::on_strand(F f) {
+    return asio::bind_executor(strand_, std::move(f));
+}
+
+void client_impl::drive() {
+    if (connection_) return;
+    const auto step = session_.next(world_->now());
+    publish();
+    switch (step.what) {
+        case proto::session::step::kind::wait:
+            arm(step.until);
+            break;
+        case proto::session::step::kind::connect:
+            attempt(step.host);
+            break;
+        case proto::session::step::kind::finished:
+            finish();
+            break;
+    }
+}
+
+void client_impl::attempt(std::size_t host) {
+    const auto now = world_->now();
+    session_.connecting(now);
+    arm(session_.deadline());
+    const auto c = connection_ = std::make_shared<connection>();
+    const host_port& where = config_.servers.hosts()[host];
+    world_->async_resolve(strand_, where.host, where.port,
+                          on_strand([self = shared_from_this(), c](error_code ec, std::vector<runtime::endpoint> found) {
+                              if (self->connection_ != c) return;
+                              if (!ec && found.empty()) ec = asio::error::host_not_found;
+                              if (ec) return self->drop(ec);
+                              c->endpoints = std::move(found);
+                              // One name of many servers: each client begins with another of them.
+                              const auto shift = self->world_->random() % c->endpoints.size();
+                              std::rotate(c->endpoints.begin(), c->endpoints.begin() + static_cast<std::ptrdiff_t>(shift),
+                                          c->endpoints.end());
+                              self->connect_next(c);
+                          }));
+}
+
+void client_impl::connect_next(const connection_ptr& c) {
+    const auto to = c->endpoints.back();
+    c->endpoints.pop_back();
+    world_->async_connect(strand_, to,
+                          asio::bind_cancellation_slot(
+                              c->cancel_connect.slot(),
+                              on_strand([self = shared_from_this(), c](error_code ec, std::shared_ptr<runtime::byte_stream> s) {
+                                  if (self->connection_ != c) {
+                                      if (s) s->close();
+                                      return;
+                                  }
+                                  if (ec && !c->endpoints.empty()) return self->connect_next(c);
+                                  if (ec) return self->drop(ec);
+                                  c->stream = std::move(s);
+                                  self->session_.connected(self->world_->now());
+                                  self->write();
+                                  self->read(c);
+                              })));
+}
+
+void client_impl::read(const connection_ptr& c) {
+    const auto room = session_.read_buffer(read_bytes);
+    c->stream->async_read_some(asio::buffer(room.data(), room.size()),
+                               on_strand([self = shared_from_this(), c](error_code ec, std::size_t n) {
+                                   if (self->connection_ != c) return;
+                                   if (ec) return self->drop(ec);
+                                   self->proceed(self->session_.received(n, self->world_->now()));
+                                   if (self->connection_ == c) self->read(c);
+                               }));
+}
+
+void client_impl::write() {
+    const auto& c = connection_;
+    if (!c || c->writing || !session_.wants_write()) return;
+    c->out.clear();
+    session_.fill(c->out, write_bytes, world_->now());
+    c->writing = true;
+    c->stream->async_write(asio::buffer(c->out), on_strand([self = shared_from_this(), c = c](error_code ec, std::size_t) {
+                               if (self->connection_ != c) return;
+                               if (ec) return self->drop(ec);
+                               c->writing = false;
+                               self->write();
+                           }));
+}
+
+/// After something was told to the session: shows the result, and goes on or drops the connection.
+void client_impl::proceed(const error_code& ec) {
+    publish();
+    if (session_.finished()) {
+        if (const auto c = std::exchange(connection_, nullptr)) c->shut();
+        finish();
+    } else if (ec) {
+        drop(ec);
+    } else {
+        write();
+        if (connection_) {
+            arm(session_.deadline());
+        } else {
+            drive();
+        }
+    }
+}
+
+void client_impl::drop(const error_code& why) {
+    if (const auto c = std::exchange(connection_, nullptr)) {
+        c->shut();
+        session_.disconnected(why, world_->now(), world_->random());
+    }
+    drive();
+}
+
+void client_impl::arm(time_point t) {
+    // Deadlines move on with every byte that arrives; the wait that is pending then ends too early and is renewed.
+    if (t >= armed_) return;
+    armed_ = t;
+    timer_->expires_at(t);
+    timer_->async_wait(on_strand([self = shared_from_this(), wait = ++wait_](error_code) {
+        if (wait != self->wait_) return;
+        self->armed_ = time_point::max();
+        self->on_timer();
+    }));
+}
+
+void client_impl::on_timer() {
+    if (session_.finished()) return;
+    if (!connection_) return drive();
+    proceed(session_.tick(world_->now()));
+}
+
+}    // namespace muster::zk::detail

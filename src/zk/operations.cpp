@@ -1,0 +1,208 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+#include "zk/operation.hpp"
+
+#include "proto_zk/path.hpp"
+#include "proto_zk/records_admin.hpp"
+#include "proto_zk/records_connect.hpp"
+#include "proto_zk/records_data.hpp"
+#include "proto_zk/records_watch.hpp"
+#include "zk/subscription.hpp"
+
+#include <muster/zk/client.hpp>
+
+#include <optional>
+#include <utility>
+
+namespace muster::zk {
+
+using detail::call;
+using proto::opcode;
+using proto::reader;
+
+namespace {
+
+bool legal(const std::string& path, bool sequential = false) { return check_path(path, sequential).empty(); }
+
+proto::path_watch_request path_watch(std::string path, bool watch) {
+    proto::path_watch_request r;
+    r.path = std::move(path);
+    r.watch = watch;
+    return r;
+}
+
+watcher subscribe(detail::client_impl* impl, proto::watch_kind kind, std::string server_path) {
+    return watcher(impl->make_subscription(kind, std::move(server_path)));
+}
+
+/// Reads that watch differ from those that do not in one more result.
+template <class Result, class Decode>
+void read(opcode type, call<Result> c, std::string path, Decode decode) {
+    if (!legal(path)) return c.fail(client_errc::invalid_path);
+    const auto request = path_watch(proto::to_server(c.chroot(), path), false);
+    c.send(type, true, request, std::move(decode));
+}
+
+/// `kind_of(ec)` tells which watch the server has armed with this reply, if any.
+template <class Result, class Decode, class KindOf>
+void read_and_watch(opcode type, call<Result, watcher> c, std::string path, Decode decode, KindOf kind_of) {
+    if (!legal(path)) return c.fail(client_errc::invalid_path);
+    const auto request = path_watch(proto::to_server(c.chroot(), path), true);
+    c.send(type, true, request,
+           [impl = c.impl().get(), server_path = request.path, decode = std::move(decode), kind_of](error_code& ec, reader& in,
+                                                                                                    Result& result, watcher& w) {
+               const std::optional<proto::watch_kind> kind = kind_of(ec);
+               decode(ec, in, result);
+               if (kind && in.ok()) w = subscribe(impl, *kind, server_path);
+           });
+}
+
+void decode_exists(error_code& ec, reader& in, std::optional<stat>& result) {
+    if (ec == server_errc::no_node) {
+        ec = {};
+    } else if (!ec) {
+        proto::read(in, result.emplace());
+    }
+}
+
+void decode_get(error_code& ec, reader& in, get_result& result) {
+    if (ec) return;
+    if (const auto data = in.buffer()) result.data = *data;
+    proto::read(in, result.stat);
+}
+
+void decode_children(error_code& ec, reader& in, children_result& result) {
+    if (ec) return;
+    proto::read(in, result.names);
+    proto::read(in, result.stat);
+}
+
+void decode_nothing(error_code&, reader&) {}
+
+}    // namespace
+
+void client::start_create(asio::any_completion_handler<void(error_code, create_result)> h, impl_ptr impl, std::string path,
+                          std::string data, create_options options) {
+    call<create_result> c(std::move(h), std::move(impl));
+    const auto mode = options.mode;
+    const bool sequential = mode == create_mode::persistent_sequential || mode == create_mode::ephemeral_sequential ||
+                            mode == create_mode::persistent_sequential_with_ttl;
+    if (!legal(path, sequential)) return c.fail(client_errc::invalid_path);
+
+    const auto decode = [chroot = c.chroot()](error_code& ec, reader& in, create_result& result) {
+        if (ec) return;
+        result.path = std::string(proto::to_client(chroot, in.string()));
+        proto::read(in, result.stat);
+    };
+    auto server_path = proto::to_server(c.chroot(), path);
+    if (mode == create_mode::persistent_with_ttl || mode == create_mode::persistent_sequential_with_ttl) {
+        constexpr std::int64_t longest = (std::int64_t{1} << 40) - 1;
+        if (options.ttl.count() < 1 || options.ttl.count() > longest) return c.fail(client_errc::invalid_argument);
+        proto::create_ttl_request r;
+        r.path = std::move(server_path);
+        r.data = std::move(data);
+        r.acls = std::move(options.acls);
+        r.flags = static_cast<std::int32_t>(mode);
+        r.ttl = options.ttl.count();
+        c.send(opcode::create_ttl, false, r, decode);
+        return;
+    }
+    proto::create_request r;
+    r.path = std::move(server_path);
+    r.data = std::move(data);
+    r.acls = std::move(options.acls);
+    r.flags = static_cast<std::int32_t>(mode);
+    c.send(mode == create_mode::container ? opcode::create_container : opcode::create2, false, r, decode);
+}
+
+void client::start_remove(asio::any_completion_handler<void(error_code)> h, impl_ptr impl, std::string path,
+                          std::int32_t version) {
+    call<> c(std::move(h), std::move(impl));
+    if (!legal(path)) return c.fail(client_errc::invalid_path);
+    proto::delete_request r;
+    r.path = proto::to_server(c.chroot(), path);
+    r.version = version;
+    c.send(opcode::remove, false, r, decode_nothing);
+}
+
+void client::start_exists(asio::any_completion_handler<void(error_code, std::optional<stat>)> h, impl_ptr impl,
+                          std::string path) {
+    read(opcode::exists, call<std::optional<stat>>(std::move(h), std::move(impl)), std::move(path), decode_exists);
+}
+
+void client::start_exists_and_watch(asio::any_completion_handler<void(error_code, std::optional<stat>, watcher)> h, impl_ptr impl,
+                                    std::string path) {
+    read_and_watch(opcode::exists, call<std::optional<stat>, watcher>(std::move(h), std::move(impl)), std::move(path),
+                   decode_exists, [](const error_code& ec) -> std::optional<proto::watch_kind> {
+                       if (!ec) return proto::watch_kind::data;
+                       if (ec == server_errc::no_node) return proto::watch_kind::exist;
+                       return std::nullopt;
+                   });
+}
+
+void client::start_get(asio::any_completion_handler<void(error_code, get_result)> h, impl_ptr impl, std::string path) {
+    read(opcode::get_data, call<get_result>(std::move(h), std::move(impl)), std::move(path), decode_get);
+}
+
+void client::start_get_and_watch(asio::any_completion_handler<void(error_code, get_result, watcher)> h, impl_ptr impl,
+                                 std::string path) {
+    read_and_watch(opcode::get_data, call<get_result, watcher>(std::move(h), std::move(impl)), std::move(path), decode_get,
+                   [](const error_code& ec) -> std::optional<proto::watch_kind> {
+                       if (ec) return std::nullopt;
+                       return proto::watch_kind::data;
+                   });
+}
+
+void client::start_set(asio::any_completion_handler<void(error_code, stat)> h, impl_ptr impl, std::string path, std::string data,
+                       std::int32_t version) {
+    call<stat> c(std::move(h), std::move(impl));
+    if (!legal(path)) return c.fail(client_errc::invalid_path);
+    proto::set_data_request r;
+    r.path = proto::to_server(c.chroot(), path);
+    r.data = std::move(data);
+    r.version = version;
+    c.send(opcode::set_data, false, r, [](error_code& ec, reader& in, stat& result) {
+        if (!ec) proto::read(in, result);
+    });
+}
+
+void client::start_children(asio::any_completion_handler<void(error_code, children_result)> h, impl_ptr impl, std::string path) {
+    read(opcode::get_children2, call<children_result>(std::move(h), std::move(impl)), std::move(path), decode_children);
+}
+
+void client::start_children_and_watch(asio::any_completion_handler<void(error_code, children_result, watcher)> h, impl_ptr impl,
+                                      std::string path) {
+    read_and_watch(opcode::get_children2, call<children_result, watcher>(std::move(h), std::move(impl)), std::move(path),
+                   decode_children, [](const error_code& ec) -> std::optional<proto::watch_kind> {
+                       if (ec) return std::nullopt;
+                       return proto::watch_kind::child;
+                   });
+}
+
+void client::start_sync(asio::any_completion_handler<void(error_code)> h, impl_ptr impl, std::string path) {
+    call<> c(std::move(h), std::move(impl));
+    if (!legal(path)) return c.fail(client_errc::invalid_path);
+    proto::path_request r;
+    r.path = proto::to_server(c.chroot(), path);
+    c.send(opcode::sync, true, r, decode_nothing);
+}
+
+void client::start_add_watch(asio::any_completion_handler<void(error_code, watcher)> h, impl_ptr impl, std::string path,
+                             add_watch_mode mode) {
+    call<watcher> c(std::move(h), std::move(impl));
+    if (!legal(path)) return c.fail(client_errc::invalid_path);
+    proto::add_watch_request r;
+    r.path = proto::to_server(c.chroot(), path);
+    r.mode = static_cast<std::int32_t>(mode);
+    const auto kind = mode == add_watch_mode::persistent ? proto::watch_kind::persistent : proto::watch_kind::recursive;
+    // Sent again after a lost connection: the watch, if it was set, went with the connection.
+    c.send(opcode::add_watch, true, r, [impl = c.impl().get(), path = r.path, kind](error_code& ec, reader& in, watcher& w) {
+        if (ec) return;
+        if (const auto err = in.i32(); in.ok() && err != 0) {
+            ec = error_code(err, server_category());
+        } else if (in.ok()) {
+            w = subscribe(impl, kind, path);
+        }
+    });
+}
+
+}    // namespace muster::zk

@@ -1,0 +1,14 @@
+# Part of muster. Boost Software License 1.0, see LICENSE.
+"""children.py HOSTS PATH
+
+Prints one line for each child, sorted by name, as get.py does.
+"""
+import sys
+
+from common import connected, node_json
+
+hosts, path = sys.argv[1:3]
+with connected(hosts) as zk:
+    for name in sorted(zk.get_children(path)):
+        child = path.rstrip("/") + "/" + name
+        print(node_json(child, *zk.get(child)))

@@ -1,0 +1,83 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+//
+// What the tests of this layer share: services of made-up instances, and ways to count picks.
+#pragma once
+
+#include <muster/lease.hpp>
+
+#include "balance/membership.hpp"
+#include "balance/table.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <initializer_list>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace muster::balance::test {
+
+inline const membership::time_point start{};
+inline constexpr std::chrono::seconds remember{30};
+
+// Instance number `i` of a service: 10.0.0.i:8000.
+inline muster::instance numbered(std::size_t i, std::uint32_t weight = 1) {
+    return {"10.0." + std::to_string(i / 256) + "." + std::to_string(i % 256), 8000, weight};
+}
+
+inline sighting normal(muster::instance i, std::int64_t czxid = 1) {
+    std::string path = "/micro-service/svc/normal" + std::to_string(czxid);
+    return {std::move(i), std::move(path), czxid, role::normal};
+}
+
+inline sighting master(muster::instance i, std::int64_t czxid = 1) {
+    return {std::move(i), "/micro-service/svc/master", czxid, role::master};
+}
+
+inline std::vector<sighting> normals(const std::vector<std::uint32_t>& weights) {
+    std::vector<sighting> r;
+    for (std::size_t i = 0; i < weights.size(); ++i)
+        r.push_back(normal(numbered(i, weights[i]), static_cast<std::int64_t>(i + 1)));
+    return r;
+}
+
+inline std::vector<sighting> normals(std::size_t n) { return normals(std::vector<std::uint32_t>(n, 1)); }
+
+inline node_list nodes_of(std::vector<sighting> seen) {
+    membership m(remember);
+    m.apply(std::move(seen), start);
+    return m.nodes();
+}
+
+// A pick without a lease.
+inline node* choose(const table& t, pick_state& s, std::string_view key = {}) {
+    error_code ec;
+    return t.pick(s, key, ec);
+}
+
+// How often each identity is chosen in `picks` picks. Keys are numbers, for policies that need one.
+inline std::map<std::string, double> count(const table& t, pick_state& s, std::size_t picks) {
+    std::map<std::string, double> r;
+    for (std::size_t i = 0; i < picks; ++i) ++r[std::string(choose(t, s, "/key/" + std::to_string(i))->seen.identity)];
+    return r;
+}
+
+// Pearson's statistic of `counts` against what the weights of `nodes` make expected.
+inline double chi_square(const std::map<std::string, double>& counts, const node_list& nodes) {
+    double total = 0, weights = 0, r = 0;
+    for (const auto& c : counts) total += c.second;
+    for (const node_ref& n : nodes) weights += n->weight;
+    for (const node_ref& n : nodes) {
+        const double expected = total * n->weight / weights;
+        const auto found = counts.find(std::string(n->seen.identity));
+        const double off = (found == counts.end() ? 0 : found->second) - expected;
+        r += off * off / expected;
+    }
+    return r;
+}
+
+inline constexpr double chi_square_9 = 27.9;      // exceeded once in 1000 times: 10 nodes
+inline constexpr double chi_square_99 = 148.2;    // the same: 100 nodes
+
+}    // namespace muster::balance::test

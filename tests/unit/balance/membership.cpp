@@ -1,0 +1,182 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+#include "balance/membership.hpp"
+
+#include "fixtures.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+using namespace muster::balance;
+using namespace muster::balance::test;
+using muster::instance;
+using muster::lease;
+using kind = difference::kind;
+
+namespace {
+
+struct what {
+    kind k;
+    std::string identity;
+    friend bool operator==(const what&, const what&) = default;
+};
+using whats = std::vector<what>;
+
+whats summary(const std::vector<difference>& changes) {
+    whats r;
+    for (const difference& d : changes) r.push_back({d.what, std::string(d.node->seen.identity)});
+    return r;
+}
+
+instance coded(std::string code, std::uint16_t port, std::uint32_t weight = 1) {
+    instance i("10.1.1.1", port, weight);
+    i.unique_code = std::move(code);
+    return i;
+}
+
+}    // namespace
+
+TEST_CASE("the list is sorted by identity, whatever the order of the sightings") {
+    membership m(remember);
+    m.apply({normal(coded("c", 1)), normal(coded("a", 2)), normal(coded("b", 3))}, start);
+    REQUIRE(m.nodes().size() == 3);
+    CHECK(m.nodes()[0]->seen.identity == "a");
+    CHECK(m.nodes()[1]->seen.identity == "b");
+    CHECK(m.nodes()[2]->seen.identity == "c");
+}
+
+TEST_CASE("differences") {
+    membership m(remember);
+    CHECK(summary(m.apply({normal(coded("a", 1), 1), normal(coded("b", 2), 2)}, start)) ==
+          whats{{kind::added, "a"}, {kind::added, "b"}});
+    CHECK(summary(m.apply({normal(coded("b", 2, 7), 2), normal(coded("c", 3), 3)}, start)) ==
+          whats{{kind::removed, "a"}, {kind::updated, "b"}, {kind::added, "c"}});
+    CHECK(summary(m.apply({master(coded("b", 2, 7), 4), normal(coded("c", 3), 3)}, start)) == whats{{kind::role, "b"}});
+    CHECK(summary(m.apply({normal(coded("b", 2, 8), 5), normal(coded("c", 3), 3)}, start)) ==
+          whats{{kind::updated, "b"}, {kind::role, "b"}});
+    CHECK(summary(m.apply({normal(coded("b", 2, 8), 5), normal(coded("c", 3), 9)}, start)) == whats{{kind::updated, "c"}});
+    CHECK(m.nodes()[1]->seen.czxid == 9);
+    CHECK(summary(m.apply({}, start)) == whats{{kind::removed, "b"}, {kind::removed, "c"}});
+    CHECK(m.nodes().empty());
+}
+
+TEST_CASE("what did not change keeps its node, and nothing at all gives no difference") {
+    membership m(remember);
+    m.apply({normal(coded("a", 1), 1), normal(coded("b", 2), 2)}, start);
+    const node_list before = m.nodes();
+    CHECK(m.apply({normal(coded("b", 2), 2), normal(coded("a", 1), 1)}, start).empty());
+    CHECK(m.nodes() == before);
+    m.apply({normal(coded("a", 1), 1), normal(coded("b", 3), 2)}, start);
+    CHECK(m.nodes()[0] == before[0]);
+    CHECK(m.nodes()[1] != before[1]);
+}
+
+TEST_CASE("who is sighted twice counts once") {
+    membership m(remember);
+    SUBCASE("a seed server in mid-promotion is master") {
+        m.apply({normal(coded("a", 1), 9), master(coded("a", 1), 5)}, start);
+        REQUIRE(m.nodes().size() == 1);
+        CHECK(m.nodes()[0]->seen.role == muster::role::master);
+    }
+    SUBCASE("of two normals the younger counts") {
+        m.apply({normal(coded("a", 1), 3), normal(coded("a", 2), 8), normal(coded("a", 3), 5)}, start);
+        REQUIRE(m.nodes().size() == 1);
+        CHECK(m.nodes()[0]->seen.czxid == 8);
+        CHECK(m.nodes()[0]->seen.instance->port == 2);
+        CHECK(summary(m.apply({normal(coded("a", 1), 3), normal(coded("a", 3), 5)}, start)) == whats{{kind::updated, "a"}});
+    }
+    SUBCASE("without a unique code the address is the identity") {
+        m.apply({normal(instance("h", 1), 1), normal(instance("h", 2), 2), normal(instance("h", 1), 3)}, start);
+        CHECK(m.nodes().size() == 2);
+    }
+}
+
+TEST_CASE("open leases and counters survive promotion, change of weight, and both at once") {
+    membership m(remember);
+    m.apply({normal(coded("a", 1), 1)}, start);
+    std::vector<lease> out;
+    for (int i = 0; i < 3; ++i) out.push_back(node::lend(*m.nodes()[0]));
+    out.back().success();
+
+    m.apply({master(coded("a", 1), 2)}, start);
+    CHECK(m.nodes()[0]->open() == 2);
+    out.push_back(node::lend(*m.nodes()[0]));
+    CHECK(m.nodes()[0]->open() == 3);
+    CHECK(m.nodes()[0]->own_open() == 1);
+
+    m.apply({normal(coded("a", 1, 10), 3)}, start);
+    CHECK(m.nodes()[0]->open() == 3);
+    CHECK(m.nodes()[0]->state->successes == 1);
+    CHECK(out[0].role() == muster::role::normal);
+    CHECK(out[0]->weight == 1);
+    CHECK(out[0].czxid() == 1);
+    CHECK(out[3].role() == muster::role::master);
+    CHECK(out[3].czxid() == 2);
+
+    out[0].failure({});
+    CHECK(m.nodes()[0]->open() == 2);
+    CHECK(m.nodes()[0]->state->failures == 1);
+    out.clear();
+    CHECK(m.nodes()[0]->open() == 0);
+    CHECK(m.nodes()[0]->state->abandoned == 2);
+}
+
+TEST_CASE("and brief absence, but not a long one") {
+    membership m(remember);
+    m.apply({normal(coded("a", 1), 1)}, start);
+    lease l = node::lend(*m.nodes()[0]);
+    m.apply({}, start);
+    CHECK(m.remembered() == 1);
+    CHECK(l->port == 1);
+
+    SUBCASE("back in time") {
+        CHECK(summary(m.apply({normal(coded("a", 2), 7)}, start + remember - std::chrono::nanoseconds(1))) ==
+              whats{{kind::added, "a"}});
+        CHECK(m.nodes()[0]->open() == 1);
+        CHECK(m.nodes()[0]->seen.instance->port == 2);
+        CHECK(m.remembered() == 0);
+        l.success();
+        CHECK(m.nodes()[0]->open() == 0);
+        CHECK(m.nodes()[0]->state->successes == 1);
+    }
+    SUBCASE("back too late") {
+        m.apply({normal(coded("a", 1), 7)}, start + remember);
+        CHECK(m.nodes()[0]->open() == 0);
+        l.success();
+        CHECK(m.nodes()[0]->state->successes == 0);
+    }
+    SUBCASE("never") {
+        m.forget(start + remember - std::chrono::nanoseconds(1));
+        CHECK(m.remembered() == 1);
+        m.forget(start + remember);
+        CHECK(m.remembered() == 0);
+    }
+}
+
+TEST_CASE("earlier versions are freed once their leases are back and another change came") {
+    membership m(remember);
+    std::vector<std::weak_ptr<const instance>> versions;
+    std::vector<lease> out;
+    for (std::uint32_t w = 1; w <= 5; ++w) {
+        m.apply({normal(coded("a", 1, w), 1)}, start);
+        versions.push_back(m.nodes()[0]->seen.instance);
+        out.push_back(node::lend(*m.nodes()[0]));
+    }
+    CHECK(m.nodes()[0]->open() == 5);
+    out[1].canceled();
+    out[2] = lease();    // in the middle of the chain
+    CHECK(m.nodes()[0]->open() == 3);
+
+    m.apply({normal(coded("a", 1, 6), 1)}, start);
+    m.apply({normal(coded("a", 1, 7), 1)}, start);
+    CHECK(m.nodes()[0]->open() == 3);
+    CHECK(!versions[0].expired());
+    CHECK(!versions[1].expired());    // returned, but the lease still shows the instance
+    CHECK(versions[2].expired());
+    out.clear();
+    CHECK(versions[1].expired());
+    m.apply({normal(coded("a", 1, 8), 1)}, start);
+    for (const auto& v : versions) CHECK(v.expired());
+}

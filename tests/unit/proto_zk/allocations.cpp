@@ -1,0 +1,25 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+#include "allocations.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <new>
+
+namespace {
+thread_local std::size_t largest = 0;
+}
+
+void* operator new(std::size_t n) {
+    largest = std::max(largest, n);
+    if (void* p = std::malloc(n != 0 ? n : 1)) return p;
+    throw std::bad_alloc();
+}
+void operator delete(void* p) noexcept { std::free(p); }
+void operator delete(void* p, std::size_t) noexcept { std::free(p); }
+
+namespace muster::test {
+
+largest_allocation::largest_allocation() noexcept { largest = 0; }
+std::size_t largest_allocation::bytes() const noexcept { return largest; }
+
+}    // namespace muster::test
