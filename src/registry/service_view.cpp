@@ -161,6 +161,7 @@ void service_view::on_session(zk::session_state s, zk::session_id id, time_point
 }
 
 void service_view::on_watch_end(time_point now) {
+    if (!recursive_) return;    // one-shot watches end with their session, which is told apart
     if (watch_ == watch_state::armed) watch_ = watch_state::none;
     resync_owed_ = false;
     behind(now);
