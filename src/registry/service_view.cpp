@@ -182,6 +182,8 @@ void service_view::on_event(zk::event_type type, std::string_view path, time_poi
     const std::string name(path.substr(path_.size() + 1));
     if (name.find('/') != std::string::npos) return;    // below a child
     if (type == zk::event_type::deleted && recursive_) {
+        // A list on its way may still name it. Of instances their own read tells then, but odd children are not read.
+        if (list_ == list_state::reading && layout_->role_of(name) == role::none) list_again();
         const auto it = members_.find(name);
         if (it == members_.end()) return;
         if (!it->second.reading) return remove(name);
