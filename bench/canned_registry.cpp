@@ -3,6 +3,7 @@
 
 #include "proto_zk/frame.hpp"
 #include "proto_zk/opcodes.hpp"
+#include "proto_zk/records_admin.hpp"
 #include "proto_zk/records_connect.hpp"
 #include "proto_zk/records_data.hpp"
 
@@ -64,14 +65,10 @@ void greet(std::string_view frame, std::string& out) {
 
 }    // namespace
 
-canned_registry::canned_registry() : acceptor_(ioc_, tcp::endpoint(asio::ip::address_v4::loopback(), 0)) {
+canned_registry::canned_registry()
+    : acceptor_(ioc_, tcp::endpoint(asio::ip::address_v4::loopback(), 0)), port_(acceptor_.local_endpoint().port()) {
     tree_["/"];
     add("/", "micro-service", {});
-}
-
-canned_registry::~canned_registry() {
-    ioc_.stop();
-    if (thread_.joinable()) thread_.join();
 }
 
 void canned_registry::add(const std::string& parent, const std::string& name, std::string data) {
@@ -92,11 +89,17 @@ void canned_registry::add_service(const std::string& name, std::size_t instances
 }
 
 void canned_registry::start() {
-    asio::co_spawn(ioc_, listen(), asio::detached);
-    thread_ = std::thread([this] { ioc_.run(); });
+    ioc_.notify_fork(asio::io_context::fork_prepare);
+    server_.emplace([this] {
+        ioc_.notify_fork(asio::io_context::fork_child);
+        asio::co_spawn(ioc_, listen(), asio::detached);
+        ioc_.run();
+    });
+    ioc_.notify_fork(asio::io_context::fork_parent);
+    acceptor_.close();
 }
 
-std::string canned_registry::connect_string() const { return fmt::format("127.0.0.1:{}", acceptor_.local_endpoint().port()); }
+std::string canned_registry::connect_string() const { return fmt::format("127.0.0.1:{}", port_); }
 
 asio::awaitable<void> canned_registry::listen() {
     for (;;) {
@@ -110,8 +113,9 @@ void canned_registry::answer(std::string_view frame, std::string& out) const {
     proto::request_header header;
     header.read(in);
     switch (static_cast<proto::opcode>(header.type)) {
-        case proto::opcode::ping:
         case proto::opcode::add_watch:
+            return reply(out, header.xid, proto::error_response{});
+        case proto::opcode::ping:
         case proto::opcode::set_watches:
         case proto::opcode::set_watches2:
         case proto::opcode::close_session:

@@ -1,6 +1,8 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 #pragma once
 
+#include "bench/child.hpp"
+
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -8,21 +10,19 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <vector>
 
 namespace muster::bench {
 
 /// A ZooKeeper that has services with instances and in which nothing ever changes: it answers reads on the loopback
-/// interface from a thread of its own. So the public balancer can be measured without Java, and idle while it is.
+/// interface from a process of its own. So the public balancer can be measured without Java, and without a second thread,
+/// which would make it count with atomic operations.
 class canned_registry {
 public:
     canned_registry();
-    ~canned_registry();
-    canned_registry(const canned_registry&) = delete;
-    canned_registry& operator=(const canned_registry&) = delete;
 
     /// Adds a service with `instances` normals, of weights 1 to 5 in turn. Precondition: not started.
     void add_service(const std::string& name, std::size_t instances);
@@ -47,7 +47,8 @@ private:
     boost::asio::io_context ioc_{1};
     boost::asio::ip::tcp::acceptor acceptor_;
     std::map<std::string, znode, std::less<>> tree_;
-    std::thread thread_;
+    std::uint16_t port_;
+    std::optional<companion> server_;
 };
 
 }    // namespace muster::bench

@@ -13,16 +13,33 @@
 #include <cstdio>
 #include <cstring>
 #include <exception>
+#include <system_error>
 
-namespace muster::bench::detail {
+namespace muster::bench {
 namespace {
 
 constexpr char tag_result = 'R';
 constexpr char tag_failure = 'F';
 
-[[noreturn]] void be_the_child(int out, pid_t parent, const std::function<std::string()>& work) {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent) _exit(1);    // the parent went before it could be watched
+/// Forks a process that dies with this one. Returns 0 in the child.
+pid_t fork_child() {
+    std::fflush(nullptr);    // what is buffered would be written twice
+    const pid_t parent = getpid();
+    const pid_t child = fork();
+    if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (getppid() != parent) _exit(1);    // the parent went before it could be watched
+    }
+    return child;
+}
+
+int wait_for(pid_t child) {
+    int status = 0;
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR) {}
+    return status;
+}
+
+[[noreturn]] void be_the_child(int out, const std::function<std::string()>& work) {
     std::string message;
     try {
         message = work();
@@ -57,12 +74,11 @@ bool read_all(int in, std::chrono::milliseconds limit, std::string& into) {
 
 }    // namespace
 
-std::variant<std::string, failure> bytes_from_child(const std::function<std::string()>& work, std::chrono::milliseconds limit) {
+std::variant<std::string, failure> detail::bytes_from_child(const std::function<std::string()>& work,
+                                                            std::chrono::milliseconds limit) {
     int ends[2];
     if (pipe(ends) != 0) return failure{fmt::format("pipe: {}", std::strerror(errno))};
-    std::fflush(nullptr);    // what is buffered would be written twice
-    const pid_t parent = getpid();
-    const pid_t child = fork();
+    const pid_t child = fork_child();
     if (child < 0) {
         const int reason = errno;
         close(ends[0]);
@@ -71,15 +87,14 @@ std::variant<std::string, failure> bytes_from_child(const std::function<std::str
     }
     if (child == 0) {
         close(ends[0]);
-        be_the_child(ends[1], parent, work);
+        be_the_child(ends[1], work);
     }
     close(ends[1]);
     std::string message;
     const bool in_time = read_all(ends[0], limit, message);
     close(ends[0]);
     if (!in_time) kill(child, SIGKILL);
-    int status = 0;
-    while (waitpid(child, &status, 0) < 0 && errno == EINTR) {}
+    const int status = wait_for(child);
     if (!in_time) return failure{fmt::format("no result within {} s", std::chrono::duration<double>(limit).count())};
     if (WIFSIGNALED(status)) return failure{fmt::format("the measuring process died: {}", strsignal(WTERMSIG(status)))};
     if (message.empty()) return failure{"the measuring process ended without a result"};
@@ -89,4 +104,21 @@ std::variant<std::string, failure> bytes_from_child(const std::function<std::str
     return message;
 }
 
-}    // namespace muster::bench::detail
+companion::companion(const std::function<void()>& work) : pid_(fork_child()) {
+    if (pid_ < 0) throw std::system_error(errno, std::system_category(), "fork");
+    if (pid_ > 0) return;
+    try {
+        work();
+    } catch (const std::exception& e) {
+        std::fprintf(stderr, "%s\n", e.what());
+        _exit(1);
+    }
+    _exit(0);
+}
+
+companion::~companion() {
+    kill(pid_, SIGKILL);
+    wait_for(pid_);
+}
+
+}    // namespace muster::bench

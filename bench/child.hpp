@@ -21,6 +21,18 @@ namespace detail {
 std::variant<std::string, failure> bytes_from_child(const std::function<std::string()>& work, std::chrono::milliseconds limit);
 }    // namespace detail
 
+/// A forked process that runs `work`, and is killed when this object ends. The calling process must have no other threads.
+class companion {
+public:
+    explicit companion(const std::function<void()>& work);
+    companion(const companion&) = delete;
+    companion& operator=(const companion&) = delete;
+    ~companion();
+
+private:
+    int pid_;
+};
+
 /// Runs `work` in a process of its own, so that its CPU time and its memory are its own. The calling process must have no
 /// other threads.
 template <class Result>

@@ -147,8 +147,9 @@ void bench_client(const client_options& o, report& out) {
     const znodes nodes(hosts, fmt::format("/muster-bench-{}", getpid()));
     if (auto f = nodes.make()) return out.fail(fmt::format("client: cannot prepare \"{}\"", hosts), *f);
 
-    out.say(fmt::format("client: medians of {} rounds of {} s, server {}; x: compared with {}", o.rounds,
-                        std::chrono::duration<double>(o.duration).count(), o.server, impls.back().name));
+    out.say(fmt::format("client: medians of {} rounds of {} s, server {}{}", o.rounds,
+                        std::chrono::duration<double>(o.duration).count(), o.server,
+                        impls.size() > 1 ? fmt::format("; x: compared with {}", impls.back().name) : ""));
     workload w;
     w.hosts = hosts;
     w.root = fmt::format("/muster-bench-{}", getpid());

@@ -64,8 +64,9 @@ private:
     clock::duration elapsed_{};
 };
 
-/// Runs `loop` on so many threads at the same time.
+/// Runs `loop` on so many threads at the same time; on this one if it is one.
 pick_sample on_threads(unsigned threads, const std::function<pick_sample()>& loop) {
+    if (threads == 1) return loop();
     std::vector<pick_sample> samples(threads);
     std::vector<std::exception_ptr> failures(threads);
     std::barrier all_there(static_cast<std::ptrdiff_t>(threads));

@@ -31,3 +31,19 @@ TEST_CASE("in_child: what was thrown, what died and what did not end is a failur
     REQUIRE(std::holds_alternative<failure>(silent));
     CHECK(std::get<failure>(silent).reason == "no result within 0.05 s");
 }
+
+TEST_CASE("companion: runs beside this process until its end") {
+    int ends[2];
+    REQUIRE(pipe(ends) == 0);
+    char byte = 0;
+    {
+        const muster::bench::companion c([&] {
+            if (write(ends[1], "x", 1) == 1) pause();
+        });
+        close(ends[1]);
+        CHECK(read(ends[0], &byte, 1) == 1);
+    }
+    CHECK(byte == 'x');
+    CHECK(read(ends[0], &byte, 1) == 0);    // nobody is left who could write
+    close(ends[0]);
+}
