@@ -25,18 +25,24 @@ struct create_options {
 struct create_result {
     std::string path;    ///< The path created, with its counter where the mode is sequential.
     zk::stat stat;       ///< Of the new znode.
+
+    create_result() = default;    // none of the results is an aggregate, see acl
 };
 
 /// What a read of data gave.
 struct get_result {
     std::string data;    ///< The bytes. Empty also where the server keeps none.
     zk::stat stat;
+
+    get_result() = default;
 };
 
 /// What a read of children gave.
 struct children_result {
     std::vector<std::string> names;    ///< Names below the path, in no particular order.
     zk::stat stat;                     ///< Of the parent.
+
+    children_result() = default;
 };
 
 /// Operations that are applied all or not at all.
@@ -55,6 +61,8 @@ public:
         std::string data;
         std::int32_t version = any_version;
         create_options options;
+
+        operation() = default;
     };
 
     transaction() = default;
@@ -76,6 +84,8 @@ struct operation_result {
     error_code ec;    ///< In a failed transaction: success before the failing one, its error, `runtime_inconsistency` behind it.
     std::string path;    ///< Of a create.
     zk::stat stat;       ///< Of a create or set.
+
+    operation_result() = default;
 };
 
 using multi_result = std::vector<operation_result>;

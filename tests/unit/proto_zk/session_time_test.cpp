@@ -112,8 +112,9 @@ TEST_CASE("without servers the session expires by the client's own clock, once")
     m.s.watches().add(proto::watch_kind::data, "/a", std::make_shared<recorder>(m.log, "watch"));
     m.lose(machine::latest);
     m.write("w");
-    while (m.state() != session_state::expired) {
+    for (;;) {
         const auto st = m.s.next(m.now);
+        if (m.state() == session_state::expired) break;
         if (st.what == machine::step::kind::wait) {
             REQUIRE(st.until > m.now);
             m.now = st.until;

@@ -1,0 +1,156 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+//
+// A client in a virtual world, and its server, which the test plays.
+#pragma once
+
+#include <muster/zk/client.hpp>
+
+#include "proto_zk/records_admin.hpp"
+#include "proto_zk/records_data.hpp"
+#include "proto_zk/records_multi.hpp"
+#include "support/sim_world.hpp"
+#include "support/zk_frames.hpp"
+#include "zk/client_impl.hpp"
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+namespace muster::test {
+
+using namespace std::chrono_literals;
+namespace proto = zk::proto;
+using proto::opcode;
+using zk::client_errc;
+using zk::event_type;
+using zk::server_errc;
+using zk::session_state;
+
+/// What an operation completed with. Pass `handler()` as completion token.
+template <class... Values>
+class outcome {
+public:
+    ~outcome() { CHECK(state_->calls <= 1); }
+
+    auto handler() {
+        return [s = state_](error_code ec, Values... v) {
+            ++s->calls;
+            s->ec = ec;
+            s->values.emplace(std::move(v)...);
+        };
+    }
+    bool done() const { return state_->calls > 0; }
+    const error_code& ec() const {
+        REQUIRE(state_->calls == 1);
+        return state_->ec;
+    }
+    template <std::size_t I = 0>
+    auto& value() {
+        REQUIRE(state_->calls == 1);
+        return std::get<I>(*state_->values);
+    }
+
+private:
+    struct state {
+        int calls = 0;
+        error_code ec;
+        std::optional<std::tuple<Values...>> values;
+    };
+    std::shared_ptr<state> state_ = std::make_shared<state>();
+};
+
+inline runtime::endpoint at(const char* address, std::uint16_t port = 2181) { return {asio::ip::make_address(address), port}; }
+
+inline zk::config config_for_tests(const char* servers = "10.0.0.1:2181") {
+    zk::config c(servers);
+    c.session_timeout = 9s;
+    c.connect_timeout = 3s;
+    c.close_timeout = 3s;
+    return c;
+}
+
+inline zk::client make_client(const asio::any_io_executor& ex, zk::config c, std::shared_ptr<sim_world> w) {
+    return zk::client(std::make_shared<zk::detail::client_impl>(ex, std::move(c), std::move(w)));
+}
+
+/// The server's end of a connection.
+struct server_end {
+    std::shared_ptr<sim_peer> peer;
+    std::string unread;
+
+    proto::connect_request greet(std::int64_t id = 0x1234, std::chrono::milliseconds timeout = 9s) {
+        unread += peer->take();
+        const auto frames = take_frames(unread);
+        REQUIRE(frames.size() == 1);
+        peer->send(handshake_frame(id, timeout));
+        return parse_connect(frames.front());
+    }
+    std::vector<sent_request> requests() {
+        unread += peer->take();
+        std::vector<sent_request> out;
+        for (const auto& f : take_frames(unread)) out.push_back(parse_request(f));
+        return out;
+    }
+    template <class... Records>
+    void reply(std::int32_t xid, std::int32_t err = 0, const Records&... body) {
+        peer->send(reply_frame(xid, ++zxid, err, body...));
+    }
+    void event(std::int32_t type, const std::string& path) { peer->send(event_frame(type, path)); }
+
+    std::int64_t zxid = 0x100;
+};
+
+struct fixture {
+    explicit fixture(zk::config c = config_for_tests()) : client(make_client(sim.io.get_executor(), std::move(c), sim.world)) {
+        sim.world->set_server(at("10.0.0.1"), sim_world::answer::accept);
+    }
+
+    simulation sim;
+    zk::client client;
+    server_end server;
+
+    /// Waits for the client's connection and answers its handshake.
+    proto::connect_request attach(std::int64_t id = 0x1234) {
+        client.start();
+        std::shared_ptr<sim_peer> peer;
+        REQUIRE(sim.run_until([&] { return (peer = sim.world->accept()) != nullptr; }, 1min));
+        server = server_end{peer, {}};
+        sim.run_ready();
+        auto r = server.greet(id);
+        sim.run_ready();
+        return r;
+    }
+    void lose() {
+        server.peer->close();
+        sim.run_ready();
+    }
+    std::vector<sent_request> requests() {
+        sim.run_ready();
+        return server.requests();
+    }
+    sent_request request() {
+        auto all = requests();
+        REQUIRE(all.size() == 1);
+        return std::move(all.front());
+    }
+    template <class... Records>
+    void reply(const sent_request& r, std::int32_t err, const Records&... body) {
+        server.reply(r.xid, err, body...);
+        sim.run_ready();
+    }
+};
+
+inline zk::stat stat_of(std::int64_t czxid) {
+    zk::stat s;
+    s.czxid = czxid;
+    s.data_length = 3;
+    return s;
+}
+
+}    // namespace muster::test
