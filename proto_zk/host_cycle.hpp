@@ -23,11 +23,11 @@ public:
     /// Index of the server to try now.
     std::size_t current() const noexcept { return order_[position_]; }
 
-    /// The attempt, or a connection that has not proven itself, failed: moves to the next server. Returns the delay before it
+    /// The attempt, or a connection that did not last, failed: moves to the next server. Returns the delay before it
     /// is tried. `cap` bounds it further; `random` are 64 random bits.
     duration failed(duration cap, std::uint64_t random) noexcept;
 
-    /// A connection that has proven itself was lost: moves to the next server, which may be tried at once.
+    /// A connection that lasted was lost: moves to the next server, which may be tried at once.
     void lost() noexcept;
 
 private:

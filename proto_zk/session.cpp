@@ -78,7 +78,7 @@ void session::close(time_point now) {
     if (closing_ || phase_ == phase::finished) return;
     closing_ = true;
     close_deadline_ = now + settings_.close_timeout;
-    if (info_.id == 0) finish({});
+    if (info_.id == 0 && queued_.empty()) finish({});
 }
 
 void session::abandon() {
@@ -122,7 +122,6 @@ session::step session::next(time_point now) {
 void session::connecting(time_point now) {
     phase_ = phase::connecting;
     attempt_deadline_ = now + settings_.connect_timeout;
-    proven_ = false;
 }
 
 void session::connected(time_point) {
@@ -152,10 +151,11 @@ void session::disconnected(const error_code& why, time_point now, std::uint64_t 
         if (r && !r->abandoned_) (void)r->complete(client_errc::connection_lost, {});
     }
 
-    // A server that accepts and drops at once counts as failed, or else it would be tried in a tight loop.
+    // A server that accepts and drops at once, or refuses the watches, counts as failed, or else it would be tried in a tight
+    // loop. So does one that answers before it drops: the request it answered, sent again, may be why it does.
     if (std::exchange(renew_, false)) {
         retry_at_ = now;
-    } else if (was_attached && (proven_ || now - attached_at_ >= settings_.backoff_min)) {
+    } else if (was_attached && now - attached_at_ >= settings_.backoff_min) {
         hosts_.lost();
         retry_at_ = now;
     } else {
@@ -167,21 +167,28 @@ void session::disconnected(const error_code& why, time_point now, std::uint64_t 
     info_.last_error = why;
     ++info_.version;
     if (was_attached) set_state(session_state::suspended);
-    if (closing_ && info_.id == 0) finish({});
+    if (closing_ && info_.id == 0 && queued_.empty()) finish({});
 }
 
 // On a connection ----------------------------------------------------------------------------------------------------------
 
 error_code session::received(std::size_t n, time_point now) {
     if (phase_ != phase::handshaking && phase_ != phase::attached) return protocol_errc::unexpected_reply;
-    // Any byte proves that the server lives, also one in the middle of a reply that takes long.
-    last_received_ = now;
+    // Any byte proves that the server lives, also one in the middle of a reply that takes long. But only the end of the
+    // handshake proves that it knows the session.
+    if (phase_ == phase::attached) last_received_ = now;
     metrics_.bytes_received += n;
     frames_.commit(n);
     error_code ec;
     while (const auto frame = frames_.next(ec)) {
         ec = on_frame(*frame, now);
         if (ec || phase_ == phase::finished) return ec;
+    }
+    // Events are small: this is the oldest request's reply. Sent again, the request would have the same reply again.
+    if (ec == protocol_errc::frame_too_large && !written_.empty()) {
+        const auto r = std::move(written_.front());
+        written_.pop_front();
+        if (!r->abandoned_) (void)r->complete(ec, {});
     }
     return ec;
 }
@@ -222,16 +229,19 @@ error_code session::on_reply(std::string_view frame) {
 
     if (written_.empty()) return protocol_errc::unexpected_reply;
     if (written_.front()->xid_ != header.xid) return protocol_errc::xid_out_of_order;
-    const auto r = std::move(written_.front());
+    auto r = std::move(written_.front());
     written_.pop_front();
 
     ++metrics_.replies_received;
-    proven_ = true;
+    error_code ec;
+    if (header.err != 0) ec = error_code(header.err, server_category());
+    if (ec == server_errc::session_moved && r->repeatable && !r->abandoned_) {
+        written_.push_front(std::move(r));    // to be asked for again where the session is now
+        return ec;
+    }
     prove(r->sent_);
     if (header.zxid > last_zxid_) last_zxid_ = header.zxid;
 
-    error_code ec;
-    if (header.err != 0) ec = error_code(header.err, server_category());
     const auto body = header.err == 0 ? in.rest() : std::string_view{};
     const auto undecodable = r->abandoned_ ? error_code{} : r->complete(ec, body);
 
@@ -266,6 +276,7 @@ error_code session::on_handshake(std::string_view frame, time_point now) {
 void session::on_session(time_point now, std::int64_t id, std::string_view password, std::chrono::milliseconds timeout) {
     phase_ = phase::attached;
     attached_at_ = now;
+    last_received_ = now;
     last_sent_ = connect_sent_;
     ++metrics_.connects;
     if (info_.id == 0) ++info_.generation;
@@ -399,7 +410,6 @@ error_code session::tick(time_point now) {
             if (now >= last_sent_ + fraction_of_timeout(1, 3)) {
                 ping_due_ = true;
                 last_sent_ = now;
-                proven_ = true;
             }
             return {};
         case phase::idle:

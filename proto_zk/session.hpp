@@ -62,7 +62,7 @@ public:
     /// consumed unseen later. Nothing happens if it is completed already.
     void cancel(std::uint64_t id, const error_code& ec);
 
-    /// Begins to close. What was submitted before is served first.
+    /// Begins to close. What was submitted before is served first, and needs a session to be.
     void close(time_point now);
 
     /// Ends everything at once, without a word to the server.
@@ -165,7 +165,6 @@ private:
     bool closing_ = false;
     bool close_sent_ = false;
     bool renew_ = false;     // the session was found expired: the next one is asked for at once
-    bool proven_ = false;    // this connection has lived long enough to count as a success
     bool connect_request_due_ = false;
     bool ping_due_ = false;
     error_code close_result_;

@@ -1,0 +1,191 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+//
+// A session machine with a clock that the test moves, and a server that the test plays.
+#pragma once
+
+#include "proto_zk/records_data.hpp"
+#include "proto_zk/session.hpp"
+#include "support/zk_frames.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <limits>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace muster::test {
+
+using namespace std::chrono_literals;
+namespace proto = zk::proto;
+using proto::opcode;
+using zk::client_errc;
+using zk::event_type;
+using zk::protocol_errc;
+using zk::server_errc;
+using zk::session_state;
+
+/// What requests and watches reported, in order: "name ok", "name <message>", "watch type path".
+using journal = std::vector<std::string>;
+
+class recorder final : public proto::watch_sink {
+public:
+    recorder(journal& j, std::string name) : journal_(j), name_(std::move(name)) {}
+    void on_event(event_type type, std::string_view path, zk::zxid) override {
+        journal_.push_back(name_ + " " + to_string(type) + " " + std::string(path));
+    }
+    void on_end(const error_code& ec) override { journal_.push_back(name_ + " ended: " + ec.message()); }
+
+private:
+    journal& journal_;
+    std::string name_;
+};
+
+/// A request that writes down how it was completed. May register a watch, as the client's operations do.
+class probe final : public proto::request {
+public:
+    probe(journal& j, std::string name) : journal_(j), name_(std::move(name)) {}
+    ~probe() override { CHECK(completions_ <= 1); }
+
+    error_code complete(const error_code& ec, std::string_view body) override {
+        ++completions_;
+        journal_.push_back(name_ + " " + (ec ? ec.message() : "ok"));
+        if (!ec && watches_) watches_->add(kind_, path_, std::make_shared<recorder>(journal_, "watch " + name_));
+        if (!ec && malformed_) return protocol_errc::truncated;
+        CHECK((ec ? body.empty() : true));
+        return {};
+    }
+
+    void arm(proto::watch_table& t, proto::watch_kind kind, std::string path) {
+        watches_ = &t;
+        kind_ = kind;
+        path_ = std::move(path);
+    }
+    void malform() { malformed_ = true; }
+
+private:
+    journal& journal_;
+    std::string name_;
+    proto::watch_table* watches_ = nullptr;
+    proto::watch_kind kind_{};
+    std::string path_;
+    bool malformed_ = false;
+    int completions_ = 0;
+};
+
+inline proto::session_settings settings_for_tests() {
+    proto::session_settings s;
+    s.timeout = 9s;
+    s.connect_timeout = 3s;
+    s.close_timeout = 3s;
+    s.backoff_min = 100ms;
+    s.backoff_max = 10s;
+    return s;
+}
+
+struct machine {
+    using step = proto::session::step;
+    static constexpr std::int64_t id = 0x1234;
+    static constexpr std::uint64_t latest = std::numeric_limits<std::uint64_t>::max();    // the longest delay
+
+    explicit machine(const proto::session_settings& settings = settings_for_tests()) : s(settings, 1) {}
+
+    proto::session s;
+    proto::session::time_point now{1'000s};
+    journal log;
+    std::uint64_t next_id = 1;
+    std::string written;    // not looked at yet
+
+    // Requests
+    std::unique_ptr<probe> make(const std::string& name, bool repeatable) {
+        auto r = std::make_unique<probe>(log, name);
+        proto::request_header header;
+        header.type = proto::to_wire(repeatable ? opcode::get_data : opcode::remove);
+        r->frame = frame_of(header);
+        r->id = next_id++;
+        r->repeatable = repeatable;
+        return r;
+    }
+    std::uint64_t read(const std::string& name) {
+        s.submit(make(name, true));
+        return next_id - 1;
+    }
+    std::uint64_t write(const std::string& name) {
+        s.submit(make(name, false));
+        return next_id - 1;
+    }
+    std::uint64_t read_and_watch(const std::string& name, proto::watch_kind kind, const std::string& path) {
+        auto r = make(name, true);
+        r->arm(s.watches(), kind, path);
+        s.submit(std::move(r));
+        return next_id - 1;
+    }
+
+    // Connections
+    void open() {
+        const auto st = s.next(now);
+        REQUIRE(st.what == step::kind::connect);
+        s.connecting(now);
+        s.connected(now);
+    }
+    proto::connect_request greeting() {
+        fill();
+        const auto frames = take_frames(written);
+        REQUIRE(frames.size() == 1);
+        return parse_connect(frames.front());
+    }
+    /// Opens a connection and lets the server answer.
+    proto::connect_request attach(std::int64_t session = id, std::chrono::milliseconds timeout = 9s) {
+        open();
+        auto r = greeting();
+        REQUIRE(!feed(handshake_frame(session, timeout)));
+        return r;
+    }
+    void lose(std::uint64_t random = 0) { s.disconnected(asio_eof(), now, random); }
+    static error_code asio_eof() { return {2, boost::system::generic_category()}; }
+
+    // Bytes
+    void fill(std::size_t limit = 256 * 1024) {
+        while (s.wants_write()) s.fill(written, limit, now);
+    }
+    std::vector<sent_request> sent() {
+        fill();
+        std::vector<sent_request> out;
+        for (const auto& f : take_frames(written)) out.push_back(parse_request(f));
+        CHECK(written.empty());
+        return out;
+    }
+    error_code feed(std::string_view bytes, std::size_t chunk = std::numeric_limits<std::size_t>::max()) {
+        while (!bytes.empty()) {
+            const auto room = s.read_buffer(4096);
+            const auto n = std::min({room.size(), bytes.size(), chunk});
+            std::copy_n(bytes.begin(), n, room.begin());
+            bytes.remove_prefix(n);
+            if (const auto ec = s.received(n, now)) return ec;
+        }
+        return {};
+    }
+    error_code reply(std::int32_t xid, std::int64_t zxid = 1, std::int32_t err = 0) { return feed(reply_frame(xid, zxid, err)); }
+
+    // Time
+    /// Moves the clock to the next deadline and lets time act.
+    error_code next_deadline() {
+        REQUIRE(s.deadline() != proto::session::time_point::max());
+        now = std::max(now, s.deadline());
+        return s.tick(now);
+    }
+
+    session_state state() const { return s.info().state; }
+    journal take_log() { return std::exchange(log, {}); }
+};
+
+inline journal lines(std::initializer_list<const char*> l) { return {l.begin(), l.end()}; }
+
+inline const std::string lost = error_code(client_errc::connection_lost).message();
+inline const std::string expired = error_code(client_errc::session_expired).message();
+inline const std::string closed = error_code(client_errc::closed).message();
+
+}    // namespace muster::test

@@ -1,0 +1,176 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+#include "session_fixture.hpp"
+
+using namespace muster;
+using namespace muster::test;
+
+TEST_SUITE_BEGIN("session: watches");
+
+namespace {
+
+std::shared_ptr<recorder> sink(machine& m, const std::string& name) { return std::make_shared<recorder>(m.log, name); }
+
+}    // namespace
+
+TEST_CASE("an event in the segment of the reply that armed its watch finds it") {
+    machine m;
+    m.attach();
+    m.read_and_watch("a", proto::watch_kind::data, "/a");
+    m.sent();
+    CHECK(!m.feed(reply_frame(1, 1) + event_frame(3, "/a")));
+    CHECK(m.log == lines({"a ok", "watch a data_changed /a"}));
+}
+
+TEST_CASE("a read that failed arms nothing") {
+    machine m;
+    m.attach();
+    m.read_and_watch("a", proto::watch_kind::data, "/a");
+    m.sent();
+    CHECK(!m.feed(reply_frame(1, 1, -101) + event_frame(3, "/a")));
+    CHECK(m.log.size() == 1);
+}
+
+TEST_CASE("a new session arms nothing") {
+    machine m;
+    m.read("r");
+    m.attach();
+    const auto sent = m.sent();
+    REQUIRE(sent.size() == 1);
+    CHECK(sent[0].is(opcode::get_data));
+}
+
+TEST_CASE("watches are armed again before anything else, with setWatches") {
+    machine m;
+    m.attach();
+    m.read("r");
+    m.sent();
+    CHECK(!m.reply(1, 0x42));
+    m.s.watches().add(proto::watch_kind::data, "/d", sink(m, "d"));
+    m.s.watches().add(proto::watch_kind::exist, "/e", sink(m, "e"));
+    m.s.watches().add(proto::watch_kind::child, "/c", sink(m, "c"));
+    m.read("unanswered");
+    m.sent();
+    m.write("unsent");
+    m.lose();
+    m.attach();
+    const auto sent = m.sent();
+    REQUIRE(sent.size() == 3);
+    CHECK(sent[0].is(opcode::set_watches));
+    CHECK(sent[0].xid == 3);
+    CHECK(sent[1].is(opcode::get_data));
+    CHECK(sent[2].is(opcode::remove));
+    const auto r = sent[0].as<proto::set_watches_request>();
+    CHECK(r.relative_zxid == 0x42);
+    CHECK(r.data == std::vector<std::string>{"/d"});
+    CHECK(r.exist == std::vector<std::string>{"/e"});
+    CHECK(r.child == std::vector<std::string>{"/c"});
+    // What was missed comes before the reply.
+    m.log.clear();
+    CHECK(!m.feed(event_frame(1, "/e") + reply_frame(3, 0x50)));
+    CHECK(m.log == lines({"e created /e"}));
+}
+
+TEST_CASE("many watches of all kinds: several batches, all below 128 KiB, disjoint, with one zxid, acknowledged") {
+    constexpr int paths = 4'000;
+    machine m;
+    m.attach();
+    m.read("r");
+    m.sent();
+    CHECK(!m.reply(1, 0x42));
+    for (int i = 0; i != paths; ++i) {
+        const auto path = "/" + std::string(195, 'x') + std::to_string(10'000 + i);
+        m.s.watches().add(static_cast<proto::watch_kind>(i % 5), path, sink(m, "w" + std::to_string(i)));
+    }
+    m.lose();
+    m.attach();
+    CHECK(m.take_log().size() == 1 + 2 * paths / 5);    // the read, and a resync for each persistent one
+    m.fill();
+    std::array<std::vector<std::string>, 5> armed;
+    std::vector<std::int32_t> xids;
+    std::int64_t answer = 0x100;
+    for (const auto& f : take_frames(m.written)) {
+        CHECK(f.size() + 4 <= 128 * 1024);
+        const auto r = parse_request(f);
+        xids.push_back(r.xid);
+        proto::set_watches2_request batch;
+        if (r.is(opcode::set_watches)) {
+            const auto old = r.as<proto::set_watches_request>();
+            batch.relative_zxid = old.relative_zxid;
+            batch.data = old.data;
+            batch.exist = old.exist;
+            batch.child = old.child;
+        } else {
+            REQUIRE(r.is(opcode::set_watches2));
+            batch = r.as<proto::set_watches2_request>();
+            CHECK(batch.persistent.size() + batch.persistent_recursive.size() > 0);
+        }
+        CHECK(batch.relative_zxid == 0x42);
+        int kind = 0;
+        for (const auto* list : {&batch.data, &batch.exist, &batch.child, &batch.persistent, &batch.persistent_recursive}) {
+            auto& all = armed.at(static_cast<std::size_t>(kind++));
+            all.insert(all.end(), list->begin(), list->end());
+        }
+    }
+    CHECK(xids.size() >= 7);
+    for (const auto xid : xids) CHECK(!m.reply(xid, ++answer));
+    for (auto& list : armed) {
+        CHECK(list.size() == paths / 5);
+        std::sort(list.begin(), list.end());
+        CHECK(std::adjacent_find(list.begin(), list.end()) == list.end());
+    }
+    // Each still fires.
+    for (std::size_t kind = 0; kind != 5; ++kind) {
+        for (const auto& path : armed.at(kind)) CHECK(!m.feed(event_frame(kind == 2 ? 4 : 3, path)));
+    }
+    CHECK(m.log.size() == paths);
+}
+
+TEST_CASE("persistent watches are told to resync at every reconnection, ahead of later events") {
+    machine m;
+    m.attach();
+    m.s.watches().add(proto::watch_kind::persistent, "/p", sink(m, "p"));
+    m.s.watches().add(proto::watch_kind::recursive, "/r", sink(m, "r"));
+    m.s.watches().add(proto::watch_kind::data, "/d", sink(m, "d"));
+    for (int i = 0; i != 3; ++i) {
+        m.now += 1s;
+        m.lose();
+        CHECK(m.log.empty());
+        m.open();
+        m.greeting();
+        CHECK(!m.feed(handshake_frame(machine::id, 9s) + event_frame(3, "/r/x") + event_frame(4, "/p")));
+        auto log = m.take_log();
+        REQUIRE(log.size() == 4);
+        std::sort(log.begin(), log.begin() + 2);
+        CHECK(log == lines({"p resync /p", "r resync /r", "r data_changed /r/x", "p children_changed /p"}));
+        const auto sent = m.sent();
+        REQUIRE(sent.size() == 1);
+        CHECK(sent[0].is(opcode::set_watches2));
+        CHECK(!m.reply(sent[0].xid));
+    }
+}
+
+TEST_CASE("a server that refuses to arm the watches is left") {
+    machine m;
+    m.attach();
+    m.s.watches().add(proto::watch_kind::data, "/a", sink(m, "a"));
+    m.lose();
+    m.attach();
+    const auto sent = m.sent();
+    CHECK(m.reply(sent.at(0).xid, 1, -6) == server_errc::unimplemented);
+}
+
+TEST_CASE("watches of an ended session are not carried into the next") {
+    machine m;
+    m.attach();
+    m.s.watches().add(proto::watch_kind::recursive, "/a", sink(m, "a"));
+    m.lose();
+    m.now += 12s;
+    m.s.next(m.now);
+    CHECK(m.take_log() == journal{"a ended: " + expired});
+    m.attach(0x99);
+    CHECK(m.sent().empty());
+    CHECK(!m.feed(event_frame(3, "/a/b")));
+    CHECK(m.log.empty());
+}
+
+TEST_SUITE_END();
