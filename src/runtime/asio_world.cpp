@@ -93,7 +93,10 @@ public:
         const auto slot = done.slot();
         auto stream = std::make_shared<tcp_stream>(ex);
         auto& socket = stream->socket();
-        auto connected = [stream = std::move(stream), done = std::move(done)](error_code ec) mutable {
+        auto connected = [stream = std::move(stream), done = std::move(done),
+                          slot = asio::cancellation_slot(slot)](error_code ec) mutable {
+            // Asio leaves its cancellation in the slot: emitting later would reach for the socket, which may be gone by then.
+            slot.clear();
             if (!ec) stream->socket().set_option(tcp::no_delay(true), ec);
             if (ec) stream.reset();
             done.post(ec, std::move(stream));
