@@ -74,7 +74,15 @@ struct service_view {
 
 /// One change of a service, as it becomes visible to picks.
 struct change {
-    enum class kind { added, removed, updated, role, stale, fresh, rejected };
+    enum class kind {
+        added,       ///< An instance is there.
+        removed,     ///< It is gone.
+        updated,     ///< Its data or its znode is another.
+        role,        ///< It became master or normal; its data may be others too.
+        stale,       ///< From now on changes may be missed.
+        fresh,       ///< The view is right again. The first one says that it is complete.
+        rejected,    ///< A child is no usable instance.
+    };
     kind what = kind::fresh;
     muster::instance instance;         ///< For added, removed, updated and role: as it is now, or was when it was removed.
     muster::role role = role::none;    ///< For added, removed, updated and role.

@@ -33,7 +33,7 @@ struct pick_options {
 };
 
 namespace detail {
-class picker_impl;
+struct picker_impl;
 }
 
 /// Picks from one service with one policy and pool, without a lock.

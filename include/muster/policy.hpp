@@ -16,7 +16,7 @@ enum class policy {
     weightrandom,        ///< At random, in proportion to the weights.
     iphash,              ///< By a hash of the caller's address: the same key gives the same instance on every client.
     urlhash,             ///< By a hash of a URL, in the same way.
-    leastconnect,        ///< The one with the fewest open leases for its weight.
+    leastconnect,    ///< The one with the fewest open leases for its weight; among more than 128, the best of 24 drawn at random.
 };
 
 /// All policies, in the order of the enum.

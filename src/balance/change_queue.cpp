@@ -10,13 +10,20 @@ namespace muster {
 
 const char* to_string(change::kind k) noexcept {
     switch (k) {
-        case change::kind::added: return "added";
-        case change::kind::removed: return "removed";
-        case change::kind::updated: return "updated";
-        case change::kind::role: return "role";
-        case change::kind::stale: return "stale";
-        case change::kind::fresh: return "fresh";
-        case change::kind::rejected: return "rejected";
+        case change::kind::added:
+            return "added";
+        case change::kind::removed:
+            return "removed";
+        case change::kind::updated:
+            return "updated";
+        case change::kind::role:
+            return "role";
+        case change::kind::stale:
+            return "stale";
+        case change::kind::fresh:
+            return "fresh";
+        case change::kind::rejected:
+            return "rejected";
     }
     return "unknown";
 }
@@ -83,17 +90,15 @@ void change_queue::compare() {
 void change_queue::compare_instance(const node* told, const node* now) {
     const auto push = [this](change::kind what, const node& n, bool gone) {
         // The nodes are alive: told_ and now_ hold references.
-        pending_.push_back({describe(what, n), gone ? node_ref() : node_ref(const_cast<node*>(&n)), std::string(n.seen.identity)});
+        pending_.push_back(
+            {describe(what, n), gone ? node_ref() : node_ref(const_cast<node*>(&n)), std::string(n.seen.identity)});
     };
     if (!told) {
         push(change::kind::added, *now, false);
     } else if (!now) {
         push(change::kind::removed, *told, true);
     } else if (told != now) {
-        const bool role = told->seen.role != now->seen.role;
-        const bool data = *told->seen.instance != *now->seen.instance;
-        if (data || !role) push(change::kind::updated, *now, false);
-        if (role) push(change::kind::role, *now, false);
+        push(told->seen.role != now->seen.role ? change::kind::role : change::kind::updated, *now, false);
     }
 }
 
@@ -118,8 +123,12 @@ std::optional<change> change_queue::take() {
     pending p = std::move(pending_.front());
     pending_.pop_front();
     switch (p.what.what) {
-        case change::kind::stale: told_stale_ = true; break;
-        case change::kind::fresh: told_stale_ = false; break;
+        case change::kind::stale:
+            told_stale_ = true;
+            break;
+        case change::kind::fresh:
+            told_stale_ = false;
+            break;
         case change::kind::rejected: {
             rejected_node r;
             r.path = p.what.path;
@@ -135,8 +144,8 @@ std::optional<change> change_queue::take() {
                 if (there) told_.erase(at);
             } else if (!there) {
                 told_.insert(at, std::move(p.node));
-            } else if (pending_.empty() || pending_.front().identity != p.identity) {
-                *at = std::move(p.node);    // with the last of its changes: the earlier ones lead to it
+            } else {
+                *at = std::move(p.node);
             }
         }
     }
@@ -224,7 +233,8 @@ change_stream::~change_stream() {
 
 asio::any_io_executor change_stream::get_executor() const noexcept { return q_->get_executor(); }
 
-void change_stream::start_next(asio::any_completion_handler<void(error_code, change)> h, std::shared_ptr<detail::change_queue> q) {
+void change_stream::start_next(asio::any_completion_handler<void(error_code, change)> h,
+                               std::shared_ptr<detail::change_queue> q) {
     q->next(std::move(h));
 }
 

@@ -68,7 +68,7 @@ private:
 
     std::mutex mutex_;
     balance::exhibit_ptr now_;
-    balance::node_list told_;                  // what the subscriber knows after the pending changes, by identity
+    balance::node_list told_;    // what the subscriber knows after the pending changes, by identity
     std::vector<rejected_node> told_rejected_;
     bool told_stale_ = true;
 

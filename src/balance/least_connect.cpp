@@ -58,27 +58,27 @@ public:
                                   [](const node_ref& n) { return n->predecessor.load(std::memory_order_relaxed); });
     }
 
-    // Begins with one drawn in proportion to the weights, so that ties do not always go to the same. One without any lease
-    // cannot be beaten.
+    // Draws in proportion to the weights, so that ties do not always go to the same. One without any lease cannot be beaten;
+    // three draws look for one, or else whoever follows busy ones in the list would get most of their picks.
     node* pick(pick_state& s, std::string_view, error_code&) const noexcept override {
-        const std::uint32_t first = order_.draw(s);
-        node* const n = nodes()[first].get();
-        if (n->open() == 0) return n;
-        const std::uint32_t best = succeeding_ ? best_one(s, first, [](const node& c) { return c.open(); })
-                                               : best_one(s, first, [](const node& c) { return c.own_open(); });
+        for (int draw = 0; draw < 3; ++draw) {
+            node* const n = nodes()[order_.draw(s)].get();
+            if (n->open() == 0) return n;
+        }
+        const std::uint32_t best = succeeding_ ? best_one(s, [](const node& n) { return n.open(); })
+                                               : best_one(s, [](const node& n) { return n.own_open(); });
         return nodes()[best].get();
     }
 
 private:
     template <class Open>
-    std::uint32_t best_one(pick_state& s, std::uint32_t first, Open open) const noexcept {
+    std::uint32_t best_one(pick_state& s, Open open) const noexcept {
         const auto rank = [&, all = nodes().data()](std::uint32_t i) { return order_.rank(open(*all[i]), i); };
         if (nodes().size() > exact_up_to) {
-            std::uint64_t best = rank(first);
+            std::uint64_t best = rank(order_.draw(s));
             for (std::uint32_t k = 1; k < sample; ++k) best = std::min(best, rank(order_.draw(s)));
             return static_cast<std::uint32_t>(best);
         }
-        // From another place than the busy `first`, or else who follows a busy one would inherit its picks.
         const std::uint32_t start = order_.draw(s);
         const std::uint64_t behind = best_between(start, static_cast<std::uint32_t>(nodes().size()), rank);
         const std::uint64_t before = best_between(0, start, rank);

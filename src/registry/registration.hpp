@@ -102,6 +102,8 @@ private:
         std::int32_t version = 0;
         std::string data;
         bool verified = false;    ///< Read with a watch since anything was heard of it.
+
+        own_node() noexcept {}    // clang cannot default it inside of a class that is not complete yet
     };
     /// A znode of ours that must go.
     struct stray {
@@ -128,6 +130,8 @@ private:
         stage at = stage::sync;
         bool normals = false;    ///< Normals too, not the master only.
         std::vector<std::string> paths;
+
+        search() noexcept {}    // see own_node
     };
     enum class purpose {
         none,

@@ -14,7 +14,7 @@
 
 namespace muster::registry {
 
-/// One request. `watch` asks for a one-shot watch with a get or children, and a recursive one is what add_watch gives.
+/// One request. `watch` asks for a one-shot watch; add_watch sets a persistent recursive one.
 struct request {
     enum class kind { create, remove, get, exists, set, children, sync, multi, add_watch };
     kind what = kind::sync;

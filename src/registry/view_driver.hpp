@@ -30,8 +30,7 @@ struct view_params {
 /// The live view of one service.
 ///
 /// All members must be called on `ex`, which must run one handler at a time (a strand); the observer is called there too.
-/// Starting it starts the client. The observer is held weakly; once `stop()`
-/// has returned the observer is not called any more.
+/// Starting it starts the client. The observer is held weakly; once `stop()` has returned it is not called any more.
 class view_driver {
 public:
     view_driver(boost::asio::any_io_executor ex, zk::client client, view_params p, std::weak_ptr<view_observer> o);

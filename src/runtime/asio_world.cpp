@@ -90,12 +90,13 @@ public:
 
     void async_connect(const asio::any_io_executor& ex, endpoint to, connect_handler h) override {
         completion<void(error_code, std::shared_ptr<byte_stream>)> done(std::move(h), ex);
-        auto slot = done.slot();
+        const auto slot = done.slot();
         auto stream = std::make_shared<tcp_stream>(ex);
         auto& socket = stream->socket();
-        auto connected = [stream = std::move(stream), done = std::move(done), slot](error_code ec) mutable {
-            // What the socket left in the slot points into the socket, which may be gone when the signal is emitted.
-            if (slot.is_connected()) slot.clear();
+        auto connected = [stream = std::move(stream), done = std::move(done),
+                          slot = asio::cancellation_slot(slot)](error_code ec) mutable {
+            // Asio leaves its cancellation in the slot: emitting later would reach for the socket, which may be gone by then.
+            slot.clear();
             if (!ec) stream->socket().set_option(tcp::no_delay(true), ec);
             if (ec) stream.reset();
             done.post(ec, std::move(stream));

@@ -72,10 +72,11 @@ def complaint(build, zk, run):
 def main():
     root, build = sys.argv[1:3]
     names = [os.path.basename(f).removesuffix(".cpp") for f in tracked(root, "examples/*.cpp")]
+    table = os.path.join(root, "examples", "run.json")
     runs = []
-    if names:
-        with open(os.path.join(root, "examples", "run.json"), encoding="utf-8") as table:
-            runs = json.load(table)
+    if os.path.exists(table):
+        with open(table, encoding="utf-8") as text:
+            runs = json.load(text)
     failures = ["%s: examples/run.json has no run of it" % n for n in names if n not in [r["run"][0] for r in runs]]
     passed = 0
     if runs:

@@ -25,12 +25,13 @@ struct outcome {
     std::uint64_t picks = 0, successes = 0, abandoned = 0, wrong = 0;
 };
 
-// Keeps up to 30 leases; returns half of them with success and drops the others, in another order than it took them.
+// Keeps up to 30 leases; returns half of them with success and drops the others, in another order than it took them. Picks
+// some even if it is told to stop before it began.
 outcome pick_until(const std::atomic<bool>& stop, hot_picker picker, std::uint64_t seed) {
     outcome r;
     pick_state random(seed);
     std::vector<lease> out(30);
-    while (!stop.load(std::memory_order_relaxed)) {
+    while (!stop.load(std::memory_order_relaxed) || r.picks < 1000) {
         lease& l = out[random.random_below(30)];
         if (l && random.random_below(2) == 0) {
             l.success();

@@ -35,7 +35,7 @@ TEST_CASE("weighted round robin is smooth from wherever it starts") {
         double worst = 0;
         for (int picks = 1; picks <= 1000; ++picks) {
             ++had[choose(*t, s)];
-            for (const node_ref& n : nodes) worst = std::max(worst, std::abs(had[n.get()] - picks * n->weight / 55.0));
+            for (const node_ref& n : nodes) worst = std::max(worst, std::abs(had[n.get()] - picks * (n->weight / 55.0)));
         }
         CHECK(worst < 2.0);
     }
@@ -83,7 +83,7 @@ TEST_CASE("a change continues the round instead of beginning again") {
         const auto is = position(*after, choose(*after, s));
         const auto step = (is - was + 11) % 11;
         CHECK(step >= 1);
-        CHECK(step <= 2);
+        CHECK(step <= 3);    // 3: past the new one, at the end of the round
     }
 }
 

@@ -60,7 +60,7 @@ TEST_CASE("every policy works with one instance and with hostile weights") {
     for (const policy p : muster::all_policies()) {
         CAPTURE(muster::to_string(p));
         pick_state s(1);
-        const auto one = nodes_of(normals({0}));
+        const auto one = nodes_of({normal(numbered(0, 0))});
         CHECK(choose(*build_table(p, one), s, "key") == one.front().get());
         const auto hostile = build_table(p, nodes_of(normals({65535, 1, 0, 4'294'967'295, 1})));
         for (int i = 0; i < 1000; ++i) REQUIRE(choose(*hostile, s, "key" + std::to_string(i)) != nullptr);

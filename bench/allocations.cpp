@@ -1,0 +1,36 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+#include "bench/allocations.hpp"
+
+#include <cstdlib>
+#include <new>
+
+namespace {
+
+constinit thread_local std::uint64_t allocations = 0;
+
+void* allocate(std::size_t size) {
+    ++allocations;
+    if (void* p = std::malloc(size != 0 ? size : 1)) return p;
+    throw std::bad_alloc();
+}
+
+void* allocate(std::size_t size, std::align_val_t alignment) {
+    ++allocations;
+    const auto a = static_cast<std::size_t>(alignment);
+    if (void* p = std::aligned_alloc(a, (size + a - 1) / a * a)) return p;
+    throw std::bad_alloc();
+}
+
+}    // namespace
+
+namespace muster::bench {
+std::uint64_t allocations_of_this_thread() noexcept { return allocations; }
+}    // namespace muster::bench
+
+// The forms that are not here (arrays, nothrow) call these.
+void* operator new(std::size_t size) { return allocate(size); }
+void* operator new(std::size_t size, std::align_val_t alignment) { return allocate(size, alignment); }
+void operator delete(void* p) noexcept { std::free(p); }
+void operator delete(void* p, std::size_t) noexcept { std::free(p); }
+void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
+void operator delete(void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }

@@ -1,0 +1,187 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+#include "bench/client_bench.hpp"
+
+#include "bench/statistics.hpp"
+#include "cli/local_zookeeper.hpp"
+
+#include <fmt/format.h>
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <functional>
+#include <memory>
+#include <optional>
+
+namespace muster::bench {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::nanoseconds;
+
+/// Beyond the time that the work itself takes: to connect, to drain, to close.
+constexpr milliseconds patience{20'000};
+
+/// What one client gave in the rounds so far. After a failure it does not run again: its medians would be of fewer rounds.
+struct tally {
+    client_impl impl;
+    std::vector<client_round> rounds;
+    std::optional<failure> failed;
+
+    double median_of(double client_round::*member) const {
+        std::vector<double> values;
+        for (const client_round& r : rounds) values.push_back(r.*member);
+        return median(std::move(values));
+    }
+};
+
+std::variant<client_round, failure> run_once(const client_impl& impl, const workload& w) {
+    const auto limit = std::chrono::ceil<milliseconds>(w.warm_up + w.duration) + patience;
+    return in_child<client_round>([&] { return impl.run(w); }, limit);
+}
+
+/// All rounds of one workload. Each round begins with another client, so that none always meets the server in the same state.
+std::vector<tally> measure(const std::vector<client_impl>& impls, const workload& w, unsigned rounds) {
+    std::vector<tally> tallies;
+    for (const client_impl& i : impls) tallies.push_back({i, {}, {}});
+    for (unsigned round = 0; round != rounds; ++round) {
+        for (std::size_t i = 0; i != tallies.size(); ++i) {
+            tally& t = tallies[(round + i) % tallies.size()];
+            if (t.failed) continue;
+            auto outcome = run_once(t.impl, w);
+            if (auto* r = std::get_if<client_round>(&outcome))
+                t.rounds.push_back(*r);
+            else
+                t.failed = std::get<failure>(std::move(outcome));
+        }
+    }
+    return tallies;
+}
+
+json_line line_of(const tally& t, const workload& w, const std::string& server) {
+    json_line l;
+    l.add("bench", "client").add("impl", t.impl.name).add("op", to_string(w.op)).add("window", std::size_t{w.window});
+    l.add("server", server);
+    if (t.failed) return l.add("error", t.failed->reason);
+    l.add("ops_per_s", t.median_of(&client_round::ops_per_s));
+    l.add("cpu_us_per_op", t.median_of(&client_round::cpu_us_per_op));
+    l.add("p50_us", t.median_of(&client_round::p50_us));
+    return l.add("p99_us", t.median_of(&client_round::p99_us));
+}
+
+std::vector<std::string> row_of(const tally& t, const tally& reference, const workload& w) {
+    std::vector<std::string> row{std::string(to_string(w.op)), std::to_string(w.window), std::string(t.impl.name)};
+    if (t.failed) {
+        row.push_back("failed");
+        return row;
+    }
+    for (const auto member :
+         {&client_round::ops_per_s, &client_round::cpu_us_per_op, &client_round::p50_us, &client_round::p99_us})
+        row.push_back(cell(t.median_of(member)));
+    // The peers in C do not allocate by operator new.
+    row.push_back(t.impl.run == &run_muster ? cell(t.median_of(&client_round::allocs_per_op)) : "");
+    if (&t == &reference || reference.failed) return row;
+    for (const auto member : {&client_round::ops_per_s, &client_round::cpu_us_per_op})
+        row.push_back(fmt::format("{:.2f}", t.median_of(member) / reference.median_of(member)));
+    return row;
+}
+
+/// The znodes that the work needs, for as long as it takes.
+class znodes {
+public:
+    znodes(std::string hosts, std::string root) : hosts_(std::move(hosts)), root_(std::move(root)) {}
+    std::optional<failure> make() const { return in_process_of_its_own(&prepare); }
+    std::optional<failure> remove() const { return in_process_of_its_own(&clean_up); }
+
+private:
+    std::optional<failure> in_process_of_its_own(void (*work)(const std::string&, const std::string&)) const {
+        auto outcome = in_child<bool>(
+            [&] {
+                work(hosts_, root_);
+                return true;
+            },
+            patience);
+        if (auto* f = std::get_if<failure>(&outcome)) return std::move(*f);
+        return std::nullopt;
+    }
+
+    std::string hosts_;
+    std::string root_;
+};
+
+std::vector<client_impl> chosen(const client_options& o, report& out) {
+    std::vector<client_impl> impls;
+    for (const client_impl& i : all_client_impls()) {
+        if (std::find(o.impls.begin(), o.impls.end(), i.name) == o.impls.end()) continue;
+        if (i.run)
+            impls.push_back(i);
+        else
+            out.say(fmt::format("The peer \"{}\" is not measured: {}", i.name, i.missing));
+    }
+    return impls;
+}
+
+}    // namespace
+
+std::vector<client_impl> all_client_impls() {
+    return {{"muster", &run_muster, {}},
+#ifdef MUSTER_BENCH_ZOOKEEPER_C
+            {"c", &run_zookeeper_c, {}}};
+#else
+            {"c", nullptr, "install Debian's package libzookeeper-mt-dev and build again"}};
+#endif
+}
+
+void bench_client(const client_options& o, report& out) {
+    const auto impls = chosen(o, out);
+    if (impls.empty()) return out.fail("client", {"none of the clients asked for is there"});
+    std::optional<cli::local_zookeeper> own_server;
+    std::string hosts = o.server;
+    if (o.server == "apache") {
+        cli::zookeeper_options server;
+        server.quick_start = false;
+        own_server.emplace(std::move(server));
+        own_server->start();
+        hosts = own_server->connect_string();
+    }
+    const znodes nodes(hosts, fmt::format("/muster-bench-{}", getpid()));
+    if (auto f = nodes.make()) return out.fail(fmt::format("client: cannot prepare \"{}\"", hosts), *f);
+
+    out.say(fmt::format("client: medians of {} rounds of {} s, server {}{}", o.rounds,
+                        std::chrono::duration<double>(o.duration).count(), o.server,
+                        impls.size() > 1 ? fmt::format("; x: compared with {}", impls.back().name) : ""));
+    workload w;
+    w.hosts = hosts;
+    w.root = fmt::format("/muster-bench-{}", getpid());
+    w.op = o.ops.front();
+    w.window = o.windows.back();
+    // The server's JIT compiler needs some seconds of load before its speed settles.
+    if (own_server) {
+        w.duration = std::max<nanoseconds>(o.duration, std::chrono::seconds(3));
+        for (const client_impl& i : impls) static_cast<void>(run_once(i, w));
+    }
+    w.duration = o.duration;
+    w.warm_up = std::min<nanoseconds>(o.duration / 4, milliseconds(500));
+
+    std::vector<std::string> head{"op",     "window", "client",       "ops/s",        "CPU us/op",
+                                  "p50 us", "p99 us", "new calls/op", "x throughput", "x CPU"};
+    table t(3, std::move(head));
+    for (const client_op op : o.ops) {
+        for (const unsigned window : o.windows) {
+            w.op = op;
+            w.window = window;
+            const auto tallies = measure(impls, w, o.rounds);
+            for (const tally& one : tallies) {
+                out.write(line_of(one, w, o.server));
+                t.add(row_of(one, tallies.back(), w));
+                if (one.failed)
+                    out.fail(fmt::format("client: {} {} window {}", one.impl.name, to_string(op), window), *one.failed);
+            }
+        }
+    }
+    out.print(t);
+    if (own_server) return;
+    if (auto f = nodes.remove()) out.fail(fmt::format("client: cannot remove {} from \"{}\"", w.root, hosts), *f);
+}
+
+}    // namespace muster::bench

@@ -1,0 +1,37 @@
+#!/usr/bin/env python3
+# Part of muster. Boost Software License 1.0, see LICENSE.
+"""Runs the bench for as short as possible and checks the JSON lines, on which other programs rely."""
+
+import json
+import subprocess
+import sys
+import tempfile
+
+PICKS = ["bench", "policy", "api", "instances", "threads", "ns_per_op", "floor_ns", "ops_per_s", "allocs_per_op"]
+CLIENT = ["bench", "impl", "op", "window", "server", "ops_per_s", "cpu_us_per_op", "p50_us", "p99_us"]
+
+
+def lines_of(*args):
+    with tempfile.NamedTemporaryFile("r", suffix=".json") as out:
+        subprocess.run([sys.argv[1], *args, "--rounds", "2", "--seconds", "0.01", "--json", out.name], check=True)
+        return [json.loads(line) for line in out]
+
+
+def usage_error(*args):
+    run = subprocess.run([sys.argv[1], *args], capture_output=True, text=True)
+    assert run.returncode == 2, run
+    return run.stderr
+
+
+picks = lines_of("picks", "--instances", "4", "33", "--threads", "1", "2")
+assert len(picks) == 7 * 4 * 2 * 2, len(picks)
+client = lines_of("client", "--op", "get,set,create_delete,children,multi", "--window", "8", "--impl", "muster")
+assert [line["op"] for line in client] == ["get", "set", "create_delete", "children", "multi"], client
+for line in picks + client:
+    assert list(line) == (PICKS if line["bench"] == "picks" else CLIENT), line
+    numbers = [v for k, v in line.items() if isinstance(v, float) and k != "allocs_per_op"]
+    assert all(v >= 0 for v in numbers) and line["ops_per_s"] > 0, line
+
+assert "fastest" in usage_error("picks", "--policy", "fastest")
+assert "0" in usage_error("client", "--window", "0")
+assert "70000" in usage_error("client", "--server", "127.0.0.1:70000")

@@ -1,0 +1,37 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+//
+// Registers an instance of "testserver" and keeps it registered until Ctrl-C: register HOSTS [PORT]
+#include <muster/registrar.hpp>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+
+#include <iostream>
+
+namespace asio = boost::asio;
+
+asio::awaitable<void> run(std::string hosts, std::uint16_t port) {
+    auto ex = co_await asio::this_coro::executor;
+    muster::registrar reg(ex, hosts, {"testserver", {"127.0.0.1", port}});
+    co_await reg.start();
+    std::cout << "registered as " << to_string(reg.role()) << ", " << reg.status().path << std::endl;
+
+    asio::signal_set signals(ex, SIGINT, SIGTERM);
+    co_await signals.async_wait(asio::deferred);
+    co_await reg.close();
+    std::cout << "removed" << std::endl;
+}
+
+int main(int argc, char** argv) try {
+    asio::io_context ioc;
+    auto port = static_cast<std::uint16_t>(argc > 2 ? std::stoi(argv[2]) : 50000);
+    asio::co_spawn(ioc, run(argc > 1 ? argv[1] : "127.0.0.1:2181", port), [](std::exception_ptr e) {
+        if (e) std::rethrow_exception(e);
+    });
+    ioc.run();
+} catch (const std::exception& e) {
+    std::cerr << e.what() << '\n';
+    return 1;
+}

@@ -1,0 +1,245 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+#include <muster/balancer.hpp>
+
+#include "balance/balancer_impl.hpp"
+#include "balance/picker_impl.hpp"
+#include "zk/client_impl.hpp"
+
+#include <boost/asio/dispatch.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/strand.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/system/system_error.hpp>
+
+#include <utility>
+#include <vector>
+
+namespace muster {
+namespace detail {
+namespace {
+
+std::shared_ptr<const balance::environment> environment_of(zk::client client, balancer_params p) {
+    validate_name(p.prefix, "prefix").value();
+    auto ex = client.get_executor();
+    auto world = zk::detail::world_of(client);
+    asio::any_io_executor strand = asio::make_strand(ex);
+    return std::make_shared<const balance::environment>(
+        balance::environment{std::move(ex), std::move(strand), std::move(world), std::move(client), std::move(p)});
+}
+
+}    // namespace
+
+bool worth_waiting(const error_code& ec) noexcept {
+    return ec == registry_errc::unknown_service || ec == registry_errc::no_instances || ec == registry_errc::no_master;
+}
+
+balancer_impl::balancer_impl(zk::client client, balancer_params p, bool owns)
+    : env_(environment_of(std::move(client), std::move(p))), owns_(owns) {}
+
+balancer_impl::entry* balancer_impl::find_locked(std::string_view service, diagnostic& why) {
+    if (closed_) {
+        why = diagnostic(registry_errc::closed, "the balancer is closed");
+        return nullptr;
+    }
+    if (const auto it = services_.find(service); it != services_.end()) return &it->second;
+    if (const auto valid = validate_name(service, "service name"); !valid) {
+        why = valid.error();
+        return nullptr;
+    }
+    if (services_.empty()) runtime::notify_shutdown(env_->ex, weak_from_this());
+    entry& e = services_[std::string(service)];
+    e.service = std::make_shared<balance::service>(env_, std::string(service));
+    asio::post(env_->strand, [s = e.service] { s->start(); });
+    return &e;
+}
+
+result<std::shared_ptr<balance::service>> balancer_impl::find(std::string_view service) {
+    const std::lock_guard lock(mutex_);
+    diagnostic why;
+    const auto* e = find_locked(service, why);
+    if (!e) return why;
+    return e->service;
+}
+
+lease balancer_impl::try_pick(std::string_view service, const pick_options& o, error_code& ec) {
+    const auto how = policy_of(o);
+    const auto where = pool_of(o);
+    const std::lock_guard lock(mutex_);
+    const auto it = services_.find(service);
+    entry* e = it != services_.end() && !closed_ ? &it->second : nullptr;
+    if (!e) {
+        diagnostic why;
+        e = find_locked(service, why);
+        if (!e) {
+            ec = why.code;
+            return {};
+        }
+    }
+    auto& picker = e->pickers[static_cast<std::size_t>(how) * pools + static_cast<std::size_t>(where)];
+    if (!picker) picker.emplace(e->service->channel(how, where));
+    return picker->pick(o.key, ec);
+}
+
+void balancer_impl::pick(std::string service, pick_options o, asio::any_completion_handler<void(error_code, lease)> h) {
+    balance::service::pick_done done(std::move(h), env_->ex);
+    error_code ec;
+    lease l = try_pick(service, o, ec);
+    const auto wait = wait_of(o);
+    if (!l && worth_waiting(ec) && wait.count() > 0) {
+        if (const auto found = find(service)) {
+            (*found)->wait({policy_of(o), pool_of(o), std::move(o.key), wait}, std::move(done));
+            return;
+        }
+        ec = registry_errc::closed;
+    }
+    done.post(ec, std::move(l));
+}
+
+void balancer_impl::stop_services() {
+    std::vector<std::shared_ptr<balance::service>> all;
+    {
+        const std::lock_guard lock(mutex_);
+        closed_ = true;
+        for (auto& [name, e] : services_) all.push_back(e.service);
+    }
+    for (const auto& s : all) s->stop();
+}
+
+void balancer_impl::close(asio::any_completion_handler<void(error_code)> h) {
+    asio::post(env_->strand,
+               [self = shared_from_this(), done = runtime::completion<void(error_code)>(std::move(h), env_->ex)]() mutable {
+                   self->stop_services();
+                   if (!self->owns_) return done.post(error_code{});
+                   auto client = self->env_->client;
+                   client.close([done = std::move(done)](error_code ec) mutable { done.post(ec); });
+               });
+}
+
+void balancer_impl::abandon() noexcept {
+    asio::post(env_->strand, [self = shared_from_this()] { self->stop_services(); });
+}
+
+void balancer_impl::on_context_shutdown() noexcept {
+    std::unordered_map<std::string, entry, hash, std::equal_to<>> services;
+    {
+        const std::lock_guard lock(mutex_);
+        closed_ = true;
+        services.swap(services_);
+    }
+    for (auto& [name, e] : services) e.service->discard();
+}
+
+}    // namespace detail
+
+namespace {
+
+/// What a balancer holds: closing it when it goes, while its own operations may keep the state.
+struct ownership {
+    std::shared_ptr<detail::balancer_impl> impl;
+    explicit ownership(std::shared_ptr<detail::balancer_impl> i) noexcept : impl(std::move(i)) {}
+    ownership(const ownership&) = delete;
+    ownership& operator=(const ownership&) = delete;
+    ~ownership() { impl->abandon(); }
+};
+
+std::shared_ptr<detail::balancer_impl> own(std::shared_ptr<detail::balancer_impl> impl) {
+    auto owner = std::make_shared<ownership>(std::move(impl));
+    auto* raw = owner->impl.get();
+    return {std::move(owner), raw};
+}
+
+asio::awaitable<lease> wait_for_lease(std::shared_ptr<detail::balancer_impl> impl, std::string service, pick_options o) {
+    error_code ec;
+    lease l = impl->try_pick(service, o, ec);
+    if (l) co_return l;
+    if (!detail::worth_waiting(ec)) throw boost::system::system_error(ec, service);
+    auto start = [&impl](asio::any_completion_handler<void(error_code, lease)> h, std::string s, pick_options p) {
+        impl->pick(std::move(s), std::move(p), std::move(h));
+    };
+    co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(error_code, lease)>(
+        start, asio::use_awaitable, std::move(service), std::move(o));
+}
+
+}    // namespace
+
+balancer::balancer(asio::any_io_executor ex, zk::config cfg, balancer_params p)
+    : impl_(own(std::make_shared<detail::balancer_impl>(zk::client(std::move(ex), std::move(cfg)), std::move(p), true))) {}
+
+balancer::balancer(zk::client client, balancer_params p)
+    : impl_(own(std::make_shared<detail::balancer_impl>(std::move(client), std::move(p), false))) {}
+
+balancer::balancer(balancer&&) noexcept = default;
+balancer& balancer::operator=(balancer&&) noexcept = default;
+balancer::~balancer() = default;
+
+balancer::executor_type balancer::get_executor() const noexcept { return impl_->get_executor(); }
+
+result<lease> balancer::try_pick(std::string_view service, const pick_options& o) {
+    error_code ec;
+    lease l = impl_->try_pick(service, o, ec);
+    if (!l) return diagnostic(ec, std::string(service));
+    return l;
+}
+
+asio::awaitable<lease> balancer::pick(std::string service, pick_options o) {
+    return wait_for_lease(impl_, std::move(service), std::move(o));
+}
+
+asio::awaitable<lease> balancer::master(std::string service) { return master(std::move(service), impl_->wait_of({})); }
+
+asio::awaitable<lease> balancer::master(std::string service, std::chrono::milliseconds wait) {
+    pick_options o;
+    o.policy = policy::roundrobin;
+    o.pool = pool::master;
+    o.wait = wait;
+    return wait_for_lease(impl_, std::move(service), std::move(o));
+}
+
+void balancer::start_pick(asio::any_completion_handler<void(error_code, lease)> h, impl_ptr impl, std::string service,
+                          pick_options o) {
+    impl->pick(std::move(service), std::move(o), std::move(h));
+}
+
+void balancer::start_close(asio::any_completion_handler<void(error_code)> h, impl_ptr impl) { impl->close(std::move(h)); }
+
+result<muster::picker> balancer::picker(std::string_view service, pick_options o) {
+    const auto found = impl_->find(service);
+    if (!found) return found.error();
+    return muster::picker(
+        std::make_unique<detail::picker_impl>(*found, impl_->policy_of(o), impl_->pool_of(o), impl_->wait_of(o)));
+}
+
+result<change_stream> balancer::changes(std::string_view service) {
+    const auto found = impl_->find(service);
+    if (!found) return found.error();
+    auto queue = std::make_shared<detail::change_queue>(impl_->get_executor());
+    runtime::notify_shutdown(impl_->get_executor(), std::weak_ptr<detail::change_queue>(queue));
+    (*found)->subscribe(queue);
+    return change_stream(std::move(queue));
+}
+
+result<service_view> balancer::view(std::string_view service) {
+    const auto found = impl_->find(service);
+    if (!found) return found.error();
+    const auto shown = (*found)->current();
+    service_view v;
+    v.known = shown->known;
+    v.stale = shown->stale;
+    if (shown->stale && shown->since.time_since_epoch().count() != 0) v.age = impl_->env().world->now() - shown->since;
+    for (const auto& n : shown->nodes) {
+        auto& i = v.instances.emplace_back();
+        i.instance = *n->seen.instance;
+        i.role = n->seen.role;
+        i.path = std::string(n->seen.path);
+        i.czxid = n->seen.czxid;
+        i.open = n->open();
+        i.successes = n->state->successes.load(std::memory_order_relaxed);
+        i.failures = n->state->failures.load(std::memory_order_relaxed);
+    }
+    v.rejected = shown->rejected;
+    return v;
+}
+
+zk::session_info balancer::session() const { return impl_->env().client.session(); }
+
+}    // namespace muster

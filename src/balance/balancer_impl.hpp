@@ -1,0 +1,69 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+#pragma once
+
+#include <muster/balancer.hpp>
+
+#include "balance/service.hpp"
+#include "runtime/shutdown.hpp"
+
+#include <array>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+namespace muster::detail {
+
+/// The services in use, by name, and the pickers of picks by name.
+class balancer_impl final : public runtime::shutdown_target, public std::enable_shared_from_this<balancer_impl> {
+public:
+    /// `owns`: the session is this balancer's own, and ends with it. Throws as the constructors of `balancer` do.
+    balancer_impl(zk::client client, balancer_params p, bool owns);
+
+    const asio::any_io_executor& get_executor() const noexcept { return env_->ex; }
+    const balance::environment& env() const noexcept { return *env_; }
+
+    // On any thread.
+    lease try_pick(std::string_view service, const pick_options& o, error_code& ec);
+    void pick(std::string service, pick_options o, asio::any_completion_handler<void(error_code, lease)> h);
+    result<std::shared_ptr<balance::service>> find(std::string_view service);
+    void close(asio::any_completion_handler<void(error_code)> h);
+    void abandon() noexcept;
+
+    policy policy_of(const pick_options& o) const noexcept { return o.policy.value_or(env_->params.policy); }
+    pool pool_of(const pick_options& o) const noexcept { return o.pool.value_or(env_->params.pool); }
+    std::chrono::milliseconds wait_of(const pick_options& o) const noexcept { return o.wait.value_or(env_->params.wait); }
+
+    void on_context_shutdown() noexcept override;
+
+private:
+    static constexpr std::size_t policies = 7;
+    static constexpr std::size_t pools = 4;
+
+    struct entry {
+        std::shared_ptr<balance::service> service;
+        std::array<std::optional<balance::hot_picker>, policies * pools> pickers;
+    };
+    struct hash {
+        using is_transparent = void;
+        std::size_t operator()(std::string_view s) const noexcept { return std::hash<std::string_view>{}(s); }
+    };
+
+    entry* find_locked(std::string_view service, diagnostic& why);
+    void stop_services();
+
+    std::shared_ptr<const balance::environment> env_;
+    const bool owns_;
+
+    std::mutex mutex_;
+    std::unordered_map<std::string, entry, hash, std::equal_to<>> services_;
+    bool closed_ = false;
+};
+
+/// True for errors that waiting can cure.
+bool worth_waiting(const error_code& ec) noexcept;
+
+}    // namespace muster::detail

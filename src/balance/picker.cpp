@@ -1,0 +1,65 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+#include <muster/picker.hpp>
+
+#include "balance/balancer_impl.hpp"
+#include "balance/picker_impl.hpp"
+
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/system/system_error.hpp>
+
+#include <utility>
+
+namespace muster {
+namespace {
+
+asio::awaitable<lease> wait_for_lease(detail::picker_impl* impl, std::string key) {
+    error_code ec;
+    lease l = impl->hot.pick(key, ec);
+    if (l) co_return l;
+    if (!detail::worth_waiting(ec) || impl->wait.count() <= 0) throw boost::system::system_error(ec, impl->service->name());
+    auto start = [service = impl->service.get(), impl](asio::any_completion_handler<void(error_code, lease)> h, std::string k) {
+        service->wait({impl->how, impl->where, std::move(k), impl->wait}, {std::move(h), service->env().ex});
+    };
+    co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(error_code, lease)>(start, asio::use_awaitable,
+                                                                                                    std::move(key));
+}
+
+}    // namespace
+
+picker::picker(std::unique_ptr<detail::picker_impl> impl) noexcept : impl_(std::move(impl)) {}
+picker::picker(const picker& o) : impl_(std::make_unique<detail::picker_impl>(*o.impl_)) {}
+picker::picker(picker&&) noexcept = default;
+picker& picker::operator=(picker&&) noexcept = default;
+picker::~picker() = default;
+
+picker& picker::operator=(const picker& o) {
+    picker copy(o);
+    impl_.swap(copy.impl_);
+    return *this;
+}
+
+picker::executor_type picker::get_executor() const noexcept { return impl_->service->env().ex; }
+
+lease picker::try_pick(error_code& ec, std::string_view key) noexcept { return impl_->hot.pick(key, ec); }
+
+lease picker::try_pick(std::string_view key) {
+    error_code ec;
+    lease l = try_pick(ec, key);
+    if (ec) throw boost::system::system_error(ec, impl_->service->name());
+    return l;
+}
+
+asio::awaitable<lease> picker::pick(std::string key) { return wait_for_lease(impl_.get(), std::move(key)); }
+
+void picker::start_pick(asio::any_completion_handler<void(error_code, lease)> h, detail::picker_impl* impl, std::string key) {
+    balance::service::pick_done done(std::move(h), impl->service->env().ex);
+    error_code ec;
+    lease l = impl->hot.pick(key, ec);
+    if (!l && detail::worth_waiting(ec) && impl->wait.count() > 0) {
+        impl->service->wait({impl->how, impl->where, std::move(key), impl->wait}, std::move(done));
+        return;
+    }
+    done.post(ec, std::move(l));
+}
+
+}    // namespace muster

@@ -1,0 +1,210 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+#include "balance/service.hpp"
+
+#include "registry/layout.hpp"
+
+#include <boost/asio/bind_executor.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+namespace muster::balance {
+namespace {
+
+registry::view_params params_of(const environment& env, const std::string& name) {
+    registry::view_params p;
+    p.service_path = p.layout->service_path(env.params.prefix, name);
+    p.read_window = env.params.read_window;
+    return p;
+}
+
+std::vector<sighting> sightings_of(const registry::view_state& s) {
+    std::vector<sighting> seen;
+    seen.reserve(s.instances.size());
+    for (const auto& i : s.instances)
+        seen.emplace_back(std::shared_ptr<const instance>(i, &i->instance), i->identity, i->path, i->stat.czxid, i->role);
+    return seen;
+}
+
+}    // namespace
+
+service::service(std::shared_ptr<const environment> env, std::string name)
+    : env_(std::move(env)),
+      name_(std::move(name)),
+      members_(env_->params.remember),
+      timer_(env_->world->make_timer(env_->strand)),
+      publisher_(env_->world->random()),
+      exhibit_(std::make_shared<const exhibit>()) {}
+
+// On any thread ------------------------------------------------------------------------------------------------------------
+
+channel_ptr service::channel(policy how, pool where) {
+    const std::lock_guard lock(mutex_);
+    return publisher_.get(how, where);
+}
+
+exhibit_ptr service::current() const {
+    const std::lock_guard lock(mutex_);
+    return exhibit_;
+}
+
+void service::subscribe(std::shared_ptr<detail::change_queue> q) {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(queues_, [](const auto& weak) { return weak.expired(); });
+    if (closed_) {
+        q->close();
+        return;
+    }
+    q->show(exhibit_);
+    queues_.push_back(std::move(q));
+}
+
+void service::wait(pick_request r, pick_done done) {
+    std::uint64_t id = 0;
+    {
+        const std::lock_guard lock(mutex_);
+        id = next_id_++;
+    }
+    if (auto slot = done.slot(); slot.is_connected()) {
+        slot.assign([weak = weak_from_this(), id](asio::cancellation_type) {
+            const auto self = weak.lock();
+            if (self) asio::post(self->env_->strand, [self, id] { self->cancel(id); });
+        });
+    }
+    const auto deadline = env_->world->now() + r.wait;
+    waiter w{id, hot_picker(channel(r.how, r.where)), std::move(r.key), deadline, std::move(done)};
+    asio::post(env_->strand, [self = shared_from_this(), w = std::move(w)]() mutable {
+        self->waiters_.push_back(std::move(w));
+        self->serve_waiters();
+        self->arm();
+    });
+}
+
+void service::discard() noexcept {
+    std::list<waiter> waiters;
+    waiters.swap(waiters_);
+}
+
+// On the strand ------------------------------------------------------------------------------------------------------------
+
+void service::start() {
+    if (stopped_ || driver_) return;
+    driver_ = std::make_unique<registry::view_driver>(env_->strand, env_->client, params_of(*env_, name_), weak_from_this());
+    driver_->start();
+}
+
+void service::stop() {
+    if (std::exchange(stopped_, true)) return;
+    if (driver_) driver_->stop();
+    timer_->cancel();
+    std::vector<std::weak_ptr<detail::change_queue>> queues;
+    {
+        const std::lock_guard lock(mutex_);
+        closed_ = true;
+        publisher_.close();
+        queues.swap(queues_);
+    }
+    for (const auto& weak : queues) {
+        if (const auto q = weak.lock()) q->close();
+    }
+    serve_waiters();
+}
+
+void service::on_view(const registry::view_state& s) {
+    if (stopped_) return;
+    latest_ = s;
+    to_show_ = true;
+    if (env_->world->now() >= show_at_) {
+        show();
+    } else {
+        arm();
+    }
+}
+
+void service::show() {
+    to_show_ = false;
+    const auto now = env_->world->now();
+    show_at_ = now + env_->params.coalesce;
+
+    auto next = std::make_shared<exhibit>();
+    next->known = latest_.known;
+    next->stale = latest_.stale;
+    next->since = latest_.since;
+    bool nodes_changed = false;
+    if (latest_.known) {
+        nodes_changed = !members_.apply(sightings_of(latest_), now).empty() || !current()->known;
+        next->nodes = members_.nodes();
+        for (const auto& n : next->nodes) append_with_predecessors(next->predecessors, n);
+        for (const auto& r : latest_.rejected) {
+            auto& shown = next->rejected.emplace_back();
+            shown.path = r.path;
+            shown.reason = r.reason;
+        }
+    }
+
+    std::vector<std::shared_ptr<detail::change_queue>> queues;
+    {
+        const std::lock_guard lock(mutex_);
+        exhibit_ = next;
+        if (nodes_changed) publisher_.publish(next->nodes);
+        for (const auto& weak : queues_) {
+            if (auto q = weak.lock()) queues.push_back(std::move(q));
+        }
+    }
+    for (const auto& q : queues) q->show(next);
+    if (nodes_changed) serve_waiters();
+}
+
+void service::serve_waiters() {
+    const auto now = env_->world->now();
+    for (auto it = waiters_.begin(); it != waiters_.end();) {
+        error_code ec;
+        lease l = it->picker.pick(it->key, ec);
+        const bool hopeless = ec == registry_errc::closed || ec == registry_errc::key_required;
+        if (!l && !hopeless && now < it->deadline) {
+            ++it;
+            continue;
+        }
+        if (!l && !hopeless) ec = why_not(ec);
+        it->done.post(ec, std::move(l));
+        it = waiters_.erase(it);
+    }
+}
+
+/// The error of a pick that waited in vain.
+error_code service::why_not(const error_code& pick_error) const {
+    if (pick_error != registry_errc::unknown_service) return pick_error;
+    const bool reached = env_->client.session().state == zk::session_state::connected;
+    return reached ? registry_errc::timed_out : registry_errc::registry_unavailable;
+}
+
+void service::cancel(std::uint64_t id) {
+    const auto it = std::find_if(waiters_.begin(), waiters_.end(), [id](const waiter& w) { return w.id == id; });
+    if (it == waiters_.end()) return;
+    it->done.post(error_code(asio::error::operation_aborted), lease());
+    waiters_.erase(it);
+}
+
+void service::arm() {
+    auto due = to_show_ ? show_at_ : time_point::max();
+    for (const auto& w : waiters_) due = std::min(due, w.deadline);
+    if (due >= armed_ || stopped_) return;    // a wait that ends too early is renewed
+    armed_ = due;
+    timer_->expires_at(due);
+    timer_->async_wait(asio::bind_executor(env_->strand, [self = shared_from_this(), number = ++wait_number_](error_code) {
+        if (number != self->wait_number_ || self->stopped_) return;
+        self->armed_ = time_point::max();
+        self->on_timer();
+    }));
+}
+
+void service::on_timer() {
+    if (to_show_ && env_->world->now() >= show_at_) show();
+    serve_waiters();
+    arm();
+}
+
+}    // namespace muster::balance

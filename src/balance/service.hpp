@@ -1,0 +1,110 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+#pragma once
+
+#include <muster/balancer.hpp>
+
+#include "balance/change_queue.hpp"
+#include "balance/channel.hpp"
+#include "balance/membership.hpp"
+#include "registry/view_driver.hpp"
+#include "runtime/completion.hpp"
+#include "runtime/world.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace muster::balance {
+
+/// What all services of a balancer share.
+struct environment {
+    asio::any_io_executor ex;        ///< The user's.
+    asio::any_io_executor strand;    ///< One handler at a time, on `ex`.
+    std::shared_ptr<runtime::world> world;
+    zk::client client;
+    balancer_params params;
+};
+
+/// A service in use: follows its view and shows it to pickers, waiting picks and subscribers.
+///
+/// Flow: view_driver --on_view--> membership --nodes--> publisher --tables--> pickers
+///                                                  `--exhibit--> view(), subscribers; then waiting picks try again
+/// After a change is shown, further ones are gathered for `balancer_params::coalesce`.
+class service final : public registry::view_observer, public std::enable_shared_from_this<service> {
+public:
+    using time_point = runtime::time_point;
+    using pick_done = runtime::completion<void(error_code, lease)>;
+
+    /// A pick that found nobody.
+    struct pick_request {
+        policy how;
+        pool where;
+        std::string key;
+        std::chrono::milliseconds wait;
+    };
+
+    service(std::shared_ptr<const environment> env, std::string name);
+
+    const std::string& name() const noexcept { return name_; }
+    const environment& env() const noexcept { return *env_; }
+
+    // On any thread.
+    channel_ptr channel(policy how, pool where);
+    exhibit_ptr current() const;
+    void subscribe(std::shared_ptr<detail::change_queue> q);
+    /// Completes `done` with a lease as soon as there is one, or with the error when `r.wait` has passed.
+    void wait(pick_request r, pick_done done);
+    /// Destroys the handlers of waiting picks.
+    void discard() noexcept;
+
+    // On the strand.
+    void start();
+    void stop();
+    void on_view(const registry::view_state& s) override;
+
+private:
+    struct waiter {
+        std::uint64_t id;
+        hot_picker picker;
+        std::string key;
+        time_point deadline;
+        pick_done done;
+    };
+
+    // On the strand.
+    void show();
+    void serve_waiters();
+    void on_timer();
+    void arm();
+    void cancel(std::uint64_t id);
+    error_code why_not(const error_code& pick_error) const;
+
+    const std::shared_ptr<const environment> env_;
+    const std::string name_;
+
+    // On the strand.
+    std::unique_ptr<registry::view_driver> driver_;
+    membership members_;
+    registry::view_state latest_;
+    bool to_show_ = false;    // latest_ is newer than what is shown
+    time_point show_at_{};    // not before
+    std::list<waiter> waiters_;
+    std::unique_ptr<runtime::timer> timer_;
+    time_point armed_ = time_point::max();
+    std::uint64_t wait_number_ = 0;    // of the pending wait of timer_
+    bool stopped_ = false;
+
+    mutable std::mutex mutex_;
+    // Under the mutex.
+    publisher publisher_;
+    exhibit_ptr exhibit_;
+    std::vector<std::weak_ptr<detail::change_queue>> queues_;
+    std::uint64_t next_id_ = 1;
+    bool closed_ = false;
+};
+
+}    // namespace muster::balance

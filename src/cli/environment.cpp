@@ -1,0 +1,105 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+#include "cli/environment.hpp"
+
+#include "cli/output.hpp"
+#include "cli/values.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/deferred.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/experimental/parallel_group.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/system/system_error.hpp>
+
+#include <fmt/format.h>
+
+#include <exception>
+#include <memory>
+#include <utility>
+
+namespace muster::cli {
+namespace {
+
+using std::chrono::milliseconds;
+
+asio::awaitable<void> wait_until(environment& env, runtime::time_point t) {
+    const auto timer = env.world.make_timer(env.io.get_executor());
+    timer->expires_at(t);
+    auto start = [&timer](runtime::void_handler h) { timer->async_wait(std::move(h)); };
+    co_await asio::async_initiate<const asio::use_awaitable_t<>, void(error_code)>(start, asio::use_awaitable);
+}
+
+asio::awaitable<void> connected(zk::client client) {
+    client.start();
+    zk::session_info now = client.session();
+    while (now.state != zk::session_state::connected) now = co_await client.session_change(now.version, asio::use_awaitable);
+}
+
+asio::awaitable<void> closed(zk::client client) { co_await client.close(asio::as_tuple(asio::use_awaitable)); }
+
+}    // namespace
+
+int run(const options& o, bool json, const std::function<asio::awaitable<int>(environment&)>& body) {
+    const auto world = runtime::make_asio_world();
+    asio::io_context io(1);
+    environment env{io, *world, o, json};
+    int code = exit_failed;
+    std::exception_ptr failure;
+    asio::co_spawn(io, body(env), [&](std::exception_ptr e, int c) {
+        failure = std::move(e);
+        code = c;
+        io.stop();
+    });
+    io.run();
+    if (failure) std::rethrow_exception(failure);
+    return code;
+}
+
+asio::awaitable<void> pause(environment& env, runtime::duration d) { return wait_until(env, env.world.now() + d); }
+
+asio::awaitable<void> forever(environment& env) { return wait_until(env, runtime::time_point::max()); }
+
+asio::awaitable<int> next_signal(asio::signal_set& signals) { co_return co_await signals.async_wait(asio::use_awaitable); }
+
+asio::awaitable<int> guarded(asio::awaitable<int> body) {
+    try {
+        co_return co_await std::move(body);
+    } catch (const boost::system::system_error& e) {
+        if (e.code() == asio::error::operation_aborted) throw;
+        diagnose(e.what());
+    } catch (const std::exception& e) {
+        diagnose(e.what());
+    }
+    co_return exit_failed;
+}
+
+asio::awaitable<bool> within(environment& env, runtime::duration d, asio::awaitable<void> op) {
+    const auto ex = env.io.get_executor();
+    auto both = asio::experimental::make_parallel_group(asio::co_spawn(ex, std::move(op), asio::deferred),
+                                                        asio::co_spawn(ex, pause(env, d), asio::deferred));
+    const auto [order, failure, timer_failure] =
+        co_await both.async_wait(asio::experimental::wait_for_one(), asio::use_awaitable);
+    if (order[0] != 0) co_return false;
+    if (failure) std::rethrow_exception(failure);
+    co_return true;
+}
+
+asio::awaitable<bool> reach(environment& env, zk::client client, milliseconds wait) {
+    if (co_await within(env, wait, connected(client))) co_return true;
+    diagnose(not_reached(env.options, wait, client.session().last_error));
+    co_return false;
+}
+
+asio::awaitable<void> leave(environment& env, zk::client client) {
+    if (client.session().state != zk::session_state::connected) co_return;
+    constexpr milliseconds patience{500};
+    co_await within(env, patience, closed(client));
+}
+
+std::string not_reached(const options& o, milliseconds wait, const error_code& why) {
+    return fmt::format("ZooKeeper at {} was not reached within {}: {}", o.zk.servers.to_string(), to_text(wait),
+                       why ? why.message() : "no server answered");
+}
+
+}    // namespace muster::cli

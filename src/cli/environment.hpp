@@ -1,0 +1,59 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+//
+// What every command that talks to ZooKeeper needs: a loop, a clock, and a bound on how long it waits.
+#pragma once
+
+#include <muster/zk/client.hpp>
+
+#include "cli/options.hpp"
+#include "runtime/world.hpp"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+
+#include <chrono>
+#include <functional>
+#include <string>
+
+namespace muster::cli {
+
+namespace asio = boost::asio;
+
+/// What a command runs in.
+struct environment {
+    asio::io_context& io;
+    runtime::world& world;
+    const cli::options& options;
+    bool json;    ///< Objects are printed as JSON, not for people.
+};
+
+/// Runs `body` to its end and gives its exit code. What it throws comes out.
+int run(const options& o, bool json, const std::function<asio::awaitable<int>(environment&)>& body);
+
+/// Completes after `d`, or with an exception when cancelled.
+asio::awaitable<void> pause(environment& env, runtime::duration d);
+
+/// Never completes, but with an exception when cancelled.
+asio::awaitable<void> forever(environment& env);
+
+/// The next of these signals.
+asio::awaitable<int> next_signal(asio::signal_set& signals);
+
+/// `body`, or `exit_failed` after a word on standard error where it throws. For what runs beside others under `||`, which would
+/// wait for the others first.
+asio::awaitable<int> guarded(asio::awaitable<int> body);
+
+/// True if `op` ends within `d`; it is cancelled otherwise. What it throws comes out at once.
+asio::awaitable<bool> within(environment& env, runtime::duration d, asio::awaitable<void> op);
+
+/// True once the session is connected; false, after a word on standard error, if it is not within `wait`.
+asio::awaitable<bool> reach(environment& env, zk::client client, std::chrono::milliseconds wait);
+
+/// Ends the session in order if there is a connection, without much of a wait.
+asio::awaitable<void> leave(environment& env, zk::client client);
+
+/// "ZooKeeper at HOSTS was not reached within 5s: Connection refused"
+std::string not_reached(const options& o, std::chrono::milliseconds wait, const error_code& why);
+
+}    // namespace muster::cli

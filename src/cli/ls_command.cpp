@@ -1,0 +1,142 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+#include "cli/commands.hpp"
+#include "cli/output.hpp"
+#include "cli/values.hpp"
+
+#include <muster/balancer.hpp>
+
+#include "registry/layout.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/system/system_error.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace muster::cli {
+namespace {
+
+using namespace asio::experimental::awaitable_operators;
+
+/// How many instances a service has, by the names of its znodes.
+struct service_count {
+    std::string service;
+    std::size_t masters = 0;
+    std::size_t normals = 0;
+};
+
+/// The names below a path, sorted; none where the path does not exist.
+asio::awaitable<std::vector<std::string>> names_below(zk::client client, std::string path) {
+    auto [ec, found] = co_await client.children(path, asio::as_tuple(asio::use_awaitable));
+    if (ec && ec != zk::server_errc::no_node) throw boost::system::system_error(ec, path);
+    std::sort(found.names.begin(), found.names.end());
+    co_return std::move(found.names);
+}
+
+asio::awaitable<std::vector<service_count>> count_services(zk::client client, std::string prefix) {
+    const auto layout = registry::make_micro_service_layout();
+    std::vector<service_count> counts;
+    for (const std::string& service : co_await names_below(client, "/" + prefix)) {
+        service_count& count = counts.emplace_back();
+        count.service = service;
+        for (const std::string& child : co_await names_below(client, layout->service_path(prefix, service))) {
+            const role r = layout->role_of(child);
+            if (r == role::master) ++count.masters;
+            if (r == role::normal) ++count.normals;
+        }
+    }
+    co_return counts;
+}
+
+asio::awaitable<int> list_services(environment& env, zk::client client) {
+    const std::vector<service_count> counts = co_await count_services(client, env.options.prefix);
+    if (counts.empty()) {
+        diagnose(fmt::format("no service below '/{}'", env.options.prefix));
+        co_return exit_nothing_found;
+    }
+    table rows({"SERVICE", "INSTANCES", "MASTER", "NORMALS"});
+    for (const service_count& c : counts) {
+        const auto all = c.masters + c.normals;
+        if (env.json) {
+            print_json({{"service", c.service}, {"instances", all}, {"masters", c.masters}, {"normals", c.normals}});
+        } else {
+            rows.add({printable(c.service), std::to_string(all), c.masters > 0 ? "yes" : "no", std::to_string(c.normals)});
+        }
+    }
+    if (!env.json) rows.print();
+    co_return exit_done;
+}
+
+void print_view(environment& env, const service_view& v) {
+    table rows({"ROLE", "ADDRESS", "WEIGHT", "ZNODE", "UNIQUE CODE"});
+    for (const instance_info& i : v.instances) {
+        if (!env.json) {
+            rows.add({to_string(i.role), printable(address_of(i.instance)), std::to_string(i.instance.weight), printable(i.path),
+                      printable(i.instance.unique_code)});
+            continue;
+        }
+        json::object o = to_json(i.instance, secrets::hide);
+        append(o, {{"role", to_string(i.role)}, {"path", i.path}, {"czxid", i.czxid}, {"stale", v.stale}});
+        print_json(o);
+    }
+    if (!env.json && !v.instances.empty()) rows.print();
+    for (const rejected_node& r : v.rejected) {
+        if (env.json)
+            print_json({{"rejected", r.path}, {"reason", r.reason}});
+        else
+            print_text(fmt::format("rejected  {}: {}", printable(r.path), printable(r.reason)));
+    }
+    if (!env.json && v.stale) print_text("This view is stale: changes may be missing.");
+}
+
+/// Reads until the view is complete. The stream of changes tells of that by `fresh`.
+asio::awaitable<void> complete(change_stream& changes) {
+    for (;;) {
+        const change c = co_await changes.next(asio::use_awaitable);
+        if (c.what == change::kind::fresh) co_return;
+    }
+}
+
+asio::awaitable<int> list_instances(environment& env, zk::client client) {
+    balancer_params params;
+    params.prefix = env.options.prefix;
+    balancer lb(client, std::move(params));
+    change_stream changes = lb.changes(env.options.service).value();
+    co_await complete(changes);
+    const service_view v = lb.view(env.options.service).value();
+    if (v.instances.empty() && v.rejected.empty()) {
+        diagnose(fmt::format("no instance of service '{}' below '/{}'", env.options.service, env.options.prefix));
+        co_return exit_nothing_found;
+    }
+    print_view(env, v);
+    co_return exit_done;
+}
+
+asio::awaitable<int> list(environment& env, zk::client client) {
+    return env.options.service.empty() ? list_services(env, client) : list_instances(env, client);
+}
+
+}    // namespace
+
+asio::awaitable<int> run_ls(environment& env) {
+    const auto wait = *env.options.wait;
+    const auto end = env.world.now() + wait;
+    zk::client client(env.io, env.options.zk);
+    if (!co_await reach(env, client, wait)) co_return exit_not_reached;
+    const auto first = co_await (guarded(list(env, client)) || pause(env, end - env.world.now()));
+    if (first.index() != 0) {
+        diagnose(
+            fmt::format("ZooKeeper at {} did not answer in full within {}", env.options.zk.servers.to_string(), to_text(wait)));
+        co_return exit_not_reached;
+    }
+    co_await leave(env, client);
+    co_return std::get<0>(first);
+}
+
+}    // namespace muster::cli

@@ -1,0 +1,55 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+#include "cli/commands.hpp"
+#include "cli/output.hpp"
+
+#include <cstdio>
+#include <exception>
+#include <functional>
+#include <variant>
+
+namespace muster::cli {
+namespace {
+
+asio::awaitable<int> run_command(environment& env) {
+    switch (env.options.what) {
+        case command::demo:
+            return run_demo(env);
+        case command::registration:
+            return run_register(env);
+        case command::pick:
+            return run_pick(env);
+        case command::master:
+            return run_master(env);
+        case command::ls:
+            return run_ls(env);
+        case command::watch:
+            break;
+    }
+    return run_watch(env);
+}
+
+int run_main(int argc, char** argv) {
+    const auto parsed = parse_options(argc, argv);
+    if (const auto* code = std::get_if<exit_code>(&parsed)) return *code;
+    const auto& o = std::get<options>(parsed);
+    // The demo is for people, wherever it goes.
+    const bool json = o.json || (o.what != command::demo && !stdout_is_terminal());
+    int code = exit_failed;
+    try {
+        code = run(o, json, run_command);
+    } catch (const std::exception& e) {
+        diagnose(e.what());
+        return exit_failed;
+    }
+    // With a full disk behind it, what was asked for did not come out.
+    if (std::fflush(stdout) != 0 || std::ferror(stdout)) {
+        diagnose("standard output cannot be written");
+        return code == exit_done ? exit_failed : code;
+    }
+    return code;
+}
+
+}    // namespace
+}    // namespace muster::cli
+
+int main(int argc, char** argv) { return muster::cli::run_main(argc, argv); }

@@ -1,0 +1,91 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+#include "cli/commands.hpp"
+#include "cli/output.hpp"
+#include "cli/values.hpp"
+
+#include <muster/balancer.hpp>
+
+#include <boost/system/system_error.hpp>
+
+#include <fmt/format.h>
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace muster::cli {
+namespace {
+
+/// What is wrong, and how the command ends for it.
+struct verdict {
+    exit_code code;
+    std::string message;
+};
+
+verdict judge(const options& o, const error_code& ec, const error_code& session_error) {
+    if (ec == registry_errc::registry_unavailable) return {exit_not_reached, not_reached(o, *o.wait, session_error)};
+    if (ec == registry_errc::no_instances || ec == registry_errc::no_master || ec == registry_errc::timed_out) {
+        const auto pool = o.what == command::master ? pool::master : o.pool;
+        const auto wanted = pool == pool::master ? "master" : pool == pool::normals ? "normal instance" : "instance";
+        return {exit_nothing_found,
+                fmt::format("service '{}' below '/{}' has no {} within {}", o.service, o.prefix, wanted, to_text(*o.wait))};
+    }
+    return {exit_failed, fmt::format("service '{}': {}", o.service, ec.message())};
+}
+
+void print_leases(bool json, const std::vector<lease>& leases) {
+    table rows({"ROLE", "ADDRESS", "WEIGHT", "UNIQUE CODE"});
+    for (const lease& l : leases) {
+        if (!json) {
+            rows.add({to_string(l.role()), printable(address_of(*l)), std::to_string(l->weight), printable(l->unique_code)});
+            continue;
+        }
+        json::object o = to_json(*l, secrets::show);
+        o["role"] = to_string(l.role());
+        o["czxid"] = l.czxid();
+        print_json(o);
+    }
+    if (!json) rows.print();
+}
+
+/// Picks `count` instances, keeps the leases meanwhile as a program under load does, and prints them.
+asio::awaitable<int> pick_and_print(environment& env, std::size_t count, pick_options how) {
+    zk::client client(env.io, env.options.zk);
+    balancer_params params;
+    params.prefix = env.options.prefix;
+    balancer lb(client, std::move(params));
+    std::vector<lease> leases;
+    std::optional<verdict> wrong;
+    while (leases.size() < count && !wrong) {
+        try {
+            leases.push_back(co_await lb.pick(env.options.service, how));
+        } catch (const boost::system::system_error& e) {
+            wrong = judge(env.options, e.code(), client.session().last_error);
+        }
+    }
+    if (!leases.empty()) print_leases(env.json, leases);
+    if (wrong) diagnose(wrong->message);
+    co_await leave(env, client);
+    co_return wrong ? wrong->code : exit_done;
+}
+
+}    // namespace
+
+asio::awaitable<int> run_pick(environment& env) {
+    pick_options how;
+    how.policy = env.options.policy;
+    how.pool = env.options.pool;
+    how.key = env.options.key;
+    how.wait = env.options.wait;
+    return pick_and_print(env, env.options.count, std::move(how));
+}
+
+asio::awaitable<int> run_master(environment& env) {
+    pick_options how;
+    how.pool = pool::master;
+    how.wait = env.options.wait;
+    return pick_and_print(env, 1, std::move(how));
+}
+
+}    // namespace muster::cli

@@ -1,0 +1,209 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+#include "cli/child_process.hpp"
+#include "cli/commands.hpp"
+#include "cli/output.hpp"
+#include "cli/register_events.hpp"
+#include "cli/values.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <fmt/format.h>
+
+#include <unistd.h>
+
+#include <csignal>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace muster::cli {
+namespace {
+
+using namespace asio::experimental::awaitable_operators;
+
+json::object describe(const register_event& e) {
+    switch (e.what) {
+        case register_event::kind::registered:
+            return {{"event", "registered"}, {"role", to_string(e.role)}, {"path", e.path}};
+        case register_event::kind::role:
+            return {{"event", "role"}, {"role", to_string(e.role)}};
+        case register_event::kind::session:
+            return {{"event", "session"}, {"state", to_string(e.state)}};
+        case register_event::kind::closed:
+            break;
+    }
+    return {{"event", "closed"}};
+}
+
+std::string describe_for_people(const register_event& e) {
+    switch (e.what) {
+        case register_event::kind::registered:
+            return fmt::format("registered as {} at {}", to_string(e.role), printable(e.path));
+        case register_event::kind::role:
+            return e.role == role::none ? "not registered any more" : fmt::format("{} now", to_string(e.role));
+        case register_event::kind::session:
+            return fmt::format("session {}", to_string(e.state));
+        case register_event::kind::closed:
+            break;
+    }
+    return "closed";
+}
+
+/// One run of `muster register`.
+class registering {
+public:
+    explicit registering(environment& env);
+
+    asio::awaitable<int> run();
+
+private:
+    asio::awaitable<int> follow();
+    asio::awaitable<int> register_in_time();
+    asio::awaitable<int> stop_requested();
+    asio::awaitable<void> program_ended();
+    asio::awaitable<int> closed();
+    asio::awaitable<int> close_and_wait();
+    void complain(const registration_status& s);
+    bool program_runs() { return program_ && program_->running(); }
+
+    environment& env_;
+    asio::signal_set signals_;
+    registrar registrar_;
+    register_events events_;
+    error_code complained_;
+    std::unique_ptr<child_process> program_;
+};
+
+registration registration_of(const options& o) {
+    registration r(o.service, o.instance);
+    r.prefix = o.prefix;
+    return r;
+}
+
+registering::registering(environment& env)
+    : env_(env),
+      signals_(env.io, SIGINT, SIGTERM, SIGHUP),
+      registrar_(env.io, env.options.zk, registration_of(env.options)),
+      events_([json = env.json](const register_event& e) {
+          if (json)
+              print_json(describe(e));
+          else
+              print_text(describe_for_people(e));
+      }) {
+    // Who reads our events may stop reading; the instance stays registered.
+    std::signal(SIGPIPE, SIG_IGN);
+    if (env.options.program.empty()) return;
+    for (const int number : {SIGCHLD, SIGUSR1, SIGUSR2}) signals_.add(number);
+    child_options c;
+    c.argv = env.options.program;
+    // In a process group of its own a program that reads from the terminal would be stopped.
+    if (::isatty(STDIN_FILENO) == 0) c.in = STDIN_FILENO;
+    program_ = std::make_unique<child_process>(c);
+}
+
+/// Says once what keeps us from being registered.
+void registering::complain(const registration_status& s) {
+    if (s.role != role::none) {
+        complained_ = {};
+        return;
+    }
+    const error_code why = s.last_error ? s.last_error : s.session.last_error;
+    if (!why || why == complained_ || s.closed) return;
+    complained_ = why;
+    diagnose(
+        fmt::format("not registered, trying again: ZooKeeper at {}: {}", env_.options.zk.servers.to_string(), why.message()));
+}
+
+asio::awaitable<int> registering::follow() {
+    registration_status now = registrar_.status();
+    for (;;) {
+        events_.show(now);
+        complain(now);
+        if (now.closed) co_return exit_failed;    // nobody else closes it
+        now = co_await registrar_.status_change(now.version, asio::use_awaitable);
+    }
+}
+
+/// Completes when the wait has passed in vain, or registering is impossible.
+asio::awaitable<int> registering::register_in_time() {
+    if (!env_.options.wait) {
+        co_await registrar_.start(asio::use_awaitable);
+    } else {
+        const auto first = co_await (registrar_.start(asio::use_awaitable) || pause(env_, *env_.options.wait));
+        if (first.index() != 0) {
+            const registration_status s = registrar_.status();
+            if (s.session.state != zk::session_state::connected) {
+                diagnose(not_reached(env_.options, *env_.options.wait, s.session.last_error));
+                co_return exit_not_reached;
+            }
+            diagnose(fmt::format("not registered within {}: {}", to_text(*env_.options.wait), s.last_error.message()));
+            co_return exit_failed;
+        }
+    }
+    co_await forever(env_);
+    co_return exit_failed;
+}
+
+/// Completes when a signal or the end of the program says that it is over.
+asio::awaitable<int> registering::stop_requested() {
+    for (;;) {
+        const int number = co_await next_signal(signals_);
+        if (number == SIGCHLD) {
+            if (!program_runs()) co_return exit_done;
+            continue;
+        }
+        if (program_) program_->signal(number);
+        // A program may take SIGHUP for "read your configuration again".
+        if (number == SIGINT || number == SIGTERM || !program_) co_return exit_done;
+    }
+}
+
+asio::awaitable<void> registering::program_ended() {
+    while (program_runs()) {
+        const int number = co_await next_signal(signals_);
+        if (number != SIGCHLD) program_->signal(number);
+    }
+}
+
+asio::awaitable<int> registering::closed() {
+    const auto [ec] = co_await registrar_.close(asio::as_tuple(asio::use_awaitable));
+    registration_status s = registrar_.status();
+    s.closed = true;
+    events_.show(s);
+    if (!ec) co_return exit_done;
+    diagnose(fmt::format("ZooKeeper was not told, and keeps the znode until the session expires: {}", ec.message()));
+    co_return exit_failed;
+}
+
+/// Deregisters at once, while the program, if there is one, still ends. Another signal cuts the wait for ZooKeeper short.
+asio::awaitable<int> registering::close_and_wait() {
+    if (program_) {
+        const int code = co_await (closed() && program_ended());
+        co_return code;
+    }
+    const auto first = co_await (closed() || next_signal(signals_));
+    if (first.index() == 0) co_return std::get<0>(first);
+    co_return exit_failed;
+}
+
+asio::awaitable<int> registering::run() {
+    const auto first = co_await (guarded(follow()) || guarded(register_in_time()) || guarded(stop_requested()));
+    const int code = std::visit([](int c) { return c; }, first);
+    if (code != exit_done && program_runs()) program_->signal(SIGTERM);
+    const int close_code = co_await close_and_wait();
+    if (code != exit_done) co_return code;
+    if (program_) co_return program_->wait(std::chrono::milliseconds(0)).value_or(exit_failed);
+    co_return close_code;
+}
+
+}    // namespace
+
+asio::awaitable<int> run_register(environment& env) {
+    registering r(env);
+    co_return co_await r.run();
+}
+
+}    // namespace muster::cli

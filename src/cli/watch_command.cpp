@@ -1,0 +1,77 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+#include "cli/commands.hpp"
+#include "cli/output.hpp"
+
+#include <muster/balancer.hpp>
+
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <fmt/format.h>
+
+#include <csignal>
+#include <utility>
+
+namespace muster::cli {
+namespace {
+
+using namespace asio::experimental::awaitable_operators;
+
+bool about_an_instance(const change& c) {
+    return c.what != change::kind::stale && c.what != change::kind::fresh && c.what != change::kind::rejected;
+}
+
+json::object describe(const change& c) {
+    json::object o;
+    o["event"] = to_string(c.what);
+    if (about_an_instance(c)) {
+        append(o, to_json(c.instance, secrets::hide));
+        o["role"] = to_string(c.role);
+    }
+    if (!c.path.empty()) o["path"] = c.path;
+    if (!c.reason.empty()) o["reason"] = c.reason;
+    return o;
+}
+
+std::string describe_for_people(const change& c) {
+    if (about_an_instance(c)) {
+        return fmt::format("{:<8}  {:<6}  {:<21}  weight {:<5}  {}", to_string(c.what), to_string(c.role),
+                           printable(address_of(c.instance)), c.instance.weight, printable(c.path));
+    }
+    switch (c.what) {
+        case change::kind::stale:
+            return "stale     changes may be missed from now on";
+        case change::kind::fresh:
+            return "fresh     the view is complete";
+        default:
+            return fmt::format("rejected  {}: {}", printable(c.path), printable(c.reason));
+    }
+}
+
+asio::awaitable<int> follow(environment& env, zk::client client, change_stream& changes) {
+    if (!co_await reach(env, client, *env.options.wait)) co_return exit_not_reached;
+    for (;;) {
+        const change c = co_await changes.next(asio::use_awaitable);
+        if (env.json)
+            print_json(describe(c));
+        else
+            print_text(describe_for_people(c));
+    }
+}
+
+}    // namespace
+
+asio::awaitable<int> run_watch(environment& env) {
+    asio::signal_set signals(env.io, SIGINT, SIGTERM);
+    zk::client client(env.io, env.options.zk);
+    balancer_params params;
+    params.prefix = env.options.prefix;
+    balancer lb(client, std::move(params));
+    change_stream changes = lb.changes(env.options.service).value();
+    const auto first = co_await (guarded(follow(env, client, changes)) || next_signal(signals));
+    if (first.index() == 0) co_return std::get<0>(first);
+    co_await leave(env, client);
+    co_return exit_done;
+}
+
+}    // namespace muster::cli

@@ -1,0 +1,358 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+#include "registry/registrar_impl.hpp"
+
+#include "zk/client_impl.hpp"
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/bind_executor.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace muster::detail {
+
+registrar_impl::registrar_impl(zk::client client, muster::registration r, bool own_session)
+    : own_session_(own_session),
+      params_(std::move(r)),
+      layout_(registry::make_micro_service_layout()),
+      ex_(client.get_executor()),
+      strand_(asio::make_strand(ex_)),
+      client_(std::move(client)),
+      world_(zk::detail::world_of(client_)),
+      instance_(params_.instance) {}
+
+// On any thread ------------------------------------------------------------------------------------------------------------
+
+error_code registrar_impl::check(const muster::instance& i) const {
+    if (const auto r = validate(i); !r) return r.error().code;
+    // Nobody would read it.
+    if (layout_->encode(i).size() > layout_->max_data()) return registry_errc::invalid_instance;
+    return {};
+}
+
+/// Keeps a waiter and lets its caller stop waiting. Under the mutex.
+template <class Waiter>
+void registrar_impl::enlist(std::list<Waiter>& list, Waiter w) {
+    auto slot = w.done.slot();
+    const auto id = w.id;
+    list.push_back(std::move(w));
+    if (!slot.is_connected()) return;
+    slot.assign([weak = weak_from_this(), &list, id](asio::cancellation_type) {
+        const auto self = weak.lock();
+        if (!self) return;
+        if constexpr (std::is_same_v<Waiter, status_waiter>) {
+            self->withdraw(list, id, registration_status());
+        } else {
+            self->withdraw(list, id);
+        }
+    });
+}
+
+template <class Waiter, class... Rest>
+void registrar_impl::withdraw(std::list<Waiter>& list, std::uint64_t id, Rest... rest) {
+    std::list<Waiter> one;
+    {
+        const std::lock_guard lock(mutex_);
+        const auto it = std::find_if(list.begin(), list.end(), [id](const Waiter& w) { return w.id == id; });
+        if (it != list.end()) one.splice(one.begin(), list, it);
+    }
+    if (!one.empty()) one.front().done.post(error_code(asio::error::operation_aborted), std::move(rest)...);
+}
+
+void registrar_impl::complete(std::list<waiter>& list, const error_code& ec) {
+    for (waiter& w : list) w.done.post(ec);
+    list.clear();
+}
+
+void registrar_impl::start(void_handler h) {
+    runtime::completion<void(error_code)> done(std::move(h), ex_, strand_);
+    error_code wrong;
+    if (const auto r = validate_name(params_.prefix, "prefix"); !r) wrong = r.error().code;
+    if (const auto r = validate_name(params_.service, "service name"); !r) wrong = r.error().code;
+    std::unique_lock lock(mutex_);
+    if (!wrong) wrong = check(instance_);
+    if (phase_ == phase::closing || phase_ == phase::closed) wrong = registry_errc::closed;
+    if (wrong || status_.role != role::none) {
+        lock.unlock();
+        return done.post(wrong);
+    }
+    enlist(start_waiters_, waiter{++last_id_, std::move(done)});
+    if (phase_ != phase::idle) return;
+    phase_ = phase::running;
+    lock.unlock();
+    runtime::notify_shutdown(ex_, weak_from_this());
+    asio::post(strand_, [self = shared_from_this()] { self->run(); });
+}
+
+void registrar_impl::update(muster::instance i, void_handler h) {
+    runtime::completion<void(error_code)> done(std::move(h), ex_, strand_);
+    error_code wrong = check(i);
+    std::unique_lock lock(mutex_);
+    if (phase_ == phase::closing || phase_ == phase::closed) wrong = registry_errc::closed;
+    if (wrong) {
+        lock.unlock();
+        return done.post(wrong);
+    }
+    instance_ = std::move(i);
+    enlist(update_waiters_, waiter{++last_id_, std::move(done)});
+    if (phase_ == phase::idle) return;    // it is published with the start
+    asio::post(strand_, [self = shared_from_this()] {
+        if (!self->machine_) return;
+        std::unique_lock locked(self->mutex_);
+        self->machine_->update(self->instance_);
+        locked.unlock();
+        self->drive();
+    });
+}
+
+void registrar_impl::close(void_handler h) {
+    runtime::completion<void(error_code)> done(std::move(h), ex_, strand_);
+    std::unique_lock lock(mutex_);
+    if (phase_ == phase::closed) {
+        const error_code result = close_result_;
+        lock.unlock();
+        return done.post(result);
+    }
+    enlist(close_waiters_, waiter{++last_id_, std::move(done)});
+    if (std::exchange(phase_, phase::closing) == phase::closing) return;
+    complete(start_waiters_, registry_errc::closed);
+    complete(update_waiters_, registry_errc::closed);
+    lock.unlock();
+    asio::post(strand_, [self = shared_from_this()] { self->begin_close(); });
+}
+
+void registrar_impl::status_change(std::uint64_t seen, status_handler h) {
+    runtime::completion<void(error_code, registration_status)> done(std::move(h), ex_, strand_);
+    std::unique_lock lock(mutex_);
+    if (status_.version > seen || status_.closed) {
+        registration_status now = status_;
+        lock.unlock();
+        return done.post(error_code{}, std::move(now));
+    }
+    enlist(status_waiters_, status_waiter{++last_id_, seen, std::move(done)});
+}
+
+registration_status registrar_impl::status() const {
+    const std::lock_guard lock(mutex_);
+    registration_status now = status_;
+    // A master needs to know how long it is safe; that moves on without a change of the rest.
+    if (!now.closed && now.session.id != 0) {
+        const zk::session_info session = client_.session();
+        if (session.id == now.session.id) now.session.safe_until = session.safe_until;
+    }
+    return now;
+}
+
+void registrar_impl::abandon() noexcept {
+    {
+        const std::lock_guard lock(mutex_);
+        if (phase_ == phase::idle) {
+            phase_ = phase::closed;
+            complete(update_waiters_, registry_errc::closed);
+            status_.closed = true;
+            for (status_waiter& w : status_waiters_) w.done.post(error_code{}, status_);
+            status_waiters_.clear();
+            return;
+        }
+        if (phase_ != phase::running || shut_down_) return;    // closing goes on to its end
+        phase_ = phase::closing;
+        complete(start_waiters_, registry_errc::closed);
+        complete(update_waiters_, registry_errc::closed);
+    }
+    asio::post(strand_, [self = shared_from_this()] { self->finish({}); });
+}
+
+void registrar_impl::on_context_shutdown() noexcept {
+    // Handlers may own the registrar: they go outside of the mutex.
+    std::list<waiter> waiters;
+    std::list<status_waiter> status_waiters;
+    {
+        const std::lock_guard lock(mutex_);
+        shut_down_ = true;
+        phase_ = phase::closed;
+        for (auto* list : {&start_waiters_, &update_waiters_, &close_waiters_}) waiters.splice(waiters.end(), *list);
+        status_waiters.swap(status_waiters_);
+    }
+    // What belongs to the context must not outlive it.
+    timer_.reset();
+    deadline_.reset();
+    own_watch_ = {};
+    master_watch_ = {};
+}
+
+// On the strand ------------------------------------------------------------------------------------------------------------
+
+void registrar_impl::run() {
+    std::unique_lock lock(mutex_);
+    if (phase_ != phase::running) return;
+    registry::registration_params p;
+    p.layout = layout_;
+    p.service_path = layout_->service_path(params_.prefix, params_.service);
+    p.promotion_step = params_.promotion_step;
+    p.retry_min = params_.retry_min;
+    p.retry_max = params_.retry_max;
+    machine_.emplace(std::move(p), instance_);
+    lock.unlock();
+    timer_.emplace(*world_, strand_);
+    deadline_.emplace(*world_, strand_);
+    client_.start();
+    const zk::session_info s = client_.session();
+    machine_->on_session(s.state, s.id);
+    follow_session(s.version);
+    drive();
+}
+
+void registrar_impl::drive() {
+    {
+        const std::lock_guard lock(mutex_);
+        if (phase_ == phase::closed || (phase_ == phase::closing && own_session_)) return;
+    }
+    if (outstanding_ || !machine_) return publish();
+    auto s = machine_->next(world_->now());
+    switch (s.what) {
+        case machine::step::kind::idle:
+            timer_->clear();
+            break;
+        case machine::step::kind::wait:
+            timer_->set(s.at, [weak = weak_from_this()] {
+                if (const auto self = weak.lock()) self->drive();
+            });
+            break;
+        case machine::step::kind::ask:
+            timer_->clear();
+            ask(std::move(s));
+            break;
+        case machine::step::kind::done:
+            return finish({});
+    }
+    publish();
+}
+
+void registrar_impl::ask(machine::step s) {
+    outstanding_ = true;
+    perform(client_, strand_, request_cancel_.slot(), std::move(s.ask),
+            [self = shared_from_this(), arms = s.arms](registry::reply r, zk::watcher w) {
+                self->outstanding_ = false;
+                if (!self->timer_) return;
+                if (w) {
+                    watch& x = self->slot(arms);
+                    x.watcher = std::move(w);
+                    x.number = ++self->watches_;
+                    self->listen(arms);
+                }
+                self->machine_->on_reply(std::move(r), self->world_->now(), self->world_->random());
+                self->drive();
+            });
+}
+
+void registrar_impl::listen(machine::watch which) {
+    watch& x = slot(which);
+    auto heard = [weak = weak_from_this(), which, number = x.number](error_code ec, const zk::watch_event&) {
+        if (const auto self = weak.lock()) self->on_watch(which, number, ec);
+    };
+    x.watcher.next(asio::bind_executor(strand_, std::move(heard)));
+}
+
+void registrar_impl::on_watch(machine::watch which, std::uint64_t number, const error_code&) {
+    // Whether it fired or ended: the machine looks again. It is told of the session by itself.
+    watch& x = slot(which);
+    if (x.number != number || !machine_) return;
+    x = {};
+    machine_->on_watch(which);
+    drive();
+}
+
+void registrar_impl::follow_session(std::uint64_t seen) {
+    auto heard = [self = shared_from_this()](error_code ec, const zk::session_info& s) {
+        {
+            const std::lock_guard lock(self->mutex_);
+            if (ec || self->phase_ == phase::closed) return;
+        }
+        self->machine_->on_session(s.state, s.id);
+        if (s.state == zk::session_state::closed) return self->on_client_closed();
+        self->follow_session(s.version);
+        self->drive();
+    };
+    client_.session_change(seen, asio::bind_cancellation_slot(session_cancel_.slot(), asio::bind_executor(strand_, heard)));
+}
+
+void registrar_impl::on_client_closed() {
+    {
+        const std::lock_guard lock(mutex_);
+        // Our own close tells how it ended; somebody else's ends everything.
+        if (phase_ == phase::closing && own_session_) return;
+        complete(start_waiters_, registry_errc::closed);
+        complete(update_waiters_, registry_errc::closed);
+    }
+    finish({});
+}
+
+void registrar_impl::begin_close() {
+    if (own_session_) {
+        // Removes exactly what the session owns, also what was created without our knowing.
+        client_.close(asio::bind_executor(strand_, [self = shared_from_this()](error_code ec) { self->finish(ec); }));
+        return;
+    }
+    if (!machine_) return finish({});
+    machine_->close();
+    drive();
+    const auto limit = client_.configuration().close_timeout;
+    deadline_->set(world_->now() + limit, [weak = weak_from_this()] {
+        if (const auto self = weak.lock()) self->finish(zk::client_errc::close_timed_out);
+    });
+}
+
+void registrar_impl::finish(const error_code& ec) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (phase_ == phase::closed) return;
+        phase_ = phase::closed;
+        close_result_ = ec;
+        status_.closed = true;
+        status_.role = role::none;
+        status_.path.clear();
+        status_.czxid = 0;
+        ++status_.version;
+        complete(close_waiters_, ec);
+        for (status_waiter& w : status_waiters_) w.done.post(error_code{}, status_);
+        status_waiters_.clear();
+    }
+    if (timer_) timer_->clear();
+    if (deadline_) deadline_->clear();
+    // A request that is not written yet must not be: it could create what was to be removed.
+    request_cancel_.emit(asio::cancellation_type::terminal);
+    session_cancel_.emit(asio::cancellation_type::terminal);
+    own_watch_ = {};
+    master_watch_ = {};
+}
+
+void registrar_impl::publish() {
+    const std::lock_guard lock(mutex_);
+    if (phase_ == phase::closed || !machine_) return;
+    registration_status now = status_;
+    now.role = machine_->role();
+    now.path = machine_->path();
+    now.czxid = machine_->czxid();
+    now.registrations = machine_->registrations();
+    now.last_error = machine_->last_error();
+    now.session = client_.session();
+    if (!now.last_error && now.role == role::none) now.last_error = now.session.last_error;
+    if (now.role != role::none) complete(start_waiters_, {});
+    if (machine_->published()) complete(update_waiters_, {});
+    const bool changed = now.role != status_.role || now.path != status_.path || now.czxid != status_.czxid ||
+                         now.registrations != status_.registrations || now.last_error != status_.last_error ||
+                         now.session.version != status_.session.version;
+    if (!changed) return;
+    status_ = std::move(now);
+    ++status_.version;
+    for (auto it = status_waiters_.begin(); it != status_waiters_.end();) {
+        const auto w = it++;
+        if (status_.version <= w->seen) continue;
+        w->done.post(error_code{}, status_);
+        status_waiters_.erase(w);
+    }
+}
+
+}    // namespace muster::detail

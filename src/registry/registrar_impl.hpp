@@ -1,0 +1,121 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+#pragma once
+
+#include <muster/registrar.hpp>
+
+#include "registry/alarm.hpp"
+#include "registry/layout.hpp"
+#include "registry/perform.hpp"
+#include "registry/registration.hpp"
+#include "runtime/completion.hpp"
+#include "runtime/shutdown.hpp"
+#include "runtime/world.hpp"
+
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/strand.hpp>
+
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <optional>
+
+namespace muster::detail {
+
+/// Drives a registration over a client. Calls come from any thread; everything below "On the strand" runs there only.
+///
+/// Its handlers keep it alive: while it runs, and until a `close()` that was begun has ended. `abandon()` ends that.
+class registrar_impl final : public runtime::shutdown_target, public std::enable_shared_from_this<registrar_impl> {
+public:
+    using void_handler = asio::any_completion_handler<void(error_code)>;
+    using status_handler = asio::any_completion_handler<void(error_code, registration_status)>;
+
+    /// `own_session`: the client belongs to this registrar alone, and is closed with it.
+    registrar_impl(zk::client client, muster::registration r, bool own_session);
+
+    const asio::any_io_executor& get_executor() const noexcept { return ex_; }
+
+    // On any thread.
+    void start(void_handler h);
+    void update(muster::instance i, void_handler h);
+    void close(void_handler h);
+    void status_change(std::uint64_t seen, status_handler h);
+    registration_status status() const;
+    /// The handle is gone.
+    void abandon() noexcept;
+
+    void on_context_shutdown() noexcept override;
+
+private:
+    using machine = registry::registration;
+    enum class phase { idle, running, closing, closed };
+
+    struct waiter {
+        std::uint64_t id;
+        runtime::completion<void(error_code)> done;
+    };
+    struct status_waiter {
+        std::uint64_t id;
+        std::uint64_t seen;
+        runtime::completion<void(error_code, registration_status)> done;
+    };
+    /// The watch that one of the machine's two sets; a later one replaces it.
+    struct watch {
+        zk::watcher watcher;
+        std::uint64_t number = 0;
+    };
+
+    error_code check(const muster::instance& i) const;
+    template <class Waiter>
+    void enlist(std::list<Waiter>& list, Waiter w);
+    template <class Waiter, class... Rest>
+    void withdraw(std::list<Waiter>& list, std::uint64_t id, Rest... rest);
+    static void complete(std::list<waiter>& list, const error_code& ec);
+
+    // On the strand.
+    void run();
+    void drive();
+    void ask(machine::step s);
+    void listen(machine::watch which);
+    void on_watch(machine::watch which, std::uint64_t number, const error_code& ec);
+    void follow_session(std::uint64_t seen);
+    void on_client_closed();
+    void begin_close();
+    void finish(const error_code& ec);
+    void publish();
+    watch& slot(machine::watch which) noexcept { return which == machine::watch::own ? own_watch_ : master_watch_; }
+
+    const bool own_session_;
+    const muster::registration params_;
+    const std::shared_ptr<const registry::layout> layout_;
+    const asio::any_io_executor ex_;
+    const asio::any_io_executor strand_;
+
+    // On the strand, but for what is safe from any thread of the client.
+    zk::client client_;
+    const std::shared_ptr<runtime::world> world_;
+    std::optional<registry::alarm> timer_;
+    std::optional<registry::alarm> deadline_;    ///< of closing a shared session's registration
+    std::optional<machine> machine_;
+    bool outstanding_ = false;
+    asio::cancellation_signal request_cancel_;
+    asio::cancellation_signal session_cancel_;
+    watch own_watch_;
+    watch master_watch_;
+    std::uint64_t watches_ = 0;
+
+    mutable std::mutex mutex_;
+    // Under the mutex.
+    phase phase_ = phase::idle;
+    bool shut_down_ = false;
+    muster::instance instance_;
+    error_code close_result_;
+    registration_status status_;
+    std::uint64_t last_id_ = 0;
+    std::list<waiter> start_waiters_;
+    std::list<waiter> update_waiters_;
+    std::list<waiter> close_waiters_;
+    std::list<status_waiter> status_waiters_;
+};
+
+}    // namespace muster::detail

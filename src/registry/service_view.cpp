@@ -1,0 +1,312 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+#include "registry/service_view.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace muster::registry {
+namespace {
+
+/// Puts, replaces or removes the element of `key` in a sorted vector. True if that changed anything.
+template <class T, class Key>
+bool place(std::vector<T>& v, const std::string& key, Key key_of, std::optional<T> value) {
+    const auto it = std::lower_bound(v.begin(), v.end(), key, [&](const T& x, const std::string& k) { return key_of(x) < k; });
+    const bool there = it != v.end() && key_of(*it) == key;
+    if (there && value && *it == *value) return false;
+    if (there && value) *it = std::move(*value);
+    if (there && !value) v.erase(it);
+    if (!there && value) v.insert(it, std::move(*value));
+    return there || value.has_value();
+}
+
+}    // namespace
+
+service_view::service_view(std::shared_ptr<const layout> l, std::string service_path, std::size_t window,
+                           std::chrono::milliseconds retry_min, std::chrono::milliseconds retry_max, time_point now)
+    : layout_(std::move(l)),
+      path_(std::move(service_path)),
+      window_(std::max<std::size_t>(window, 1)),
+      retry_(retry_min, retry_max) {
+    state_.since = now;
+}
+
+bool service_view::take_changed() noexcept { return std::exchange(changed_, false); }
+
+void service_view::changed() noexcept {
+    changed_ = true;
+    ++state_.version;
+}
+
+std::optional<service_view::time_point> service_view::wake_at() const noexcept { return connected_ ? retry_at_ : std::nullopt; }
+
+service_view::ask service_view::make(what kind, request::kind r, std::string path, std::string child) {
+    ask a;
+    a.id = ++last_id_;
+    a.what = request(r, std::move(path));
+    outstanding o;
+    o.kind = kind;
+    o.child = std::move(child);
+    outstanding_.emplace(a.id, std::move(o));
+    return a;
+}
+
+std::optional<service_view::ask> service_view::next(time_point now) {
+    if (!connected_) return std::nullopt;
+    if (retry_at_ && now < *retry_at_) return std::nullopt;
+    retry_at_.reset();
+    if (recursive_ && watch_ == watch_state::none) {
+        watch_ = watch_state::adding;
+        return make(what::watch, request::kind::add_watch, path_);
+    }
+    if (watch_ == watch_state::adding || outstanding_.size() >= window_) return std::nullopt;
+    if (list_ == list_state::dirty) {
+        list_ = list_state::reading;
+        for (auto& [name, m] : members_) m.created_since_list = false;
+        ask a = make(parent_watch_ ? what::parent : what::list, parent_watch_ ? request::kind::exists : request::kind::children,
+                     path_);
+        a.what.watch = !recursive_;
+        return a;
+    }
+    if (dirty_.empty()) return std::nullopt;
+    const std::string name = std::move(dirty_.extract(dirty_.begin()).value());
+    member& m = members_[name];
+    m.reading = true;
+    m.again = false;
+    ++reading_;
+    std::string child = path_ + "/" + name;
+    ask a = m.oversize ? make(what::size, request::kind::exists, std::move(child), name)
+                       : make(what::child, request::kind::get, std::move(child), name);
+    a.what.watch = !recursive_;
+    return a;
+}
+
+void service_view::list_again() noexcept {
+    if (list_ == list_state::clean) list_ = list_state::dirty;
+    if (list_ == list_state::reading) list_ = list_state::reading_again;
+}
+
+void service_view::child_dirty(const std::string& name, bool created) {
+    if (layout_->role_of(name) == role::none) {
+        if (members_.contains(name)) return;
+        members_[name].reason = layout_->parse(path_, name, {}, zk::stat{}).error().message;
+        members_[name].created_since_list = created;
+        return show(name);
+    }
+    member& m = members_[name];
+    m.created_since_list = m.created_since_list || created;
+    m.again = m.reading;
+    if (!m.reading) dirty_.insert(name);
+}
+
+void service_view::everything_dirty() {
+    list_again();
+    for (const auto& [name, m] : members_) child_dirty(name, false);
+}
+
+void service_view::refresh() { everything_dirty(); }
+
+void service_view::behind(time_point now) {
+    if (state_.stale) return;
+    state_.stale = true;
+    state_.since = now;
+    changed();
+}
+
+void service_view::fail(const error_code& ec, time_point now, std::uint64_t random) {
+    behind(now);
+    if (state_.last_error != ec) {
+        state_.last_error = ec;
+        changed();
+    }
+    // Many reads fail together: that counts as one failure.
+    if (!retry_at_) retry_at_ = now + retry_.next(random);
+}
+
+void service_view::settle() {
+    const bool watched = !recursive_ || watch_ == watch_state::armed;
+    const bool all_read = listed() && dirty_.empty() && reading_ == 0;
+    if (!state_.stale || !connected_ || resync_owed_ || !watched || !all_read) return;
+    retry_.reset();
+    const bool first = !state_.known;
+    state_.known = true;
+    state_.stale = false;
+    state_.last_error = {};
+    if (first) {
+        for (const auto& [name, m] : members_) show(name);
+    }
+    changed();
+}
+
+void service_view::on_session(zk::session_state s, zk::session_id id, time_point now) {
+    if (s == zk::session_state::connected) {
+        const bool reconnected = !connected_;
+        connected_ = true;
+        if (id != session_) {
+            session_ = id;
+            watch_ = watch_ == watch_state::adding ? watch_state::adding : watch_state::none;
+            resync_owed_ = false;
+            behind(now);
+            everything_dirty();
+        } else if (reconnected && !recursive_) {
+            everything_dirty();
+        }
+        retry_at_.reset();
+        return settle();
+    }
+    if (connected_ && s == zk::session_state::suspended) resync_owed_ = recursive_ && watch_ == watch_state::armed;
+    connected_ = false;
+    behind(now);
+}
+
+void service_view::on_watch_end(time_point now) {
+    if (!recursive_) return;    // one-shot watches end with their session, which is told apart
+    if (watch_ == watch_state::armed) watch_ = watch_state::none;
+    resync_owed_ = false;
+    behind(now);
+    everything_dirty();
+}
+
+void service_view::on_event(zk::event_type type, std::string_view path, time_point now) {
+    if (type == zk::event_type::resync) {
+        resync_owed_ = false;
+        behind(now);
+        return everything_dirty();
+    }
+    if (path == path_) {
+        parent_watch_ = false;
+        return list_again();
+    }
+    if (!path.starts_with(path_) || path[path_.size()] != '/') return;
+    const std::string name(path.substr(path_.size() + 1));
+    if (name.find('/') != std::string::npos) return;    // below a child
+    if (type == zk::event_type::deleted && recursive_) {
+        // A list on its way may still name it. Of instances their own read tells then, but odd children are not read.
+        if (list_ == list_state::reading && layout_->role_of(name) == role::none) list_again();
+        const auto it = members_.find(name);
+        if (it == members_.end()) return;
+        if (!it->second.reading) return remove(name);
+        // The reply on its way may be from before: read once more, and show nothing until then.
+        it->second.again = true;
+        it->second.good.reset();
+        it->second.reason.clear();
+        return show(name);
+    }
+    child_dirty(name, type == zk::event_type::created);
+}
+
+void service_view::on_reply(std::uint64_t id, reply r, time_point now, std::uint64_t random) {
+    const auto node = outstanding_.extract(id);
+    if (node.empty()) return;
+    const outstanding& o = node.mapped();
+    switch (o.kind) {
+        case what::watch:
+            watch_ = r.ec ? watch_state::none : watch_state::armed;
+            if (r.ec == zk::server_errc::unimplemented) {
+                recursive_ = false;
+            } else if (r.ec) {
+                fail(r.ec, now, random);
+            }
+            everything_dirty();    // what was read before the watch stood may have changed since
+            break;
+        case what::list:
+        case what::parent:
+            if (r.ec && r.ec != zk::server_errc::no_node) {
+                list_ = list_state::dirty;
+                fail(r.ec, now, random);
+                break;
+            }
+            list_ = list_ == list_state::reading_again ? list_state::dirty : list_state::clean;
+            if (o.kind == what::list) {
+                // Without the path there is no watch on its children: look for the path itself.
+                if (r.ec && !recursive_) list_ = list_state::dirty;
+                parent_watch_ = r.ec && !recursive_;
+                listed(std::move(r));
+            } else {
+                parent_watch_ = false;
+                if (r.stat) list_ = list_state::dirty;
+            }
+            break;
+        case what::child:
+        case what::size:
+            child_read(o.child, std::move(r), now, random);
+            break;
+    }
+    settle();
+}
+
+void service_view::listed(reply r) {
+    std::sort(r.names.begin(), r.names.end());
+    for (auto it = members_.begin(); it != members_.end();) {
+        const auto current = it++;
+        const auto& [name, m] = *current;
+        if (m.created_since_list || std::binary_search(r.names.begin(), r.names.end(), name)) continue;
+        if (m.reading) continue;    // its own read will tell
+        remove(std::string(name));
+    }
+    for (const std::string& name : r.names) {
+        if (!members_.contains(name)) child_dirty(name, false);
+    }
+}
+
+void service_view::child_read(const std::string& name, reply r, time_point now, std::uint64_t random) {
+    --reading_;
+    member& m = members_[name];
+    m.reading = false;
+    const bool gone = r.ec == zk::server_errc::no_node || (!r.ec && !r.stat);
+    if (std::exchange(m.again, false) || (r.ec && !gone && r.ec != zk::server_errc::no_auth)) {
+        dirty_.insert(name);
+        if (r.ec && !gone) fail(r.ec, now, random);
+        return;
+    }
+    if (gone) return remove(name);
+    if (r.ec) {
+        m.good.reset();
+        m.reason = fmt::format("data cannot be read ({}), expected a znode that everybody may read", r.ec.message());
+        return show(name);
+    }
+    parsed(name, m, r);
+}
+
+void service_view::parsed(const std::string& name, member& m, const reply& r) {
+    const bool was_oversize = m.oversize;
+    m.oversize = static_cast<std::size_t>(std::max(r.stat->data_length, 0)) > layout_->max_data();
+    if (was_oversize && m.oversize) return;    // rejected before, for the same reason
+    if (was_oversize) {
+        dirty_.insert(name);
+        return;
+    }
+    if (m.good && m.good->stat == *r.stat) return;
+    result<parsed_instance> p = layout_->parse(path_, name, r.data, *r.stat);
+    m.good.reset();
+    m.reason.clear();
+    if (p)
+        m.good = std::make_shared<const parsed_instance>(std::move(*p));
+    else
+        m.reason = p.error().message;
+    show(name);
+}
+
+void service_view::remove(const std::string& name) {
+    members_.erase(name);
+    dirty_.erase(name);
+    show(name);
+}
+
+void service_view::show(const std::string& name) {
+    if (!state_.known) return;
+    const auto it = members_.find(name);
+    std::optional<std::shared_ptr<const parsed_instance>> good;
+    std::optional<rejected_child> bad;
+    const std::string path = path_ + "/" + name;
+    if (it != members_.end() && it->second.good) good = it->second.good;
+    if (it != members_.end() && !it->second.reason.empty()) bad = rejected_child{path, it->second.reason};
+    const bool a = place(
+        state_.instances, name, [](const auto& p) -> const std::string& { return p->name; }, std::move(good));
+    const bool b = place(
+        state_.rejected, path, [](const auto& c) -> const std::string& { return c.path; }, std::move(bad));
+    if (a || b) changed();
+}
+
+}    // namespace muster::registry

@@ -1,0 +1,122 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+//
+// Keeps what is known of the instances of one service: decides what to read next. No I/O, no clock, no chance.
+//
+// The machine is level-triggered: the list and each child are dirty until a read that began after the last word of them
+// succeeded. Errors leave what is known as it is, and mark it stale; only NONODE and a deletion's event remove.
+//
+// One persistent recursive watch tells of every child by name, so that a change costs one read, or none if it is a deletion.
+// Servers before 3.6 have no such watch: then one-shot watches on the list and on each child do the same.
+#pragma once
+
+#include <muster/zk/types.hpp>
+
+#include "registry/backoff.hpp"
+#include "registry/layout.hpp"
+#include "registry/request.hpp"
+#include "registry/view.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+
+namespace muster::registry {
+
+class service_view {
+public:
+    using time_point = std::chrono::steady_clock::time_point;
+
+    /// A request to perform; its reply is given to `on_reply` with the same id.
+    struct ask {
+        std::uint64_t id = 0;
+        request what;
+
+        ask() = default;
+    };
+
+    service_view(std::shared_ptr<const layout> l, std::string service_path, std::size_t window,
+                 std::chrono::milliseconds retry_min, std::chrono::milliseconds retry_max, time_point now);
+
+    /// The next thing to ask; call it until it gives none. Replies may be outstanding, up to the window.
+    std::optional<ask> next(time_point now);
+    /// When to call `next` again if nothing is heard before; none where there is no need to.
+    std::optional<time_point> wake_at() const noexcept;
+
+    /// `random`: 64 random bits.
+    void on_reply(std::uint64_t id, reply r, time_point now, std::uint64_t random);
+    /// A watch fired.
+    void on_event(zk::event_type type, std::string_view path, time_point now);
+    /// The recursive watch ended.
+    void on_watch_end(time_point now);
+    /// The session changed. `id` is that of the session while it is connected.
+    void on_session(zk::session_state state, zk::session_id id, time_point now);
+    /// Reads everything again.
+    void refresh();
+
+    const view_state& state() const noexcept { return state_; }
+    /// True if the state changed since this was called last.
+    bool take_changed() noexcept;
+
+private:
+    struct member {
+        std::shared_ptr<const parsed_instance> good;
+        std::string reason;    ///< Why it is rejected; empty otherwise.
+        bool reading = false;
+        bool again = false;       ///< Something was heard of it since the read began.
+        bool oversize = false;    ///< Ask for its size before its data.
+        bool created_since_list = false;
+    };
+    enum class what { watch, list, parent, child, size };
+    struct outstanding {
+        what kind = what::list;
+        std::string child;
+    };
+    enum class watch_state { none, adding, armed };
+    enum class list_state { dirty, reading, reading_again, clean };
+
+    ask make(what kind, request::kind r, std::string path, std::string child = {});
+    bool listed() const noexcept { return list_ == list_state::clean; }
+    void list_again() noexcept;
+    void everything_dirty();
+    void child_dirty(const std::string& name, bool created);
+    void listed(reply r);
+    void child_read(const std::string& name, reply r, time_point now, std::uint64_t random);
+    void parsed(const std::string& name, member& m, const reply& r);
+    void remove(const std::string& name);
+    void show(const std::string& name);
+    void behind(time_point now);
+    void fail(const error_code& ec, time_point now, std::uint64_t random);
+    void settle();
+    void changed() noexcept;
+
+    std::shared_ptr<const layout> layout_;
+    std::string path_;
+    std::size_t window_;
+
+    bool recursive_ = true;
+    bool connected_ = false;
+    zk::session_id session_ = 0;
+    watch_state watch_ = watch_state::none;
+    bool resync_owed_ = false;     ///< The connection broke: the watch will say that changes may have been missed.
+    bool parent_watch_ = false;    ///< One-shot watches only: look for the path to be created.
+    list_state list_ = list_state::dirty;
+    std::map<std::string, member, std::less<>> members_;
+    std::set<std::string, std::less<>> dirty_;    ///< Members to be read.
+    std::size_t reading_ = 0;
+
+    std::uint64_t last_id_ = 0;
+    std::map<std::uint64_t, outstanding> outstanding_;
+    backoff retry_;
+    std::optional<time_point> retry_at_;
+
+    view_state state_;
+    bool changed_ = false;
+};
+
+}    // namespace muster::registry

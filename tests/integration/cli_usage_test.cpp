@@ -1,0 +1,242 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+//
+// What the command says without a ZooKeeper: help, wrong usage, servers that are not there.
+#include "integration/muster_command.hpp"
+#include "support/eventually.hpp"
+#include "support/zk_server.hpp"
+
+#include <doctest/doctest.h>
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <string>
+#include <string_view>
+#include <vector>
+
+using namespace muster::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+using strings = std::vector<std::string>;
+
+std::string text(const command_result& r) {
+    std::string all;
+    for (const std::string& line : r.out) all += line + "\n";
+    return all;
+}
+
+/// Wrong usage: exit 2, nothing on standard output, and a message with all of `parts`.
+void check_usage(const strings& args, const strings& parts) {
+    const auto r = run_muster(args);
+    CAPTURE(boost::json::serialize(boost::json::value_from(args)));
+    CAPTURE(r.err);
+    CHECK(r.code == 2);
+    CHECK(r.out.empty());
+    for (const std::string& part : parts) {
+        CAPTURE(part);
+        CHECK(r.err.find(part) != std::string::npos);
+    }
+}
+
+strings with(strings args, const strings& more) {
+    args.insert(args.end(), more.begin(), more.end());
+    return args;
+}
+
+const strings good_register{"register", "--service", "s", "--ip", "127.0.0.1", "--port", "50000"};
+const strings good_pick{"pick", "--service", "s"};
+
+/// A server that lets clients connect and never says a word: nobody accepts from its queue.
+class silent_server {
+public:
+    silent_server() : port_(free_port()), fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+        sockaddr_in a{};
+        a.sin_family = AF_INET;
+        a.sin_port = htons(port_);
+        a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        REQUIRE(::bind(fd_, reinterpret_cast<const sockaddr*>(&a), sizeof a) == 0);
+        REQUIRE(::listen(fd_, 16) == 0);
+    }
+    silent_server(const silent_server&) = delete;
+    silent_server& operator=(const silent_server&) = delete;
+    ~silent_server() { ::close(fd_); }
+
+    std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
+
+private:
+    std::uint16_t port_;
+    int fd_;
+};
+
+void check_not_reached(const strings& args, const std::string& address) {
+    CAPTURE(boost::json::serialize(boost::json::value_from(args)));
+    const auto begin = std::chrono::steady_clock::now();
+    const auto p = start_muster(args);
+    CHECK(eventually([&] { return p->err().find("was not reached within 1s") != std::string::npos; }, 5s));
+    CHECK(p->cpu_time() < 200ms);
+    const auto r = finish(*p);
+    const auto took = std::chrono::steady_clock::now() - begin;
+    CAPTURE(r.err);
+    CHECK(r.code == 4);
+    CHECK(r.out.empty());
+    CHECK(r.err.find(address) != std::string::npos);
+    CHECK(took >= 1s);
+    CHECK(took < 2500ms);
+}
+
+const strings all_that_connect[] = {good_pick, {"master", "--service", "s"}, {"ls"}, {"ls", "--service", "s"},
+                                    {"watch", "--service", "s"}, good_register};
+
+}    // namespace
+
+TEST_CASE("help tells of every command and option of the contract, and of no other") {
+    const auto all = run_muster({"--help"});
+    CHECK(all.code == 0);
+    CHECK(all.err.empty());
+    for (const char* name : {"demo", "register", "pick", "master", "ls", "watch"}) CHECK(text(all).find(name) != std::string::npos);
+    CHECK(text(all).find("\n  zk") == std::string::npos);
+    for (const char* code : {"0 done", "1 failed", "2 wrong usage", "3 nothing found in time", "4 ZooKeeper not reached"})
+        CHECK(text(all).find(code) != std::string::npos);
+
+    const strings common{"--zk", "--prefix", "--layout", "--session-timeout", "--json"};
+    const std::vector<std::pair<std::string, strings>> own{
+        {"demo", {}},
+        {"register", {"--service", "--ip", "--port", "--weight", "--unique-code", "--user", "--wait", "-- COMMAND"}},
+        {"pick", {"--service", "--policy", "--key", "--pool", "-n", "--wait"}},
+        {"master", {"--service", "--wait"}},
+        {"ls", {"--service", "--wait"}},
+        {"watch", {"--service", "--wait"}},
+    };
+    for (const auto& [command, options] : own) {
+        CAPTURE(command);
+        const auto r = run_muster({command, "--help"});
+        CHECK(r.code == 0);
+        for (const std::string& option : with(common, options)) {
+            CAPTURE(option);
+            CHECK(text(r).find(option) != std::string::npos);
+        }
+    }
+    for (const char* policy : {"roundrobin", "weightroundrobin", "weightrandom", "iphash", "urlhash", "leastconnect"})
+        CHECK(text(run_muster({"pick", "--help"})).find(policy) != std::string::npos);
+}
+
+TEST_CASE("version") {
+    const auto r = run_muster({"--version"});
+    CHECK(r.code == 0);
+    CHECK(r.out == strings{"muster 0.1.0"});
+}
+
+TEST_CASE("wrong usage") {
+    CHECK(run_muster({}).code == 2);
+    check_usage({"frobnicate"}, {"'frobnicate'", "demo, register, pick, master, ls, watch"});
+    check_usage({"zk"}, {"'zk'"});
+    check_usage({"ls", "--frobnicate"}, {"--frobnicate", "muster ls --help"});
+    check_usage({"ls", "extra"}, {"extra"});
+    check_usage({"pick"}, {"--service", "required"});
+    check_usage({"pick", "--service"}, {"--service"});
+    check_usage(with(good_pick, {"--", "true"}), {"only register"});
+    check_usage(with(good_register, {"--"}), {"expected a command"});
+}
+
+TEST_CASE("names") {
+    for (const char* name : {"/", "", "..", ".", "a/b", "a\x01z", "a\nb", "a\x7fz"}) {
+        check_usage({"pick", "--service", name}, {"service name", "expected one path component"});
+        check_usage({"register", "--service", name, "--ip", "::1", "--port", "1"}, {"service name"});
+        check_usage({"ls", "--prefix", name}, {"prefix", "expected one path component"});
+        check_usage(with(good_register, {"--prefix", name}), {"prefix"});
+    }
+    check_usage({"pick", "--service", "a/b"}, {"'a/b'"});
+    check_usage({"pick", "--service="}, {"service name '' is empty"});
+    check_usage({"watch", "--service", "a\x01z"}, {"'a\\x01z'", "U+0001"});
+    check_usage({"ls", "--layout", "curator"}, {"'curator'", "expected micro_service"});
+}
+
+TEST_CASE("instances") {
+    for (const char* port : {"0", "70000", "-1", "abc", "", "1.5", "80x"}) {
+        check_usage({"register", "--service", "s", "--ip", "127.0.0.1", "--port", port},
+                    {"--port '" + std::string(port) + "'", "1 to 65535"});
+    }
+    for (const char* weight : {"0", "70000", "-1", "abc", "1.5", ""}) {
+        check_usage(with(good_register, {"--weight", weight}), {"--weight '" + std::string(weight) + "'", "1 to 65535"});
+    }
+    check_usage({"register", "--service", "s"}, {"expected an address and a port, or a unique code"});
+    check_usage({"register", "--service", "s", "--port", "1"}, {"expected an address and a port, or a unique code"});
+    check_usage({"register", "--service", "s", "--ip", "127.0.0.1"}, {"'127.0.0.1'", "1 to 65535"});
+}
+
+TEST_CASE("connect strings") {
+    const std::pair<const char*, const char*> bad[] = {
+        {"", "empty"}, {"host:", "host:"}, {"host:0", "0"}, {"host:70000", "70000"}, {"a,,b", "a"}, {"::1", "::1"},
+        {"host/a//b", "/a//b"}, {"host:1:2", "host:1:2"}};
+    for (const auto& [value, part] : bad) {
+        for (const strings& args : all_that_connect) check_usage(with(args, {"--zk", value}), {part});
+        check_usage({"demo", "--zk", value}, {part});
+    }
+    const auto r = run_muster({"ls"}, {"MUSTER_ZK=host:70000"});
+    CHECK(r.code == 2);
+    CHECK(r.err.find("70000") != std::string::npos);
+}
+
+TEST_CASE("durations") {
+    for (const char* value : {"10", "s", "10 s", "-1s", "1.5s", "", "10x", "99999999999999999999s"}) {
+        check_usage(with(good_pick, {"--session-timeout", value}), {"--session-timeout '" + std::string(value) + "'", "10s"});
+        check_usage(with(good_pick, {"--wait", value}), {"--wait '" + std::string(value) + "'", "500ms"});
+    }
+    check_usage({"ls", "--session-timeout", "0s"}, {"--session-timeout '0s'", "1ms to 24 days"});
+    check_usage({"ls", "--session-timeout", "600h"}, {"--session-timeout '600h'", "24 days"});
+}
+
+TEST_CASE("picks") {
+    check_usage(with(good_pick, {"--policy", "fastest"}), {"'fastest'", "roundrobin, weightroundrobin, random, weightrandom, iphash, urlhash, leastconnect"});
+    check_usage(with(good_pick, {"--pool", "best"}), {"'best'", "normals_then_master, normals, all, master"});
+    check_usage(with(good_pick, {"--policy", "iphash"}), {"'iphash'", "--key"});
+    check_usage(with(good_pick, {"--policy", "urlhash"}), {"'urlhash'", "--key"});
+    for (const char* n : {"0", "-1", "x", "9999999"}) check_usage(with(good_pick, {"-n", n}), {"-n '" + std::string(n) + "'", "1 to 1000000"});
+}
+
+TEST_CASE("hosts that refuse: exit 4 within the wait, the processor idle") {
+    const std::string address = "127.0.0.1:" + std::to_string(free_port());
+    for (const strings& args : all_that_connect) check_not_reached(with(args, {"--zk", address, "--wait", "1s"}), address);
+    const auto r = run_muster({"pick", "--service", "s", "--wait", "100ms"}, {"MUSTER_ZK=" + address + "/chroot"});
+    CHECK(r.code == 4);
+    CHECK(r.err.find(address + "/chroot") != std::string::npos);
+    CHECK(r.err.find("Connection refused") != std::string::npos);
+}
+
+TEST_CASE("hosts that never answer: exit 4 within the wait, the processor idle") {
+    const silent_server server;
+    for (const strings& args : all_that_connect)
+        check_not_reached(with(args, {"--zk", server.address(), "--wait", "1s", "--session-timeout", "1s"}), server.address());
+}
+
+TEST_CASE("register keeps trying by default, says why, and ends quickly when told to") {
+    const std::string address = "127.0.0.1:" + std::to_string(free_port());
+    const auto p = start_muster(with(good_register, {"--zk", address}));
+    CHECK(eventually([&] { return p->err().find("Connection refused") != std::string::npos; }));
+    CHECK(p->running());
+    const auto begin = std::chrono::steady_clock::now();
+    p->signal(SIGTERM);
+    const auto r = finish(*p);
+    CHECK(std::chrono::steady_clock::now() - begin < 1s);
+    CHECK(r.code == 0);
+    CHECK(r.out == strings{R"({"event":"closed"})"});
+}
+
+TEST_CASE("register with a command that cannot be started: nothing is registered") {
+    const auto r = run_muster(with(good_register, {"--zk", "127.0.0.1:" + std::to_string(free_port()), "--", "/no/such/program"}));
+    CHECK(r.code == 1);
+    CHECK(r.err.find("/no/such/program") != std::string::npos);
+    CHECK(r.out.empty());
+}
+
+TEST_CASE("demo without Java says what to install") {
+    const std::string java_less = "PATH=/nowhere";
+    process p({"/usr/bin/env", java_less, MUSTER_COMMAND, "demo"});
+    const auto r = finish(p);
+    CHECK(r.code == 1);
+    CHECK(r.err.find("default-jre-headless") != std::string::npos);
+}

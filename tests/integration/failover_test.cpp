@@ -1,0 +1,231 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+//
+// Three `muster register` processes; the master dies, or leaves, while a balancer picks all the while.
+#include <muster/balancer.hpp>
+
+#include "integration/muster_command.hpp"
+#include "support/eventually.hpp"
+#include "support/zk_server.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/use_future.hpp>
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+using namespace muster::test;
+using namespace std::chrono_literals;
+namespace asio = boost::asio;
+namespace zk = muster::zk;
+using clock_type = std::chrono::steady_clock;
+
+namespace {
+
+constexpr auto session_timeout = 2s;
+
+zk_server& server() {
+    static zk_server s;
+    s.start();
+    return s;
+}
+
+double ms(clock_type::duration d) { return std::chrono::duration<double, std::milli>(d).count(); }
+
+/// A context with a thread of its own.
+struct background {
+    background() : thread([this] { io.run(); }) {}
+    ~background() {
+        io.stop();
+        thread.join();
+    }
+    asio::io_context io{1};
+    asio::executor_work_guard<asio::io_context::executor_type> work{io.get_executor()};
+    std::thread thread;
+};
+
+struct member {
+    std::unique_ptr<process> p;
+    std::string identity;
+    std::string path;
+    std::string role;
+};
+
+std::vector<member> register_three(const std::string& service) {
+    std::vector<member> all;
+    for (int port = 50001; port <= 50003; ++port) {
+        member m;
+        m.identity = "127.0.0.1:" + std::to_string(port);
+        m.p = start_muster({"register", "--zk", server().connect_string(), "--service", service, "--ip", "127.0.0.1", "--port",
+                            std::to_string(port), "--session-timeout", "2s"});
+        const auto e = wait_event(*m.p, "registered");
+        m.path = e.at("path").as_string().c_str();
+        m.role = e.at("role").as_string().c_str();
+        all.push_back(std::move(m));
+    }
+    return all;
+}
+
+/// Picks without pause, over all policies, on a thread of its own, and counts what must not be.
+class poller {
+public:
+    poller(muster::balancer& lb, std::string service) : lb_(lb), service_(std::move(service)), thread_([this] { poll(); }) {}
+    poller(const poller&) = delete;
+    poller& operator=(const poller&) = delete;
+    ~poller() {
+        stop_ = true;
+        thread_.join();
+    }
+
+    /// From now on nobody must get this one.
+    void forbid(const std::string& identity) {
+        const std::lock_guard lock(mutex_);
+        forbidden_ = identity;
+    }
+
+    std::atomic<std::uint64_t> picks{0}, failed{0}, dead{0};
+
+private:
+    void poll() {
+        const auto policies = muster::all_policies();
+        for (std::size_t i = 0; !stop_; ++i) {
+            muster::pick_options o;
+            o.policy = policies[i % policies.size()];
+            o.pool = muster::pool::all;
+            o.key = std::to_string(i);
+            std::string forbidden;
+            {
+                const std::lock_guard lock(mutex_);
+                forbidden = forbidden_;
+            }
+            const auto l = lb_.try_pick(service_, o);
+            ++picks;
+            if (!l)
+                ++failed;
+            else if ((**l)->identity() == forbidden)
+                ++dead;
+            std::this_thread::sleep_for(100us);
+        }
+    }
+
+    muster::balancer& lb_;
+    const std::string service_;
+    std::mutex mutex_;
+    std::string forbidden_;
+    std::atomic<bool> stop_{false};
+    std::thread thread_;
+};
+
+/// The data of a znode, if it exists.
+std::optional<std::string> read(zk::client& c, const std::string& path) {
+    try {
+        return c.get(path, asio::use_future).get().data;
+    } catch (const boost::system::system_error& e) {
+        if (e.code() != zk::server_errc::no_node) throw;
+        return std::nullopt;
+    }
+}
+
+struct measured {
+    clock_type::duration gone{}, elected{};
+};
+
+/// Sends `signal` to the master; measures until its znode is gone, and until another one stands.
+measured lose_master(zk::client& observer, member& master, int signal, poller& p) {
+    const auto begin = clock_type::now();
+    master.p->signal(signal);
+    measured m;
+    REQUIRE(eventually(
+        [&] {
+            const auto data = read(observer, master.path);
+            const bool another = data && data->find(master.identity.substr(10)) == std::string::npos;
+            if (m.gone == clock_type::duration{} && (!data || another)) m.gone = clock_type::now() - begin;
+            return another;
+        },
+        10s));
+    m.elected = clock_type::now() - begin;
+    CHECK(p.failed == 0);
+    return m;
+}
+
+/// The view follows a znode's end by the time of a notification; from then on the dead one must not be picked.
+void wait_until_unseen(muster::balancer& lb, const std::string& service, const std::string& identity) {
+    REQUIRE(eventually([&] {
+        for (const auto& i : lb.view(service).value().instances) {
+            if (i.instance.identity() == identity) return false;
+        }
+        return true;
+    }));
+}
+
+}    // namespace
+
+TEST_CASE("the master is killed: another one is master at most 1 s after the session timeout, and no pick fails") {
+    const std::string service = "killed";
+    auto members = register_three(service);
+    REQUIRE(members[0].role == "master");
+    background b;
+    zk::client observer(b.io, server().connect_string());
+    muster::balancer lb(b.io, server().connect_string());
+    REQUIRE(lb.pick(service, {}, asio::use_future).get());
+    REQUIRE(eventually([&] { return lb.view(service).value().instances.size() == 3; }));
+    {
+        poller p(lb, service);
+        const measured m = lose_master(observer, members[0], SIGKILL, p);
+        const auto begin = clock_type::now();
+        wait_until_unseen(lb, service, members[0].identity);
+        const auto noticed = clock_type::now() - begin;
+        p.forbid(members[0].identity);
+        const auto before = p.picks.load();
+        CHECK(eventually([&] { return p.picks >= before + 2'000; }));
+        MESSAGE("SIGKILL: znode gone after " << ms(m.gone) << " ms, another is master after " << ms(m.elected)
+                                             << " ms, the balancer sees it " << ms(noticed) << " ms later; " << p.picks
+                                             << " picks");
+        CHECK(m.elected <= session_timeout + 1s);
+        CHECK(noticed < 100ms);
+        CHECK(p.picks > 2'000);
+        CHECK(p.failed == 0);
+        CHECK(p.dead == 0);
+    }
+    CHECK(wait_event(*members[1].p, "role").at("role").as_string() == "master");
+    lb.close(asio::use_future).get();
+    observer.close(asio::use_future).get();
+}
+
+TEST_CASE("the master leaves in order: another one is master in under 100 ms, again and again") {
+    const std::string service = "left";
+    auto members = register_three(service);
+    background b;
+    zk::client observer(b.io, server().connect_string());
+    muster::balancer lb(b.io, server().connect_string());
+    REQUIRE(lb.pick(service, {}, asio::use_future).get());
+    REQUIRE(eventually([&] { return lb.view(service).value().instances.size() == 3; }));
+    {
+        poller p(lb, service);
+        for (std::size_t i = 0; i + 1 < members.size(); ++i) {
+            // The last promotion is told to us through the process; its znode's name is known.
+            if (i > 0) CHECK(wait_event(*members[i].p, "role").at("role").as_string() == "master");
+            members[i].path = "/micro-service/" + service + "/master";
+            const measured m = lose_master(observer, members[i], SIGTERM, p);
+            wait_until_unseen(lb, service, members[i].identity);
+            p.forbid(members[i].identity);
+            MESSAGE("SIGTERM: znode gone after " << ms(m.gone) << " ms, another is master after " << ms(m.elected) << " ms");
+            CHECK(m.elected < 100ms);
+            const auto r = finish(*members[i].p);
+            CHECK(r.code == 0);
+            CHECK(r.out.back() == R"({"event":"closed"})");
+            const auto before = p.picks.load();
+            CHECK(eventually([&] { return p.picks >= before + 1'000; }));
+        }
+        CHECK(p.failed == 0);
+        CHECK(p.dead == 0);
+    }
+    lb.close(asio::use_future).get();
+    observer.close(asio::use_future).get();
+}
