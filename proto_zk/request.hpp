@@ -29,6 +29,8 @@ public:
     std::string frame;          ///< The whole frame. Bytes 4 to 7 are the xid.
     std::uint64_t id = 0;       ///< Names the request towards `session::cancel`.
     bool repeatable = false;    ///< Changes nothing on the server, so it may be sent twice.
+    std::string arms;           ///< The path on which its success arms a watch at the server, if it does.
+    bool arms_persistent = false;
 
 private:
     friend class session;

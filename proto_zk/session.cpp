@@ -95,6 +95,22 @@ void session::discard() {
     written.swap(written_);
 }
 
+void session::unwatch(const std::string& path) {
+    // On servers before 3.9 this takes all watches of the path along (ZOOKEEPER-1910), also one that is being set just now.
+    if (phase_ != phase::attached || closing_ || watches_.watched(path) || arming(path)) return;
+    std::string payload;
+    writer w(payload);
+    request_header{0, to_wire(opcode::remove_watches)}.write(w);
+    // They know persistent watches under no type of their own (ZOOKEEPER-4472).
+    remove_watches_request{path, static_cast<std::int32_t>(watcher_type::any)}.write(w);
+    queued_.push_back(housekeeping(std::move(payload), false));    // whatever is answered is fine
+}
+
+bool session::arming(std::string_view path) const noexcept {
+    const auto arms = [path](const std::unique_ptr<request>& r) { return !r->abandoned_ && r->arms == path; };
+    return std::any_of(queued_.begin(), queued_.end(), arms) || std::any_of(written_.begin(), written_.end(), arms);
+}
+
 void session::fail(queue& q, const error_code& ec) {
     queue taken;
     taken.swap(q);
@@ -244,6 +260,7 @@ error_code session::on_reply(std::string_view frame) {
 
     const auto body = header.err == 0 ? in.rest() : std::string_view{};
     const auto undecodable = r->abandoned_ ? error_code{} : r->complete(ec, body);
+    if (r->abandoned_ && r->arms_persistent && !ec) unwatch(r->arms);
 
     if (close_sent_ && written_.empty() && queued_.empty()) {
         finish({});

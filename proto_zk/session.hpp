@@ -73,6 +73,9 @@ public:
 
     watch_table& watches() noexcept { return watches_; }
 
+    /// Tells the server that nobody is interested in the persistent watches of `path` any more, unless anybody is.
+    void unwatch(const std::string& path);
+
     // Life of connections --------------------------------------------------------------------------------------------------
 
     struct step {
@@ -148,6 +151,7 @@ private:
     void append(std::string& out, std::string_view frame);
     void append_request(std::string& out, std::unique_ptr<request> r, time_point now);
     std::int32_t next_xid() noexcept;
+    bool arming(std::string_view path) const noexcept;
     std::unique_ptr<request> housekeeping(std::string payload, bool critical);
     duration fraction_of_timeout(int numerator, int denominator) const noexcept;
     time_point expiry() const noexcept;
@@ -164,7 +168,7 @@ private:
     phase phase_ = phase::idle;
     bool closing_ = false;
     bool close_sent_ = false;
-    bool renew_ = false;     // the session was found expired: the next one is asked for at once
+    bool renew_ = false;    // the session was found expired: the next one is asked for at once
     bool connect_request_due_ = false;
     bool ping_due_ = false;
     error_code close_result_;

@@ -1,11 +1,6 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 #include "zk/client_impl.hpp"
 
-#include "proto_zk/frame.hpp"
-#include "proto_zk/jute.hpp"
-#include "proto_zk/opcodes.hpp"
-#include "proto_zk/records_connect.hpp"
-#include "proto_zk/records_watch.hpp"
 #include "zk/subscription.hpp"
 
 #include <boost/asio/error.hpp>
@@ -28,13 +23,24 @@ void require(bool holds, const char* name, milliseconds value, const char* expec
 }
 
 proto::session_settings settings_of(const config& c) {
-    constexpr milliseconds longest{2'147'483'647};    // the protocol has 32 bits for it
-    require(c.session_timeout.count() > 0 && c.session_timeout <= longest, "session_timeout", c.session_timeout,
-            "1 ms to 2147483647 ms");
-    require(c.connect_timeout.count() >= 0, "connect_timeout", c.connect_timeout, "0 or more");
-    require(c.close_timeout.count() >= 0, "close_timeout", c.close_timeout, "0 or more");
-    require(c.backoff_min.count() > 0, "backoff_min", c.backoff_min, "more than 0");
+    // The protocol has 32 bits for it, and with much longer ones the arithmetic of time points would overflow.
+    static constexpr milliseconds longest{2'147'483'647};
+    constexpr std::size_t smallest_frame = 1'024;
+    constexpr std::size_t largest_frame = 2'147'483'647;
+    const auto range = [](const char* name, milliseconds value, milliseconds least) {
+        require(value >= least && value <= longest, name, value,
+                least.count() == 0 ? "0 to 2147483647 ms" : "1 to 2147483647 ms");
+    };
+    range("session_timeout", c.session_timeout, milliseconds(1));
+    range("connect_timeout", c.connect_timeout, milliseconds(0));
+    range("close_timeout", c.close_timeout, milliseconds(0));
+    range("backoff_min", c.backoff_min, milliseconds(1));
+    range("backoff_max", c.backoff_max, milliseconds(1));
     require(c.backoff_max >= c.backoff_min, "backoff_max", c.backoff_max, "at least backoff_min");
+    if (c.max_frame < smallest_frame || c.max_frame > largest_frame) {
+        throw boost::system::system_error(client_errc::invalid_argument, fmt::format("max_frame of {} bytes: expected {} to {}",
+                                                                                     c.max_frame, smallest_frame, largest_frame));
+    }
     proto::session_settings s;
     s.timeout = c.session_timeout;
     s.connect_timeout = c.connect_timeout.count() != 0 ? c.connect_timeout : std::max(c.session_timeout / 3, milliseconds(1));
@@ -45,20 +51,6 @@ proto::session_settings settings_of(const config& c) {
     s.max_frame = c.max_frame;
     return s;
 }
-
-/// Tells the server that nobody needs a watch any more. Whatever it answers is fine.
-class remove_watch final : public proto::request {
-public:
-    explicit remove_watch(const std::string& path) {
-        const auto at = proto::begin_frame(frame);
-        proto::writer w(frame);
-        proto::request_header{0, proto::to_wire(proto::opcode::remove_watches)}.write(w);
-        // Servers before 3.9 know persistent watches under no type of their own (ZOOKEEPER-4472).
-        proto::remove_watches_request{path, static_cast<std::int32_t>(proto::watcher_type::any)}.write(w);
-        proto::end_frame(frame, at);
-    }
-    error_code complete(const error_code&, std::string_view) override { return {}; }
-};
 
 }    // namespace
 
@@ -125,9 +117,7 @@ void client_impl::unwatch(std::shared_ptr<subscription> s) {
         const auto kind = s->kind();
         if (!watches.remove(kind, s->server_path(), s.get())) return;
         if (kind != proto::watch_kind::persistent && kind != proto::watch_kind::recursive) return;
-        // On servers before 3.9 this would take the one-shot watches of the path along (ZOOKEEPER-1910).
-        if (watches.watched(s->server_path()) || self->session_.info().state != session_state::connected) return;
-        self->session_.submit(std::make_unique<remove_watch>(s->server_path()));
+        self->session_.unwatch(s->server_path());
         self->write();
     });
 }

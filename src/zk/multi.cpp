@@ -15,15 +15,10 @@ namespace {
 using kind = transaction::operation::kind;
 using proto::opcode;
 
-bool sequential(create_mode m) {
-    return m == create_mode::persistent_sequential || m == create_mode::ephemeral_sequential ||
-           m == create_mode::persistent_sequential_with_ttl;
-}
-
 proto::multi_operation encode_create(const transaction::operation& op, std::string path) {
     const auto mode = op.options.mode;
     proto::multi_operation out;
-    if (mode == create_mode::persistent_with_ttl || mode == create_mode::persistent_sequential_with_ttl) {
+    if (detail::has_ttl(mode)) {
         proto::create_ttl_request r;
         r.path = std::move(path);
         r.data = op.data;
@@ -102,8 +97,10 @@ void client::start_multi(asio::any_completion_handler<void(error_code, multi_res
     proto::multi_request request;
     request.operations.reserve(t.operations().size());
     for (const auto& op : t.operations()) {
-        if (!check_path(op.path, op.what == kind::create && sequential(op.options.mode)).empty())
+        const bool creates = op.what == kind::create;
+        if (!check_path(op.path, creates && detail::is_sequential(op.options.mode)).empty())
             return c.fail(client_errc::invalid_path);
+        if (creates && !detail::legal_ttl(op.options)) return c.fail(client_errc::invalid_argument);
         request.operations.push_back(encode(op, c.chroot()));
     }
     c.send(opcode::multi, false, request, [chroot = c.chroot()](error_code& ec, proto::reader& in, multi_result& results) {

@@ -19,6 +19,27 @@ namespace muster::zk::detail {
 
 using impl_ptr = std::shared_ptr<client_impl>;
 
+struct armed_watch {
+    std::string path;    // empty: none
+    bool persistent = false;
+};
+
+/// True for the modes whose path gets a counter appended.
+constexpr bool is_sequential(create_mode m) noexcept {
+    return m == create_mode::persistent_sequential || m == create_mode::ephemeral_sequential ||
+           m == create_mode::persistent_sequential_with_ttl;
+}
+
+constexpr bool has_ttl(create_mode m) noexcept {
+    return m == create_mode::persistent_with_ttl || m == create_mode::persistent_sequential_with_ttl;
+}
+
+/// False if the mode needs a time to live and `o` has none that is legal.
+inline bool legal_ttl(const create_options& o) noexcept {
+    constexpr std::int64_t longest = (std::int64_t{1} << 40) - 1;
+    return !has_ttl(o.mode) || (o.ttl.count() >= 1 && o.ttl.count() <= longest);
+}
+
 /// A request whose reply gives the `Results` of its handler.
 ///
 /// `Decode` is called as `decode(ec, reader, results...)` with the reply's error and body. It sets the results, may change
@@ -64,17 +85,17 @@ public:
     /// Completes at once.
     void fail(const error_code& ec) { done_.post(ec, Results{}...); }
 
-    /// Encodes `record` and submits it.
+    /// Encodes `record` and submits it. `watch`: what its success arms at the server.
     template <class Record, class Decode>
-    void send(proto::opcode type, bool repeatable, const Record& record, Decode decode) {
+    void send(proto::opcode type, bool repeatable, const Record& record, Decode decode, armed_watch watch = {}) {
         std::string frame;
         const auto at = proto::begin_frame(frame);
         proto::writer w(frame);
         w.i32(0);    // the xid, filled in when it is written
         w.i32(proto::to_wire(type));
         record.write(w);
-        proto::end_frame(frame, at);
         if (frame.size() - 4 > impl_->configuration().max_frame) return fail(client_errc::request_too_large);
+        proto::end_frame(frame, at);
 
         const auto id = impl_->next_id();
         if (auto slot = done_.slot(); slot.is_connected()) {
@@ -86,6 +107,8 @@ public:
         r->frame = std::move(frame);
         r->id = id;
         r->repeatable = repeatable;
+        r->arms = std::move(watch.path);
+        r->arms_persistent = watch.persistent;
         impl_->submit(std::move(r));
     }
 

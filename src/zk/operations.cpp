@@ -47,13 +47,15 @@ template <class Result, class Decode, class KindOf>
 void read_and_watch(opcode type, call<Result, watcher> c, std::string path, Decode decode, KindOf kind_of) {
     if (!legal(path)) return c.fail(client_errc::invalid_path);
     const auto request = path_watch(proto::to_server(c.chroot(), path), true);
-    c.send(type, true, request,
-           [impl = c.impl().get(), server_path = request.path, decode = std::move(decode), kind_of](error_code& ec, reader& in,
-                                                                                                    Result& result, watcher& w) {
-               const std::optional<proto::watch_kind> kind = kind_of(ec);
-               decode(ec, in, result);
-               if (kind && in.ok()) w = subscribe(impl, *kind, server_path);
-           });
+    c.send(
+        type, true, request,
+        [impl = c.impl().get(), server_path = request.path, decode = std::move(decode), kind_of](error_code& ec, reader& in,
+                                                                                                 Result& result, watcher& w) {
+            const std::optional<proto::watch_kind> kind = kind_of(ec);
+            decode(ec, in, result);
+            if (kind && in.ok()) w = subscribe(impl, *kind, server_path);
+        },
+        detail::armed_watch{request.path, false});
 }
 
 void decode_exists(error_code& ec, reader& in, std::optional<stat>& result) {
@@ -84,9 +86,8 @@ void client::start_create(asio::any_completion_handler<void(error_code, create_r
                           std::string data, create_options options) {
     call<create_result> c(std::move(h), std::move(impl));
     const auto mode = options.mode;
-    const bool sequential = mode == create_mode::persistent_sequential || mode == create_mode::ephemeral_sequential ||
-                            mode == create_mode::persistent_sequential_with_ttl;
-    if (!legal(path, sequential)) return c.fail(client_errc::invalid_path);
+    if (!legal(path, detail::is_sequential(mode))) return c.fail(client_errc::invalid_path);
+    if (!detail::legal_ttl(options)) return c.fail(client_errc::invalid_argument);
 
     const auto decode = [chroot = c.chroot()](error_code& ec, reader& in, create_result& result) {
         if (ec) return;
@@ -94,9 +95,7 @@ void client::start_create(asio::any_completion_handler<void(error_code, create_r
         proto::read(in, result.stat);
     };
     auto server_path = proto::to_server(c.chroot(), path);
-    if (mode == create_mode::persistent_with_ttl || mode == create_mode::persistent_sequential_with_ttl) {
-        constexpr std::int64_t longest = (std::int64_t{1} << 40) - 1;
-        if (options.ttl.count() < 1 || options.ttl.count() > longest) return c.fail(client_errc::invalid_argument);
+    if (detail::has_ttl(mode)) {
         proto::create_ttl_request r;
         r.path = std::move(server_path);
         r.data = std::move(data);
@@ -195,14 +194,17 @@ void client::start_add_watch(asio::any_completion_handler<void(error_code, watch
     r.mode = static_cast<std::int32_t>(mode);
     const auto kind = mode == add_watch_mode::persistent ? proto::watch_kind::persistent : proto::watch_kind::recursive;
     // Sent again after a lost connection: the watch, if it was set, went with the connection.
-    c.send(opcode::add_watch, true, r, [impl = c.impl().get(), path = r.path, kind](error_code& ec, reader& in, watcher& w) {
-        if (ec) return;
-        if (const auto err = in.i32(); in.ok() && err != 0) {
-            ec = error_code(err, server_category());
-        } else if (in.ok()) {
-            w = subscribe(impl, kind, path);
-        }
-    });
+    c.send(
+        opcode::add_watch, true, r,
+        [impl = c.impl().get(), path = r.path, kind](error_code& ec, reader& in, watcher& w) {
+            if (ec) return;
+            if (const auto err = in.i32(); in.ok() && err != 0) {
+                ec = error_code(err, server_category());
+            } else if (in.ok()) {
+                w = subscribe(impl, kind, path);
+            }
+        },
+        detail::armed_watch{r.path, true});
 }
 
 }    // namespace muster::zk

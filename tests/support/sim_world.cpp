@@ -201,8 +201,7 @@ std::uint64_t sim_world::random() noexcept {
 
 // Names and servers --------------------------------------------------------------------------------------------------------
 
-void sim_world::async_resolve(const asio::any_io_executor& ex, std::string host, std::uint16_t port,
-                              runtime::resolve_handler h) {
+void sim_world::async_resolve(const asio::any_io_executor& ex, std::string host, std::uint16_t port, runtime::resolve_handler h) {
     auto look_up = make_pending<void(error_code, std::vector<runtime::endpoint>)>(std::move(h), ex);
     std::vector<std::string> addresses{host};
     error_code ec;

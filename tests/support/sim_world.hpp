@@ -129,7 +129,8 @@ public:
     runtime::time_point now() noexcept override;
     std::uint64_t random() noexcept override;
     std::unique_ptr<runtime::timer> make_timer(const asio::any_io_executor& ex) override;
-    void async_resolve(const asio::any_io_executor& ex, std::string host, std::uint16_t port, runtime::resolve_handler h) override;
+    void async_resolve(const asio::any_io_executor& ex, std::string host, std::uint16_t port,
+                       runtime::resolve_handler h) override;
     void async_connect(const asio::any_io_executor& ex, runtime::endpoint to, runtime::connect_handler h) override;
 
     // Time

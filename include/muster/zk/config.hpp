@@ -13,7 +13,7 @@ struct config {
     connect_string servers{"127.0.0.1:2181"};    ///< Where the ensemble is. One server of it is enough, all are better.
 
     /// How long the server keeps the session without hearing from us. The server clamps it, usually to 2 to 20 of its ticks.
-    /// Legal: 1 ms to 24 days.
+    /// Legal: 1 ms to 24 days, as for all times here; 0 where it has a meaning.
     std::chrono::milliseconds session_timeout{10'000};
 
     /// How long a connection attempt, including the handshake, may take. 0: a third of the session timeout.
@@ -27,7 +27,7 @@ struct config {
     /// How long `close()` waits for the server to confirm. 0: does not wait; the session expires by itself.
     std::chrono::milliseconds close_timeout{3'000};
 
-    /// Largest frame in both directions, in bytes; the server's `jute.maxbuffer`.
+    /// Largest frame in both directions, in bytes; the server's `jute.maxbuffer`. Legal: 1024 to 2^31 - 1.
     std::size_t max_frame = 1'048'575;
 
     config() = default;

@@ -39,9 +39,9 @@ TEST_CASE("which event fires which one-shot watch, once") {
         const char* name;
         bool data, exist, child;
     };
-    for (const auto& r : {row{created, "created", true, true, false}, row{deleted, "deleted", true, true, true},
-                          row{data_changed, "data_changed", true, true, false},
-                          row{children_changed, "children_changed", false, false, true}}) {
+    for (const auto& r :
+         {row{created, "created", true, true, false}, row{deleted, "deleted", true, true, true},
+          row{data_changed, "data_changed", true, true, false}, row{children_changed, "children_changed", false, false, true}}) {
         table w;
         w.add(watch_kind::data, "/a", "data");
         w.add(watch_kind::exist, "/a", "exist");
@@ -91,8 +91,8 @@ TEST_CASE("every subscriber gets an event exactly once") {
     w.add(watch_kind::data, "/a", "two");
     w.add(watch_kind::persistent, "/a", "three");
     w.add(watch_kind::recursive, "/a", "four");
-    CHECK(w.dispatch(data_changed, "/a") == lines({"one data_changed /a", "two data_changed /a", "three data_changed /a",
-                                                   "four data_changed /a"}));
+    CHECK(w.dispatch(data_changed, "/a") ==
+          lines({"one data_changed /a", "two data_changed /a", "three data_changed /a", "four data_changed /a"}));
     CHECK(w.dispatch(data_changed, "/a") == lines({"three data_changed /a", "four data_changed /a"}));
 }
 

@@ -1,6 +1,7 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 #include "runtime/world.hpp"
 
+#include <doctest/doctest.h>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/error.hpp>
@@ -8,7 +9,6 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/write.hpp>
-#include <doctest/doctest.h>
 
 #include <memory>
 #include <optional>
@@ -36,11 +36,12 @@ TEST_CASE("a refused connection leaves nothing to cancel") {
     asio::cancellation_signal signal;
     for (int i = 0; i != 3; ++i) {
         std::optional<error_code> result;
-        world->async_connect(io.get_executor(), to,
-                             asio::bind_cancellation_slot(signal.slot(), [&](error_code ec, std::shared_ptr<runtime::byte_stream> s) {
-                                 CHECK(!s);
-                                 result = ec;
-                             }));
+        world->async_connect(
+            io.get_executor(), to,
+            asio::bind_cancellation_slot(signal.slot(), [&](error_code ec, std::shared_ptr<runtime::byte_stream> s) {
+                CHECK(!s);
+                result = ec;
+            }));
         CHECK(!result);
         io.restart();
         io.run();

@@ -3,8 +3,8 @@
 // The tests' own world keeps the contract of runtime::world.
 #include "support/sim_world.hpp"
 
-#include <boost/asio/error.hpp>
 #include <doctest/doctest.h>
+#include <boost/asio/error.hpp>
 
 #include <array>
 

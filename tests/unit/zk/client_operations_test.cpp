@@ -310,13 +310,13 @@ TEST_CASE("a chroot is put before paths and taken off results") {
 
 TEST_CASE("a request larger than the server takes fails alone, and at once") {
     auto c = config_for_tests();
-    c.max_frame = 1000;
+    c.max_frame = 2000;
     fixture f(c);
     f.attach();
     outcome<zk::stat> large;
     outcome<zk::stat> fits;
-    f.client.set("/a", std::string(1000 - 8 - 6 - 4 - 4 + 1, 'x'), -1, large.handler());
-    f.client.set("/a", std::string(1000 - 8 - 6 - 4 - 4, 'x'), -1, fits.handler());
+    f.client.set("/a", std::string(2000 - 8 - 6 - 4 - 4 + 1, 'x'), -1, large.handler());
+    f.client.set("/a", std::string(2000 - 8 - 6 - 4 - 4, 'x'), -1, fits.handler());
     f.sim.run_ready();
     CHECK(large.ec() == client_errc::request_too_large);
     CHECK(zk::outcome_of(large.ec()) == zk::outcome::not_sent);

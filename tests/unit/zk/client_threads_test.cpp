@@ -21,7 +21,8 @@ TEST_SUITE_BEGIN("client: threads");
 
 namespace {
 
-/// A server on a thread of its own: answers every request with "no such znode", and watches with success.
+/// A server on a thread of its own: answers every request with "no such znode", and watches with success. It posts to the
+/// pool of its clients, so it must not outlive that.
 class answering_server {
 public:
     explicit answering_server(std::shared_ptr<sim_world> w) : world_(std::move(w)), thread_([this] { serve(); }) {}
@@ -67,8 +68,8 @@ TEST_CASE("operations from several threads: each completes once, and a strand se
     constexpr int each = 500;
     auto world = std::make_shared<sim_world>();
     world->set_server(at("10.0.0.1"), sim_world::answer::accept);
-    answering_server server(world);
     asio::thread_pool pool(2);
+    answering_server server(world);
     std::atomic<int> completed{0};
     {
         auto c = make_client(pool.get_executor(), config_for_tests(), world);
@@ -106,8 +107,8 @@ TEST_CASE("operations from several threads: each completes once, and a strand se
 TEST_CASE("cancelling and watching from several threads") {
     auto world = std::make_shared<sim_world>();
     world->set_server(at("10.0.0.1"), sim_world::answer::accept);
-    answering_server server(world);
     asio::thread_pool pool(3);
+    answering_server server(world);
     auto c = make_client(pool.get_executor(), config_for_tests(), world);
     std::vector<std::thread> callers;
     std::atomic<int> completed{0};
@@ -139,8 +140,8 @@ TEST_CASE("the last handle goes while operations run") {
     for (int i = 0; i != 20; ++i) {
         auto world = std::make_shared<sim_world>();
         world->set_server(at("10.0.0.1"), sim_world::answer::accept);
-        answering_server server(world);
         asio::thread_pool pool(2);
+        answering_server server(world);
         std::atomic<int> completed{0};
         {
             auto c = make_client(pool.get_executor(), config_for_tests(), world);

@@ -247,9 +247,7 @@ TEST_CASE("a one-shot watch of the same path keeps the server's watches") {
     fixture f;
     f.attach();
     auto one = get_and_watch(f, "/a");
-    {
-        auto p = add_watch(f, "/a");
-    }
+    { auto p = add_watch(f, "/a"); }
     CHECK(f.requests().empty());
     f.server.event(data_changed, "/a");
     CHECK(next(f, one).second.type == event_type::data_changed);
@@ -304,8 +302,7 @@ TEST_CASE("a persistent watch whose caller gave up stays where others watch the 
     auto other = add_watch(f, "/a");
     asio::cancellation_signal signal;
     outcome<zk::watcher> added;
-    f.client.add_watch("/a", add_watch_mode::persistent_recursive,
-                       asio::bind_cancellation_slot(signal.slot(), added.handler()));
+    f.client.add_watch("/a", add_watch_mode::persistent_recursive, asio::bind_cancellation_slot(signal.slot(), added.handler()));
     const auto r = f.request();
     signal.emit(asio::cancellation_type::terminal);
     f.reply(r, 0, proto::error_response());
@@ -338,9 +335,7 @@ TEST_CASE("watches end with their client, and outlive it") {
         w.next(waiting.handler());
         f.server.event(data_changed, "/a");
         f.sim.run_ready();
-        {
-            const auto moved = std::move(f.client);
-        }
+        { const auto moved = std::move(f.client); }
         f.sim.run_ready();
         CHECK(waiting.ec() == client_errc::closed);
         // What came before is still there.
