@@ -1,0 +1,249 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+//
+// What a session reads and writes on a connection.
+#include "proto_zk/session.hpp"
+
+#include "proto_zk/jute.hpp"
+#include "proto_zk/opcodes.hpp"
+#include "proto_zk/records_connect.hpp"
+#include "proto_zk/records_watch.hpp"
+
+#include <boost/endian/conversion.hpp>
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+namespace muster::zk::proto {
+namespace {
+
+// Servers accept frames of 1 MiB by default; the field's clients keep setWatches far below (ZOOKEEPER-706).
+constexpr std::size_t rearm_bytes = 128 * 1024 - 256;
+
+void patch_xid(std::string& frame, std::int32_t xid) {
+    boost::endian::endian_store<std::int32_t, 4, boost::endian::order::big>(reinterpret_cast<unsigned char*>(frame.data() + 4),
+                                                                            xid);
+}
+
+std::string header_only(std::int32_t xid, opcode type) {
+    std::string out;
+    const auto at = begin_frame(out);
+    writer w(out);
+    request_header{xid, to_wire(type)}.write(w);
+    end_frame(out, at);
+    return out;
+}
+
+}    // namespace
+
+/// A request of the session's own. If a critical one fails, the connection cannot be used.
+class session::housekeeping_request final : public request {
+public:
+    explicit housekeeping_request(bool critical) : critical_(critical) {}
+    error_code complete(const error_code& ec, std::string_view) override { return critical_ ? ec : error_code{}; }
+
+private:
+    bool critical_;
+};
+
+error_code session::received(std::size_t n, time_point now) {
+    if (phase_ != phase::handshaking && phase_ != phase::attached) return protocol_errc::unexpected_reply;
+    // Any byte proves that the server lives, also one in the middle of a reply that takes long. But only the end of the
+    // handshake proves that it knows the session.
+    if (phase_ == phase::attached) last_received_ = now;
+    metrics_.bytes_received += n;
+    frames_.commit(n);
+    error_code ec;
+    while (const auto frame = frames_.next(ec)) {
+        ec = on_frame(*frame, now);
+        if (ec || phase_ == phase::finished) return ec;
+    }
+    // Events are small: this is the oldest request's reply. Sent again, the request would have the same reply again.
+    if (ec == protocol_errc::frame_too_large && !written_.empty()) {
+        const auto r = std::move(written_.front());
+        written_.pop_front();
+        if (!r->abandoned_) (void)r->complete(ec, {});
+    }
+    return ec;
+}
+
+error_code session::on_frame(std::string_view frame, time_point now) {
+    if (phase_ == phase::handshaking) return on_handshake(frame, now);
+
+    reader in(frame);
+    reply_header header;
+    header.read(in);
+    if (in.error()) return in.error();
+
+    switch (header.xid) {
+        case xid_event: {
+            watcher_event event;
+            event.read(in);
+            if (in.error()) return in.error();
+            ++metrics_.events_received;
+            // While closing, the deletion of the session's own ephemerals may be reported.
+            if (!close_sent_) watches_.dispatch(event.type, event.path, header.zxid);
+            return {};
+        }
+        case xid_ping:
+            if (!pings_.empty()) {    // an unsolicited one is ignored (ZOOKEEPER-2253)
+                prove(pings_.front());
+                pings_.pop_front();
+            }
+            return {};
+        default:
+            return on_reply(frame);
+    }
+}
+
+error_code session::on_reply(std::string_view frame) {
+    reader in(frame);
+    reply_header header;
+    header.read(in);
+
+    if (written_.empty()) return protocol_errc::unexpected_reply;
+    if (written_.front()->xid_ != header.xid) return protocol_errc::xid_out_of_order;
+    auto r = std::move(written_.front());
+    written_.pop_front();
+
+    ++metrics_.replies_received;
+    error_code ec;
+    if (header.err != 0) ec = error_code(header.err, server_category());
+    if (ec == server_errc::session_moved && r->repeatable && !r->abandoned_) {
+        written_.push_front(std::move(r));    // to be asked for again where the session is now
+        return ec;
+    }
+    prove(r->sent_);
+    if (header.zxid > last_zxid_) last_zxid_ = header.zxid;
+
+    const auto body = header.err == 0 ? in.rest() : std::string_view{};
+    const auto undecodable = r->abandoned_ ? error_code{} : r->complete(ec, body);
+    if (r->abandoned_ && r->arms_persistent && !ec) unwatch(r->arms);
+
+    if (close_sent_ && written_.empty() && queued_.empty()) {
+        finish({});
+        return {};
+    }
+    if (ec == server_errc::session_moved) return ec;
+    return undecodable;
+}
+
+error_code session::on_handshake(std::string_view frame, time_point now) {
+    reader in(frame);
+    connect_response response;
+    response.read(in);
+    if (in.error()) return in.error();
+
+    // Servers say "expired" in three ways; ClickHouse Keeper hands out a fresh session without a word.
+    const bool refused = response.timeout_ms <= 0 || response.session_id == 0;
+    const bool replaced = info_.id != 0 && response.session_id != info_.id;
+    if (info_.id != 0 && (refused || replaced)) {
+        expire(server_errc::session_expired);
+        renew_ = true;
+    }
+    if (phase_ == phase::finished) return {};
+    if (refused) return server_errc::session_expired;
+
+    on_session(now, response.session_id, response.password, std::chrono::milliseconds(response.timeout_ms));
+    return {};
+}
+
+void session::on_session(time_point now, std::int64_t id, std::string_view password, std::chrono::milliseconds timeout) {
+    phase_ = phase::attached;
+    attached_at_ = now;
+    last_received_ = now;
+    last_sent_ = connect_sent_;
+    ++metrics_.connects;
+    if (info_.id == 0) ++info_.generation;
+    info_.id = id;
+    renew_ = false;
+    info_.password.fill(0);
+    std::copy_n(password.begin(), std::min(password.size(), info_.password.size()), info_.password.begin());
+    info_.timeout = timeout;
+    info_.last_error = {};
+    ++info_.version;
+    prove(connect_sent_);
+
+    // Watches first: what the user asks next may rely on them. All batches name the zxid as it was before this connection.
+    auto batches = watches_.rearm(last_zxid_, rearm_bytes);
+    for (auto it = batches.rbegin(); it != batches.rend(); ++it) queued_.push_front(housekeeping(std::move(*it), true));
+    set_state(session_state::connected);
+    watches_.resync();
+}
+
+bool session::wants_write() const noexcept {
+    if (phase_ == phase::handshaking) return connect_request_due_;
+    if (phase_ != phase::attached) return false;
+    return ping_due_ || !queued_.empty() || (closing_ && !close_sent_);
+}
+
+void session::fill(std::string& out, std::size_t limit, time_point now) {
+    const std::size_t before = out.size();
+    if (phase_ == phase::handshaking && connect_request_due_) {
+        // Nothing else may follow before the response: a server that refuses would reset the connection over unread input,
+        // and the refusal would be lost.
+        connect_request_due_ = false;
+        connect_request request;
+        request.last_zxid_seen = last_zxid_;
+        request.timeout_ms = static_cast<std::int32_t>(settings_.timeout.count());
+        request.session_id = info_.id;
+        request.password.assign(info_.password.begin(), info_.password.end());
+        const auto at = begin_frame(out);
+        writer w(out);
+        request.write(w);
+        end_frame(out, at);
+        connect_sent_ = now;
+    } else if (phase_ == phase::attached) {
+        if (ping_due_) {    // ahead of everything queued, so that a session lives while much is sent
+            ping_due_ = false;
+            out += header_only(xid_ping, opcode::ping);
+            pings_.push_back(now);
+        }
+        while (!queued_.empty() && out.size() - before < limit) {
+            auto r = std::move(queued_.front());
+            queued_.pop_front();
+            append_request(out, std::move(r), now);
+        }
+        if (closing_ && !close_sent_ && queued_.empty()) {
+            close_sent_ = true;
+            auto r = std::make_unique<housekeeping_request>(false);
+            r->frame = header_only(0, opcode::close_session);
+            append_request(out, std::move(r), now);
+        }
+    }
+    if (out.size() != before) {
+        last_sent_ = now;
+        ++metrics_.writes;
+        metrics_.bytes_sent += out.size() - before;
+    }
+}
+
+void session::append_request(std::string& out, std::unique_ptr<request> r, time_point now) {
+    r->xid_ = next_xid();
+    r->sent_ = now;
+    patch_xid(r->frame, r->xid_);
+    out += r->frame;
+    if (!r->repeatable) {
+        r->frame.clear();
+        r->frame.shrink_to_fit();
+    }
+    ++metrics_.requests_sent;
+    written_.push_back(std::move(r));
+}
+
+std::unique_ptr<request> session::housekeeping(std::string payload, bool critical) {
+    auto r = std::make_unique<housekeeping_request>(critical);
+    const auto at = begin_frame(r->frame);
+    r->frame += payload;
+    end_frame(r->frame, at);
+    return r;
+}
+
+std::int32_t session::next_xid() noexcept {
+    const std::int32_t xid = xid_;
+    // Negative numbers and 0 have meanings of their own (ZOOKEEPER-3253).
+    xid_ = xid_ == std::numeric_limits<std::int32_t>::max() ? 1 : xid_ + 1;
+    return xid;
+}
+
+}    // namespace muster::zk::proto
