@@ -48,6 +48,7 @@ struct handover {
     runtime::duration elected{};    ///< Until it knew the next master.
     std::size_t picks = 0;
     std::size_t failed = 0;
+    std::size_t dead_picked = 0;    ///< Picks of the one that is gone, before that was known.
     std::size_t gone_picked = 0;    ///< Picks of the one that is gone, after it was known to be.
 };
 
@@ -69,6 +70,7 @@ private:
     void start(std::size_t i);
     void show_roles();
     std::vector<std::size_t> pick(policy p);
+    asio::awaitable<void> in_time(asio::awaitable<void> op, std::string complaint);
     asio::awaitable<void> all_seen();
     asio::awaitable<void> next_change();
     asio::awaitable<void> watch_handover(std::size_t old, runtime::time_point begin, handover& h);
@@ -143,6 +145,12 @@ asio::awaitable<void> tour::next_change() {
     if (i < instances) roles_[i] = c.what == change::kind::removed ? role::none : c.role;
 }
 
+/// Throws with the complaint if `op` takes too long.
+asio::awaitable<void> tour::in_time(asio::awaitable<void> op, std::string complaint) {
+    const bool done = co_await within(env_, patience, std::move(op));
+    if (!done) throw std::runtime_error(complaint);
+}
+
 asio::awaitable<void> tour::all_seen() {
     while (std::count(roles_.begin(), roles_.end(), role::none) > 0) co_await next_change();
 }
@@ -167,10 +175,10 @@ asio::awaitable<void> tour::register_all() {
     const auto begin = env_.world.now();
     for (std::size_t i = 0; i < instances; ++i) {
         start(i);
-        if (!co_await within(env_, patience, processes_[i]->registered()))
-            throw std::runtime_error(fmt::format("the instance at {} did not register in time", processes_[i]->address()));
+        co_await in_time(processes_[i]->registered(),
+                         fmt::format("the instance at {} did not register", processes_[i]->address()));
     }
-    if (!co_await within(env_, patience, all_seen())) throw std::runtime_error("the balancer does not see all instances");
+    co_await in_time(all_seen(), "the balancer does not see all instances");
     show_roles();
     stage_.say(stage_.dim(fmt::format("Each is a process with a session of its own. All were there after {}.",
                                       in_words(env_.world.now() - begin))));
@@ -223,7 +231,7 @@ asio::awaitable<void> tour::keep_picking(std::size_t old, handover& h) {
         const lease l = picker_.try_pick(ec);
         ++h.picks;
         if (!l) ++h.failed;
-        if (l && index_of(*l) == old && h.gone != runtime::duration{}) ++h.gone_picked;
+        if (l && index_of(*l) == old) ++(h.gone == runtime::duration{} ? h.dead_picked : h.gone_picked);
         co_await pause(env_, 1ms);
     }
 }
@@ -250,7 +258,8 @@ void tour::tell(const handover& h, std::size_t old, std::string_view how) {
     line(fmt::format("{} is master after", static_cast<char>('A' + h.heir)), stage_.good(in_words(h.elected)));
     line("picks meanwhile", fmt::format("{}, of which failed: {}", h.picks,
                                         h.failed == 0 ? stage_.good("0") : stage_.bad(std::to_string(h.failed))));
-    line(fmt::format("picks of {} once it was known gone", static_cast<char>('A' + old)),
+    line(fmt::format("picks of {} before that was known", static_cast<char>('A' + old)), std::to_string(h.dead_picked));
+    line(fmt::format("picks of {} once it was known", static_cast<char>('A' + old)),
          h.gone_picked == 0 ? stage_.good("0") : stage_.bad(std::to_string(h.gone_picked)));
     stage_.fact({{"event", "handover"},
                  {"how", how},
@@ -260,6 +269,7 @@ void tour::tell(const handover& h, std::size_t old, std::string_view how) {
                  {"elected_ms", in_milliseconds(h.elected)},
                  {"picks", h.picks},
                  {"failed", h.failed},
+                 {"dead_picked", h.dead_picked},
                  {"gone_picked", h.gone_picked}});
 }
 
@@ -276,8 +286,7 @@ asio::awaitable<void> tour::kill_master() {
 asio::awaitable<void> tour::come_back(std::size_t i) {
     co_await stage_.scene(fmt::format("{} comes back, and takes its place among the normals", static_cast<char>('A' + i)));
     start(i);
-    if (!co_await within(env_, patience, all_seen()))
-        throw std::runtime_error("the balancer does not see the instance that came back");
+    co_await in_time(all_seen(), "the balancer does not see the instance that came back");
     show_roles();
 }
 
@@ -313,7 +322,9 @@ void tour::sum_up() {
 }
 
 asio::awaitable<int> tour::run() {
-    if (!co_await reach(env_, client_, 10s)) co_return exit_not_reached;
+    const milliseconds wait = 10s;
+    const bool reached = co_await reach(env_, client_, wait);
+    if (!reached) co_return exit_not_reached;
     co_await register_all();
     co_await pick_with_each_policy();
     co_await kill_master();

@@ -86,7 +86,8 @@ asio::awaitable<bool> within(environment& env, runtime::duration d, asio::awaita
 }
 
 asio::awaitable<bool> reach(environment& env, zk::client client, milliseconds wait) {
-    if (co_await within(env, wait, connected(client))) co_return true;
+    const bool in_time = co_await within(env, wait, connected(client));    // in an `if`, GCC 12 misplaces it in the frame
+    if (in_time) co_return true;
     diagnose(not_reached(env.options, wait, client.session().last_error));
     co_return false;
 }

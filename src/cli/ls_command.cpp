@@ -128,7 +128,8 @@ asio::awaitable<int> run_ls(environment& env) {
     const auto wait = *env.options.wait;
     const auto end = env.world.now() + wait;
     zk::client client(env.io, env.options.zk);
-    if (!co_await reach(env, client, wait)) co_return exit_not_reached;
+    const bool reached = co_await reach(env, client, wait);
+    if (!reached) co_return exit_not_reached;
     const auto first = co_await (guarded(list(env, client)) || pause(env, end - env.world.now()));
     if (first.index() != 0) {
         diagnose(

@@ -49,7 +49,8 @@ std::string describe_for_people(const change& c) {
 }
 
 asio::awaitable<int> follow(environment& env, zk::client client, change_stream& changes) {
-    if (!co_await reach(env, client, *env.options.wait)) co_return exit_not_reached;
+    const bool reached = co_await reach(env, client, *env.options.wait);
+    if (!reached) co_return exit_not_reached;
     for (;;) {
         const change c = co_await changes.next(asio::use_awaitable);
         if (env.json)

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <csignal>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -88,8 +89,8 @@ void check_not_reached(const strings& args, const std::string& address) {
     CHECK(took < 2500ms);
 }
 
-const strings all_that_connect[] = {good_pick, {"master", "--service", "s"}, {"ls"}, {"ls", "--service", "s"},
-                                    {"watch", "--service", "s"}, good_register};
+const strings all_that_connect[] = {
+    good_pick, {"master", "--service", "s"}, {"ls"}, {"ls", "--service", "s"}, {"watch", "--service", "s"}, good_register};
 
 }    // namespace
 
@@ -97,7 +98,8 @@ TEST_CASE("help tells of every command and option of the contract, and of no oth
     const auto all = run_muster({"--help"});
     CHECK(all.code == 0);
     CHECK(all.err.empty());
-    for (const char* name : {"demo", "register", "pick", "master", "ls", "watch"}) CHECK(text(all).find(name) != std::string::npos);
+    for (const char* name : {"demo", "register", "pick", "master", "ls", "watch"})
+        CHECK(text(all).find(name) != std::string::npos);
     CHECK(text(all).find("\n  zk") == std::string::npos);
     for (const char* code : {"0 done", "1 failed", "2 wrong usage", "3 nothing found in time", "4 ZooKeeper not reached"})
         CHECK(text(all).find(code) != std::string::npos);
@@ -169,9 +171,9 @@ TEST_CASE("instances") {
 }
 
 TEST_CASE("connect strings") {
-    const std::pair<const char*, const char*> bad[] = {
-        {"", "empty"}, {"host:", "host:"}, {"host:0", "0"}, {"host:70000", "70000"}, {"a,,b", "a"}, {"::1", "::1"},
-        {"host/a//b", "/a//b"}, {"host:1:2", "host:1:2"}};
+    const std::pair<const char*, const char*> bad[] = {{"", "empty"},           {"host:", "host:"},      {"host:0", "0"},
+                                                       {"host:70000", "70000"}, {"a,,b", "a"},           {"::1", "::1"},
+                                                       {"host/a//b", "/a//b"},  {"host:1:2", "host:1:2"}};
     for (const auto& [value, part] : bad) {
         for (const strings& args : all_that_connect) check_usage(with(args, {"--zk", value}), {part});
         check_usage({"demo", "--zk", value}, {part});
@@ -191,11 +193,13 @@ TEST_CASE("durations") {
 }
 
 TEST_CASE("picks") {
-    check_usage(with(good_pick, {"--policy", "fastest"}), {"'fastest'", "roundrobin, weightroundrobin, random, weightrandom, iphash, urlhash, leastconnect"});
+    check_usage(with(good_pick, {"--policy", "fastest"}),
+                {"'fastest'", "roundrobin, weightroundrobin, random, weightrandom, iphash, urlhash, leastconnect"});
     check_usage(with(good_pick, {"--pool", "best"}), {"'best'", "normals_then_master, normals, all, master"});
     check_usage(with(good_pick, {"--policy", "iphash"}), {"'iphash'", "--key"});
     check_usage(with(good_pick, {"--policy", "urlhash"}), {"'urlhash'", "--key"});
-    for (const char* n : {"0", "-1", "x", "9999999"}) check_usage(with(good_pick, {"-n", n}), {"-n '" + std::string(n) + "'", "1 to 1000000"});
+    for (const char* n : {"0", "-1", "x", "9999999"})
+        check_usage(with(good_pick, {"-n", n}), {"-n '" + std::string(n) + "'", "1 to 1000000"});
 }
 
 TEST_CASE("hosts that refuse: exit 4 within the wait, the processor idle") {
@@ -227,7 +231,8 @@ TEST_CASE("register keeps trying by default, says why, and ends quickly when tol
 }
 
 TEST_CASE("register with a command that cannot be started: nothing is registered") {
-    const auto r = run_muster(with(good_register, {"--zk", "127.0.0.1:" + std::to_string(free_port()), "--", "/no/such/program"}));
+    const auto r =
+        run_muster(with(good_register, {"--zk", "127.0.0.1:" + std::to_string(free_port()), "--", "/no/such/program"}));
     CHECK(r.code == 1);
     CHECK(r.err.find("/no/such/program") != std::string::npos);
     CHECK(r.out.empty());
