@@ -332,10 +332,14 @@ void registrar_impl::publish() {
     const std::lock_guard lock(mutex_);
     if (phase_ == phase::closed || !machine_) return;
     registration_status now = status_;
-    now.role = machine_->role();
-    now.path = machine_->path();
-    now.czxid = machine_->czxid();
-    now.registrations = machine_->registrations();
+    // A transaction does not tell the stat of what it created. Until it is read the status stays as it was: a promotion must
+    // not look as if the instance was gone for a moment.
+    if (!machine_->unread()) {
+        now.role = machine_->role();
+        now.path = machine_->path();
+        now.czxid = machine_->czxid();
+        now.registrations = machine_->registrations();
+    }
     now.last_error = machine_->last_error();
     now.session = client_.session();
     if (!now.last_error && now.role == role::none) now.last_error = now.session.last_error;

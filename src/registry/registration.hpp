@@ -84,6 +84,8 @@ public:
 
     /// True while a znode of ours stands, as far as is known.
     bool registered() const noexcept { return own_ && own_->owner != 0; }
+    /// True while a znode of ours was created by a transaction and not been read yet.
+    bool unread() const noexcept { return own_ && own_->owner == 0; }
     /// True while the znode stands and says what it should.
     bool published() const noexcept { return registered() && own_->data == data_; }
     muster::role role() const noexcept { return registered() ? own_->role : muster::role::none; }
