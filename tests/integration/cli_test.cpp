@@ -79,8 +79,9 @@ TEST_CASE("register: events, znode, and SIGTERM") {
         R"({"serverip":"127.0.0.1","serverport":50000,"username":"me","userpwd":"sesame","serveruniquecode":"code","weight":7})");
 
     const auto second = start_instance("events", 50001);
-    CHECK(second->wait_line("registered") ==
-          R"({"event":"registered","role":"normal","path":"/micro-service/events/normal0000000000"})");
+    const auto event = wait_event(*second, "registered");
+    CHECK(text(event, "role") == "normal");
+    CHECK(text(event, "path").starts_with("/micro-service/events/normal0000"));
 
     const auto begin = std::chrono::steady_clock::now();
     p->signal(SIGTERM);
@@ -210,7 +211,8 @@ TEST_CASE("pick and master: JSON with the keys of the znode") {
     REQUIRE(p.out.size() == 20);
     std::map<std::int64_t, int> counts;
     for (std::size_t i = 0; i < p.out.size(); ++i) ++counts[p.object(i).at("serverport").as_int64()];
-    CHECK(counts == std::map<std::int64_t, int>{{50002, 15}, {50003, 5}});
+    CHECK(counts[50002] == 15);
+    CHECK(counts[50003] == 5);
 
     const auto of_pool = [](const std::string& pool) {
         std::set<std::int64_t> ports;
@@ -282,7 +284,8 @@ TEST_CASE("ls: services, instances, and what is no instance") {
         return p;
     };
     const auto a = start("one", "1"), b = start("one", "2"), c = start("two", "3");
-    run_kazoo("create.py", {zk, "/micro-service/one/normal0000000099", R"({"serverip":"x","serverport":"sesame"})"});
+    run_kazoo("create.py",
+              {zk, "/micro-service/one/normal0000000099", R"({"serverip":"x","serverport":"1","userpwd":"sesame"})"});
     run_kazoo("create.py", {zk, "/micro-service/one/odd", ""});
 
     const auto services = run_muster({"ls", "--zk", zk});
@@ -312,7 +315,7 @@ TEST_CASE("ls: services, instances, and what is no instance") {
     CHECK(table.out.at(0).starts_with("ROLE"));
     CHECK(contains(table.out, "rejected  /micro-service/one/odd"));
     CHECK(run_on_terminal("ls --zk " + zk).out.at(0).starts_with("SERVICE"));
-    for (const auto& lines : {services.out, r.out, table.out}) CHECK_FALSE(contains(lines, "sesame\""));
+    for (const auto& lines : {services.out, r.out, table.out}) CHECK_FALSE(contains(lines, "sesame"));
 }
 
 TEST_CASE("watch: changes as they come") {
