@@ -57,9 +57,12 @@ asio::awaitable<int> pick_and_print(environment& env, std::size_t count, pick_op
     balancer lb(client, std::move(params));
     std::vector<lease> leases;
     std::optional<verdict> wrong;
+    bool ready = false;
     while (leases.size() < count && !wrong) {
         try {
-            leases.push_back(co_await lb.pick(env.options.service, how));
+            lease l = co_await lb.pick(env.options.service, how);
+            // A pick that waited has a turn of its own, which would not fit into the order of the others.
+            if (std::exchange(ready, true) || count == 1) leases.push_back(std::move(l));
         } catch (const boost::system::system_error& e) {
             wrong = judge(env.options, e.code(), client.session().last_error);
         }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 namespace muster::registry {
 namespace {
@@ -27,6 +28,7 @@ service_view::service_view(std::shared_ptr<const layout> l, std::string service_
                            std::chrono::milliseconds retry_min, std::chrono::milliseconds retry_max, time_point now)
     : layout_(std::move(l)),
       path_(std::move(service_path)),
+      master_name_(layout_->master_path(path_).substr(path_.size() + 1)),
       window_(std::max<std::size_t>(window, 1)),
       retry_(retry_min, retry_max) {
     state_.since = now;
@@ -94,6 +96,7 @@ void service_view::child_dirty(const std::string& name, bool created) {
         members_[name].created_since_list = created;
         return show(name);
     }
+    leaving_.erase(name);
     member& m = members_[name];
     m.created_since_list = m.created_since_list || created;
     m.again = m.reading;
@@ -186,7 +189,7 @@ void service_view::on_event(zk::event_type type, std::string_view path, time_poi
         if (list_ == list_state::reading && layout_->role_of(name) == role::none) list_again();
         const auto it = members_.find(name);
         if (it == members_.end()) return;
-        if (!it->second.reading) return remove(name);
+        if (!it->second.reading) return leave(name);
         // The reply on its way may be from before: read once more, and show nothing until then.
         it->second.again = true;
         it->second.good.reset();
@@ -231,6 +234,7 @@ void service_view::on_reply(std::uint64_t id, reply r, time_point now, std::uint
         case what::child:
         case what::size:
             child_read(o.child, std::move(r), now, random);
+            release();
             break;
     }
     settle();
@@ -238,15 +242,16 @@ void service_view::on_reply(std::uint64_t id, reply r, time_point now, std::uint
 
 void service_view::listed(reply r) {
     std::sort(r.names.begin(), r.names.end());
-    for (auto it = members_.begin(); it != members_.end();) {
-        const auto current = it++;
-        const auto& [name, m] = *current;
-        if (m.created_since_list || std::binary_search(r.names.begin(), r.names.end(), name)) continue;
-        if (m.reading) continue;    // its own read will tell
-        remove(std::string(name));
-    }
     for (const std::string& name : r.names) {
-        if (!members_.contains(name)) child_dirty(name, false);
+        if (!members_.contains(name) || leaving_.contains(name)) child_dirty(name, false);
+    }
+    std::vector<std::string> absent;
+    for (const auto& [name, m] : members_) {
+        if (m.created_since_list || std::binary_search(r.names.begin(), r.names.end(), name)) continue;
+        if (!m.reading) absent.push_back(name);    // else its own read will tell
+    }
+    for (const std::string& name : absent) {
+        if (members_.contains(name)) leave(name);
     }
 }
 
@@ -260,7 +265,7 @@ void service_view::child_read(const std::string& name, reply r, time_point now, 
         if (r.ec && !gone) fail(r.ec, now, random);
         return;
     }
-    if (gone) return remove(name);
+    if (gone) return leave(name);
     if (r.ec) {
         m.good.reset();
         m.reason = fmt::format("data cannot be read ({}), expected a znode that everybody may read", r.ec.message());
@@ -288,10 +293,30 @@ void service_view::parsed(const std::string& name, member& m, const reply& r) {
     show(name);
 }
 
+bool service_view::master_awaited() const {
+    const auto it = members_.find(master_name_);
+    return it != members_.end() && !it->second.good && it->second.reason.empty();
+}
+
+/// A member is gone. It may have become the master that is about to be read.
+void service_view::leave(const std::string& name) {
+    const auto& m = members_[name];
+    if (!m.good || name == master_name_ || !master_awaited()) return remove(name);
+    dirty_.erase(name);
+    leaving_.insert(name);
+}
+
+void service_view::release() {
+    if (leaving_.empty() || master_awaited()) return;
+    for (const std::string& name : std::exchange(leaving_, {})) remove(name);
+}
+
 void service_view::remove(const std::string& name) {
     members_.erase(name);
     dirty_.erase(name);
+    leaving_.erase(name);
     show(name);
+    if (name == master_name_) release();
 }
 
 void service_view::show(const std::string& name) {

@@ -88,6 +88,9 @@ private:
     void listed(reply r);
     void child_read(const std::string& name, reply r, time_point now, std::uint64_t random);
     void parsed(const std::string& name, member& m, const reply& r);
+    bool master_awaited() const;
+    void leave(const std::string& name);
+    void release();
     void remove(const std::string& name);
     void show(const std::string& name);
     void behind(time_point now);
@@ -97,6 +100,7 @@ private:
 
     std::shared_ptr<const layout> layout_;
     std::string path_;
+    std::string master_name_;
     std::size_t window_;
 
     bool recursive_ = true;
@@ -108,6 +112,9 @@ private:
     list_state list_ = list_state::dirty;
     std::map<std::string, member, std::less<>> members_;
     std::set<std::string, std::less<>> dirty_;    ///< Members to be read.
+    /// Normals that are gone, shown until the new master is read: a promotion deletes the normal and creates the master at
+    /// once, and nobody must be missing in between.
+    std::set<std::string, std::less<>> leaving_;
     std::size_t reading_ = 0;
 
     std::uint64_t last_id_ = 0;
