@@ -202,6 +202,47 @@ TEST_CASE("changes are seen with one-shot watches as well") {
     CHECK(v.names() == "x");
 }
 
+TEST_CASE("an instance that changes its znode is in the view all the while") {
+    for (const bool recursive : {true, false}) {
+        CAPTURE(recursive);
+        viewer v(recursive);
+        fill(v.tree);
+        v.connect();
+        v.settle();
+        v.tree.drop("/p/s/master");
+        v.tree.drop("/p/s/normal0000000002");
+        v.settle();
+        CHECK(v.names() == "a");
+        // It becomes master.
+        v.tree.put("/p/s/master", data("a"));
+        v.tree.drop("/p/s/normal0000000001");
+        do {
+            CHECK(v.names().find('a') != std::string::npos);
+        } while (v.step());
+        CHECK(v.names() == "a");
+        CHECK(v.m.state().instances[0]->role == role::master);
+    }
+}
+
+TEST_CASE("a newcomer that cannot be read does not keep in the view who went") {
+    viewer v;
+    fill(v.tree);
+    v.connect();
+    v.settle();
+    v.tree.put("/p/s/normal0000000003", data("c"));
+    v.tree.drop("/p/s/normal0000000001");
+    v.deliver();
+    CHECK(v.names() == "m a b");    // c may be who a was
+    const auto a = v.m.next(v.now);
+    REQUIRE(a);
+    reply r;
+    r.ec = zk::server_errc::operation_timeout;
+    v.m.on_reply(a->id, r, v.now, 0);
+    CHECK(v.names() == "m b");
+    v.settle();
+    CHECK(v.names() == "m b c");
+}
+
 TEST_CASE("without a connection the view is kept and ages") {
     viewer v;
     fill(v.tree);
