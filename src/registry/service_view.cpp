@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <utility>
-#include <vector>
 
 namespace muster::registry {
 namespace {
@@ -28,7 +27,6 @@ service_view::service_view(std::shared_ptr<const layout> l, std::string service_
                            std::chrono::milliseconds retry_min, std::chrono::milliseconds retry_max, time_point now)
     : layout_(std::move(l)),
       path_(std::move(service_path)),
-      master_name_(layout_->master_path(path_).substr(path_.size() + 1)),
       window_(std::max<std::size_t>(window, 1)),
       retry_(retry_min, retry_max) {
     state_.since = now;
@@ -84,7 +82,8 @@ std::optional<service_view::ask> service_view::next(time_point now) {
     return a;
 }
 
-void service_view::list_again() noexcept {
+void service_view::list_again() {
+    if (list_arrival_ == 0) arriving_.insert(list_arrival_ = ++last_arrival_);
     if (list_ == list_state::clean) list_ = list_state::dirty;
     if (list_ == list_state::reading) list_ = list_state::reading_again;
 }
@@ -96,8 +95,9 @@ void service_view::child_dirty(const std::string& name, bool created) {
         members_[name].created_since_list = created;
         return show(name);
     }
-    leaving_.erase(name);
+    const bool arrives = !members_.contains(name);
     member& m = members_[name];
+    if (arrives) arriving_.insert(m.arrival = ++last_arrival_);
     m.created_since_list = m.created_since_list || created;
     m.again = m.reading;
     if (!m.reading) dirty_.insert(name);
@@ -189,12 +189,12 @@ void service_view::on_event(zk::event_type type, std::string_view path, time_poi
         if (list_ == list_state::reading && layout_->role_of(name) == role::none) list_again();
         const auto it = members_.find(name);
         if (it == members_.end()) return;
-        if (!it->second.reading) return leave(name);
+        if (!it->second.reading) return remove(name);
         // The reply on its way may be from before: read once more, and show nothing until then.
         it->second.again = true;
         it->second.good.reset();
         it->second.reason.clear();
-        return show(name);
+        return depart(name);
     }
     child_dirty(name, type == zk::event_type::created);
 }
@@ -218,6 +218,7 @@ void service_view::on_reply(std::uint64_t id, reply r, time_point now, std::uint
             if (r.ec && r.ec != zk::server_errc::no_node) {
                 list_ = list_state::dirty;
                 fail(r.ec, now, random);
+                arrived(list_arrival_);
                 break;
             }
             list_ = list_ == list_state::reading_again ? list_state::dirty : list_state::clean;
@@ -230,11 +231,11 @@ void service_view::on_reply(std::uint64_t id, reply r, time_point now, std::uint
                 parent_watch_ = false;
                 if (r.stat) list_ = list_state::dirty;
             }
+            if (listed()) arrived(list_arrival_);
             break;
         case what::child:
         case what::size:
             child_read(o.child, std::move(r), now, random);
-            release();
             break;
     }
     settle();
@@ -243,15 +244,14 @@ void service_view::on_reply(std::uint64_t id, reply r, time_point now, std::uint
 void service_view::listed(reply r) {
     std::sort(r.names.begin(), r.names.end());
     for (const std::string& name : r.names) {
-        if (!members_.contains(name) || leaving_.contains(name)) child_dirty(name, false);
+        if (!members_.contains(name)) child_dirty(name, false);
     }
-    std::vector<std::string> absent;
-    for (const auto& [name, m] : members_) {
+    for (auto it = members_.begin(); it != members_.end();) {
+        const auto current = it++;
+        const auto& [name, m] = *current;
         if (m.created_since_list || std::binary_search(r.names.begin(), r.names.end(), name)) continue;
-        if (!m.reading) absent.push_back(name);    // else its own read will tell
-    }
-    for (const std::string& name : absent) {
-        if (members_.contains(name)) leave(name);
+        if (m.reading) continue;    // its own read will tell
+        remove(std::string(name));
     }
 }
 
@@ -262,16 +262,19 @@ void service_view::child_read(const std::string& name, reply r, time_point now, 
     const bool gone = r.ec == zk::server_errc::no_node || (!r.ec && !r.stat);
     if (std::exchange(m.again, false) || (r.ec && !gone && r.ec != zk::server_errc::no_auth)) {
         dirty_.insert(name);
-        if (r.ec && !gone) fail(r.ec, now, random);
-        return;
+        if (!r.ec || gone) return;
+        fail(r.ec, now, random);
+        return arrived(m.arrival);    // or else a child that cannot be read would keep others in the view that went
     }
-    if (gone) return leave(name);
+    if (gone) return remove(name);
     if (r.ec) {
         m.good.reset();
         m.reason = fmt::format("data cannot be read ({}), expected a znode that everybody may read", r.ec.message());
-        return show(name);
+        show(name);
+    } else {
+        parsed(name, m, r);
     }
-    parsed(name, m, r);
+    arrived(m.arrival);
 }
 
 void service_view::parsed(const std::string& name, member& m, const reply& r) {
@@ -293,30 +296,32 @@ void service_view::parsed(const std::string& name, member& m, const reply& r) {
     show(name);
 }
 
-bool service_view::master_awaited() const {
-    const auto it = members_.find(master_name_);
-    return it != members_.end() && !it->second.good && it->second.reason.empty();
-}
-
-/// A member is gone. It may have become the master that is about to be read.
-void service_view::leave(const std::string& name) {
-    const auto& m = members_[name];
-    if (!m.good || name == master_name_ || !master_awaited()) return remove(name);
-    dirty_.erase(name);
-    leaving_.insert(name);
-}
-
-void service_view::release() {
-    if (leaving_.empty() || master_awaited()) return;
-    for (const std::string& name : std::exchange(leaving_, {})) remove(name);
-}
-
 void service_view::remove(const std::string& name) {
-    members_.erase(name);
     dirty_.erase(name);
-    leaving_.erase(name);
-    show(name);
-    if (name == master_name_) release();
+    member gone = std::move(members_.extract(name).mapped());
+    arrived(gone.arrival);
+    depart(name);
+}
+
+/// Shows a removal, but not before all that arrived earlier are shown: an instance that changes its znode, as a normal does that
+/// becomes master, must not be missing in between.
+void service_view::depart(const std::string& name) {
+    if (arriving_.empty()) return show(name);
+    departure d;
+    d.after = last_arrival_;
+    d.name = name;
+    departures_.push_back(std::move(d));
+}
+
+/// What is known of a newcomer is shown; the departures that waited for it follow.
+void service_view::arrived(std::uint64_t& number) {
+    if (number == 0) return;
+    arriving_.erase(std::exchange(number, 0));
+    while (!departures_.empty() && (arriving_.empty() || *arriving_.begin() > departures_.front().after)) {
+        const std::string name = std::move(departures_.front().name);
+        departures_.pop_front();
+        show(name);
+    }
 }
 
 void service_view::show(const std::string& name) {

@@ -19,6 +19,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -71,6 +72,12 @@ private:
         bool again = false;       ///< Something was heard of it since the read began.
         bool oversize = false;    ///< Ask for its size before its data.
         bool created_since_list = false;
+        std::uint64_t arrival = 0;    ///< Its number among those that arrived and were not read yet; 0: it was read.
+    };
+    /// A removal that is not shown before those who arrived earlier are.
+    struct departure {
+        std::uint64_t after = 0;    ///< Number of the last arrival before it.
+        std::string name;
     };
     enum class what { watch, list, parent, child, size };
     struct outstanding {
@@ -82,16 +89,15 @@ private:
 
     ask make(what kind, request::kind r, std::string path, std::string child = {});
     bool listed() const noexcept { return list_ == list_state::clean; }
-    void list_again() noexcept;
+    void list_again();
     void everything_dirty();
     void child_dirty(const std::string& name, bool created);
     void listed(reply r);
     void child_read(const std::string& name, reply r, time_point now, std::uint64_t random);
     void parsed(const std::string& name, member& m, const reply& r);
-    bool master_awaited() const;
-    void leave(const std::string& name);
-    void release();
     void remove(const std::string& name);
+    void depart(const std::string& name);
+    void arrived(std::uint64_t& number);
     void show(const std::string& name);
     void behind(time_point now);
     void fail(const error_code& ec, time_point now, std::uint64_t random);
@@ -100,7 +106,6 @@ private:
 
     std::shared_ptr<const layout> layout_;
     std::string path_;
-    std::string master_name_;
     std::size_t window_;
 
     bool recursive_ = true;
@@ -112,10 +117,11 @@ private:
     list_state list_ = list_state::dirty;
     std::map<std::string, member, std::less<>> members_;
     std::set<std::string, std::less<>> dirty_;    ///< Members to be read.
-    /// Normals that are gone, shown until the new master is read: a promotion deletes the normal and creates the master at
-    /// once, and nobody must be missing in between.
-    std::set<std::string, std::less<>> leaving_;
     std::size_t reading_ = 0;
+    std::uint64_t last_arrival_ = 0;
+    std::set<std::uint64_t> arriving_;
+    std::uint64_t list_arrival_ = 0;      ///< A list that is asked for counts as one: it may tell of newcomers.
+    std::deque<departure> departures_;    ///< In order.
 
     std::uint64_t last_id_ = 0;
     std::map<std::uint64_t, outstanding> outstanding_;
