@@ -187,7 +187,7 @@ TEST_CASE("the master is killed: another one is master at most 1 s after the ses
         CHECK(eventually([&] { return p.picks >= before + 2'000; }));
         MESSAGE("SIGKILL: znode gone after " << ms(m.gone) << " ms, another is master after " << ms(m.elected)
                                              << " ms, the balancer knows " << ms(noticed) << " ms after the znode went; "
-                                             << p.picks << " picks");
+                                             << p.picks.load() << " picks");
         CHECK(m.elected <= session_timeout + 1s);
         CHECK(noticed < 100ms);
         CHECK(p.picks > 2'000);
