@@ -224,6 +224,25 @@ TEST_CASE("an instance that changes its znode is in the view all the while") {
     }
 }
 
+TEST_CASE("a promotion that was missed while the connection was lost is one change, too") {
+    for (const bool recursive : {true, false}) {
+        CAPTURE(recursive);
+        viewer v(recursive);
+        v.tree.put("/p", "");
+        v.tree.put("/p/s", "");
+        v.tree.put("/p/s/normal0000000001", data("a"));
+        v.connect();
+        v.settle();
+        v.disconnect();
+        v.tree.put("/p/s/master", data("a"));
+        v.tree.drop("/p/s/normal0000000001");
+        v.connect();
+        while (v.step()) CHECK(v.names().find('a') != std::string::npos);
+        CHECK(v.names() == "a");
+        CHECK(v.m.state().instances.at(0)->role == role::master);
+    }
+}
+
 TEST_CASE("a newcomer that cannot be read does not keep in the view who went") {
     viewer v;
     fill(v.tree);
