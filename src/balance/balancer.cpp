@@ -11,6 +11,8 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
 
+#include <fmt/format.h>
+
 #include <utility>
 #include <vector>
 
@@ -61,7 +63,7 @@ result<std::shared_ptr<balance::service>> balancer_impl::find(std::string_view s
     return e->service;
 }
 
-lease balancer_impl::try_pick(std::string_view service, const pick_options& o, error_code& ec) {
+lease balancer_impl::try_pick(std::string_view service, const pick_options& o, error_code& ec, std::string* message) {
     const auto how = policy_of(o);
     const auto where = pool_of(o);
     const std::lock_guard lock(mutex_);
@@ -72,6 +74,7 @@ lease balancer_impl::try_pick(std::string_view service, const pick_options& o, e
         e = find_locked(service, why);
         if (!e) {
             ec = why.code;
+            if (message) *message = std::move(why.message);
             return {};
         }
     }
@@ -176,9 +179,14 @@ balancer::executor_type balancer::get_executor() const noexcept { return impl_->
 
 result<lease> balancer::try_pick(std::string_view service, const pick_options& o) {
     error_code ec;
-    lease l = impl_->try_pick(service, o, ec);
-    if (!l) return diagnostic(ec, std::string(service));
-    return l;
+    std::string message;
+    lease l = impl_->try_pick(service, o, ec, &message);
+    if (l) return l;
+    if (message.empty()) {
+        message = fmt::format("service '{}', policy {}, pool {}: {}", service, to_string(impl_->policy_of(o)),
+                              to_string(impl_->pool_of(o)), ec.message());
+    }
+    return diagnostic(ec, std::move(message));
 }
 
 asio::awaitable<lease> balancer::pick(std::string service, pick_options o) {

@@ -27,7 +27,8 @@ public:
     const balance::environment& env() const noexcept { return *env_; }
 
     // On any thread.
-    lease try_pick(std::string_view service, const pick_options& o, error_code& ec);
+    /// `message`: where a sentence is put if the name is refused.
+    lease try_pick(std::string_view service, const pick_options& o, error_code& ec, std::string* message = nullptr);
     void pick(std::string service, pick_options o, asio::any_completion_handler<void(error_code, lease)> h);
     result<std::shared_ptr<balance::service>> find(std::string_view service);
     void close(asio::any_completion_handler<void(error_code)> h);

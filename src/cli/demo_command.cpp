@@ -200,7 +200,7 @@ std::vector<std::size_t> tour::pick(policy p) {
 }
 
 asio::awaitable<void> tour::pick_with_each_policy() {
-    co_await stage_.scene("Twenty picks with each policy, in their order");
+    co_await stage_.scene("Twenty picks with each policy, in their order, among all three (pool all)");
     for (const policy p : all_policies()) {
         const auto who = pick(p);
         stage_.picks(to_string(p), who, instances);
@@ -256,7 +256,7 @@ void tour::tell(const handover& h, std::size_t old, std::string_view how) {
     };
     line(fmt::format("{} is gone from the view after", static_cast<char>('A' + old)), in_words(h.gone));
     line(fmt::format("{} is master after", static_cast<char>('A' + h.heir)), stage_.good(in_words(h.elected)));
-    line("picks meanwhile", fmt::format("{}, of which failed: {}", h.picks,
+    line("picks meanwhile", fmt::format("{}, without an answer: {}", h.picks,
                                         h.failed == 0 ? stage_.good("0") : stage_.bad(std::to_string(h.failed))));
     line(fmt::format("picks of {} before that was known", static_cast<char>('A' + old)), std::to_string(h.dead_picked));
     line(fmt::format("picks of {} once it was known", static_cast<char>('A' + old)),
@@ -312,8 +312,9 @@ void tour::sum_up() {
     };
     line("fail-over after a crash", stage_.bold(in_words(crash_.elected)));
     line("fail-over in order", stage_.bold(in_words(order_.elected)));
-    line("picks, failed", fmt::format("{}, {}", stage_.bold(std::to_string(picks_)),
-                                      failed_ == 0 ? stage_.good("0") : stage_.bad(std::to_string(failed_))));
+    line("picks, without an answer", fmt::format("{}, {}", stage_.bold(std::to_string(picks_)),
+                                                 failed_ == 0 ? stage_.good("0") : stage_.bad(std::to_string(failed_))));
+    line("picks of a dead instance, unknowing", std::to_string(crash_.dead_picked + order_.dead_picked));
     stage_.fact({{"event", "done"},
                  {"crash_ms", in_milliseconds(crash_.elected)},
                  {"order_ms", in_milliseconds(order_.elected)},

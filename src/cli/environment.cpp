@@ -80,6 +80,8 @@ asio::awaitable<bool> within(environment& env, runtime::duration d, asio::awaita
                                                         asio::co_spawn(ex, pause(env, d), asio::deferred));
     const auto [order, failure, timer_failure] =
         co_await both.async_wait(asio::experimental::wait_for_one(), asio::use_awaitable);
+    const auto cancelled = co_await asio::this_coro::cancellation_state;
+    if (cancelled.cancelled() != asio::cancellation_type::none) throw boost::system::system_error(asio::error::operation_aborted);
     if (order[0] != 0) co_return false;
     if (failure) std::rethrow_exception(failure);
     co_return true;

@@ -132,8 +132,9 @@ asio::awaitable<int> registering::register_in_time() {
     if (!env_.options.wait) {
         co_await registrar_.start(asio::use_awaitable);
     } else {
-        const auto first = co_await (registrar_.start(asio::use_awaitable) || pause(env_, *env_.options.wait));
-        if (first.index() != 0) {
+        // Not with ||: cancelled as a whole it would throw multiple_exceptions.
+        const bool in_time = co_await within(env_, *env_.options.wait, registrar_.start(asio::use_awaitable));
+        if (!in_time) {
             const registration_status s = registrar_.status();
             if (s.session.state != zk::session_state::connected) {
                 diagnose(not_reached(env_.options, *env_.options.wait, s.session.last_error));

@@ -61,7 +61,8 @@ client_impl::client_impl(asio::any_io_executor ex, config cfg, std::shared_ptr<r
       strand_(asio::make_strand(ex_)),
       order_(strand_),
       session_(settings_of(config_), world_->random()),
-      timer_(world_->make_timer(strand_)) {}
+      timer_(world_->make_timer(strand_)),
+      gather_timer_(world_->make_timer(strand_)) {}
 
 // On any thread ------------------------------------------------------------------------------------------------------------
 
@@ -100,7 +101,7 @@ void client_impl::submit(std::unique_ptr<proto::request> r) {
     if (!post) return;
     asio::post(strand_, [self = shared_from_this()] {
         self->take_inbox();
-        self->write();
+        self->flush();
     });
 }
 
@@ -231,6 +232,7 @@ void client_impl::publish() {
 
 void client_impl::finish() {
     timer_->cancel();
+    gather_timer_->cancel();
     std::list<close_waiter> due;
     {
         const std::lock_guard lock(mutex_);
