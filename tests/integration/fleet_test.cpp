@@ -193,23 +193,19 @@ TEST_CASE("the master's data is changed, its znode is deleted by hand: exactly o
     auto a = start_registrar(l, server.connect_string(), instance_of(50001));
     auto b = start_registrar(l, server.connect_string(), instance_of(50002));
     auto c = start_registrar(l, server.connect_string(), instance_of(50003));
+    // Each is there once, under its own data, and one is master, for itself and for everybody.
     const auto settled = [&] {
-        std::vector<foreign_view> all;
         const bool ok = l.until([&] {
             const int ours = (a.role() == role::master) + (b.role() == role::master) + (c.role() == role::master);
             const bool registered = a.role() != role::none && b.role() != role::none && c.role() != role::none;
             if (ours != 1 || !registered) return false;
             l.pass(50ms);
-            all = children_by_kazoo(server.connect_string());
-            return all.size() == 3 && masters(all) == 1;
+            const auto all = children_by_kazoo(server.connect_string());
+            std::set<std::int64_t> ports;
+            for (const auto& v : all) ports.insert(v.port);
+            return all.size() == 3 && masters(all) == 1 && ports == std::set<std::int64_t>{50001, 50002, 50003};
         });
         CHECK(ok);
-        const std::set<std::int64_t> ports = [&] {
-            std::set<std::int64_t> s;
-            for (const auto& v : all) s.insert(v.port);
-            return s;
-        }();
-        CHECK(ports == std::set<std::int64_t>{50001, 50002, 50003});
     };
     run_kazoo("set.py", {server.connect_string(), service_path + "/master", "{\"serverip\":\"6.6.6.6\",\"serverport\":1}"});
     settled();

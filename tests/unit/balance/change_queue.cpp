@@ -72,7 +72,7 @@ struct scene {
 
     static std::string text(const change& c) {
         std::string out = to_string(c.what);
-        if (!c.instance.identity().empty()) out += ":" + c.instance.identity();
+        if (c.role != muster::role::none) out += ":" + c.instance.identity();
         if (c.what == change::kind::role) out += std::string("=") + to_string(c.role);
         if (c.what == change::kind::rejected) out += ":" + c.path;
         return out;
