@@ -46,7 +46,7 @@ public:
     using executor_type = asio::any_io_executor;
 
     /// \private
-    explicit picker(std::unique_ptr<detail::picker_impl> impl) noexcept;
+    explicit picker(std::shared_ptr<detail::picker_impl> impl) noexcept;
     picker(const picker& o);
     picker(picker&&) noexcept;
     picker& operator=(const picker& o);
@@ -71,13 +71,14 @@ public:
     template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code, lease)) Token>
     auto pick(std::string key, Token&& token) {
         return asio::async_initiate<Token, void(error_code, lease)>(detail::initiate<&picker::start_pick>{get_executor()}, token,
-                                                                    impl_.get(), std::move(key));
+                                                                    impl_, std::move(key));
     }
 
 private:
-    static void start_pick(asio::any_completion_handler<void(error_code, lease)> h, detail::picker_impl* impl, std::string key);
+    static void start_pick(asio::any_completion_handler<void(error_code, lease)> h, std::shared_ptr<detail::picker_impl> impl,
+                           std::string key);
 
-    std::unique_ptr<detail::picker_impl> impl_;
+    std::shared_ptr<detail::picker_impl> impl_;    // shared with picks under way, never with another picker
 };
 
 }    // namespace muster

@@ -48,7 +48,6 @@ balancer_impl::entry* balancer_impl::find_locked(std::string_view service, diagn
         why = valid.error();
         return nullptr;
     }
-    if (services_.empty()) runtime::notify_shutdown(env_->ex, weak_from_this());
     entry& e = services_[std::string(service)];
     e.service = std::make_shared<balance::service>(env_, std::string(service));
     asio::post(env_->strand, [s = e.service] { s->start(); });
@@ -119,6 +118,10 @@ void balancer_impl::close(asio::any_completion_handler<void(error_code)> h) {
 }
 
 void balancer_impl::abandon() noexcept {
+    {
+        const std::lock_guard lock(mutex_);
+        if (shut_down_) return;
+    }
     asio::post(env_->strand, [self = shared_from_this()] { self->stop_services(); });
 }
 
@@ -127,6 +130,7 @@ void balancer_impl::on_context_shutdown() noexcept {
     {
         const std::lock_guard lock(mutex_);
         closed_ = true;
+        shut_down_ = true;
         services.swap(services_);
     }
     for (auto& [name, e] : services) e.service->discard();
@@ -146,6 +150,7 @@ struct ownership {
 };
 
 std::shared_ptr<detail::balancer_impl> own(std::shared_ptr<detail::balancer_impl> impl) {
+    runtime::notify_shutdown(impl->get_executor(), std::weak_ptr<detail::balancer_impl>(impl));
     auto owner = std::make_shared<ownership>(std::move(impl));
     auto* raw = owner->impl.get();
     return {std::move(owner), raw};
@@ -190,7 +195,8 @@ result<lease> balancer::try_pick(std::string_view service, const pick_options& o
 }
 
 asio::awaitable<lease> balancer::pick(std::string service, pick_options o) {
-    return wait_for_lease(impl_, std::move(service), std::move(o));
+    // The state, not the ownership: a pick that waits must not keep its balancer open.
+    return wait_for_lease(impl_->shared_from_this(), std::move(service), std::move(o));
 }
 
 asio::awaitable<lease> balancer::master(std::string service) { return master(std::move(service), impl_->wait_of({})); }
@@ -200,7 +206,7 @@ asio::awaitable<lease> balancer::master(std::string service, std::chrono::millis
     o.policy = policy::roundrobin;
     o.pool = pool::master;
     o.wait = wait;
-    return wait_for_lease(impl_, std::move(service), std::move(o));
+    return wait_for_lease(impl_->shared_from_this(), std::move(service), std::move(o));
 }
 
 void balancer::start_pick(asio::any_completion_handler<void(error_code, lease)> h, impl_ptr impl, std::string service,
@@ -214,7 +220,7 @@ result<muster::picker> balancer::picker(std::string_view service, pick_options o
     const auto found = impl_->find(service);
     if (!found) return found.error();
     return muster::picker(
-        std::make_unique<detail::picker_impl>(*found, impl_->policy_of(o), impl_->pool_of(o), impl_->wait_of(o)));
+        std::make_shared<detail::picker_impl>(*found, impl_->policy_of(o), impl_->pool_of(o), impl_->wait_of(o)));
 }
 
 result<change_stream> balancer::changes(std::string_view service) {

@@ -62,6 +62,7 @@ private:
     std::mutex mutex_;
     std::unordered_map<std::string, entry, hash, std::equal_to<>> services_;
     bool closed_ = false;
+    bool shut_down_ = false;    // its context is gone
 };
 
 /// True for errors that waiting can cure.

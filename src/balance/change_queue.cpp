@@ -49,6 +49,8 @@ change of_service(change::kind what) {
     return c;
 }
 
+bool by_path(const rejected_node& n, const std::string& path) { return n.path < path; }
+
 bool before(const node_ref& n, std::string_view identity) { return n->seen.identity < identity; }
 
 }    // namespace
@@ -104,18 +106,18 @@ void change_queue::compare_instance(const node* told, const node* now) {
 
 void change_queue::compare_rejected() {
     const auto& now = now_->rejected;
+    std::erase_if(told_rejected_, [&now](const auto& told) {
+        const auto at = std::lower_bound(now.begin(), now.end(), told.first, by_path);
+        return at == now.end() || at->path != told.first;    // it became usable or went; a later rejection is told again
+    });
     for (const auto& r : now) {
-        const auto same = [&r](const rejected_node& t) { return t.path == r.path && t.reason == r.reason; };
-        if (std::any_of(told_rejected_.begin(), told_rejected_.end(), same)) continue;
+        const auto told = told_rejected_.find(r.path);
+        if (told != told_rejected_.end() && told->second == r.reason) continue;
         change c = of_service(change::kind::rejected);
         c.path = r.path;
         c.reason = r.reason;
         pending_.push_back({std::move(c), nullptr, {}});
     }
-    // Those that became usable or went are shown by what they became; a later rejection is told again.
-    std::erase_if(told_rejected_, [&now](const rejected_node& t) {
-        return std::none_of(now.begin(), now.end(), [&t](const rejected_node& r) { return t.path == r.path; });
-    });
 }
 
 std::optional<change> change_queue::take() {
@@ -129,14 +131,9 @@ std::optional<change> change_queue::take() {
         case change::kind::fresh:
             told_stale_ = false;
             break;
-        case change::kind::rejected: {
-            rejected_node r;
-            r.path = p.what.path;
-            r.reason = p.what.reason;
-            std::erase_if(told_rejected_, [&r](const rejected_node& t) { return t.path == r.path; });
-            told_rejected_.push_back(std::move(r));
+        case change::kind::rejected:
+            told_rejected_[p.what.path] = p.what.reason;
             break;
-        }
         default: {
             const auto at = std::lower_bound(told_.begin(), told_.end(), std::string_view(p.identity), before);
             const bool there = at != told_.end() && (*at)->seen.identity == p.identity;

@@ -68,8 +68,8 @@ private:
 
     std::mutex mutex_;
     balance::exhibit_ptr now_;
-    balance::node_list told_;    // what the subscriber knows after the pending changes, by identity
-    std::vector<rejected_node> told_rejected_;
+    balance::node_list told_;                             // what the subscriber knows after the pending changes, by identity
+    std::map<std::string, std::string> told_rejected_;    // reasons by path
     bool told_stale_ = true;
 
     /// A change to be told, and what is known once it is: applied when it is taken.

@@ -12,12 +12,13 @@
 namespace muster {
 namespace {
 
-asio::awaitable<lease> wait_for_lease(detail::picker_impl* impl, std::string key) {
+asio::awaitable<lease> wait_for_lease(std::shared_ptr<detail::picker_impl> impl, std::string key) {
     error_code ec;
     lease l = impl->hot.pick(key, ec);
     if (l) co_return l;
     if (!detail::worth_waiting(ec) || impl->wait.count() <= 0) throw boost::system::system_error(ec, impl->service->name());
-    auto start = [service = impl->service.get(), impl](asio::any_completion_handler<void(error_code, lease)> h, std::string k) {
+    auto start = [service = impl->service.get(), impl = impl.get()](asio::any_completion_handler<void(error_code, lease)> h,
+                                                                    std::string k) {
         service->wait({impl->how, impl->where, std::move(k), impl->wait}, {std::move(h), service->env().ex});
     };
     co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(error_code, lease)>(start, asio::use_awaitable,
@@ -26,8 +27,8 @@ asio::awaitable<lease> wait_for_lease(detail::picker_impl* impl, std::string key
 
 }    // namespace
 
-picker::picker(std::unique_ptr<detail::picker_impl> impl) noexcept : impl_(std::move(impl)) {}
-picker::picker(const picker& o) : impl_(std::make_unique<detail::picker_impl>(*o.impl_)) {}
+picker::picker(std::shared_ptr<detail::picker_impl> impl) noexcept : impl_(std::move(impl)) {}
+picker::picker(const picker& o) : impl_(std::make_shared<detail::picker_impl>(*o.impl_)) {}
 picker::picker(picker&&) noexcept = default;
 picker& picker::operator=(picker&&) noexcept = default;
 picker::~picker() = default;
@@ -49,9 +50,10 @@ lease picker::try_pick(std::string_view key) {
     return l;
 }
 
-asio::awaitable<lease> picker::pick(std::string key) { return wait_for_lease(impl_.get(), std::move(key)); }
+asio::awaitable<lease> picker::pick(std::string key) { return wait_for_lease(impl_, std::move(key)); }
 
-void picker::start_pick(asio::any_completion_handler<void(error_code, lease)> h, detail::picker_impl* impl, std::string key) {
+void picker::start_pick(asio::any_completion_handler<void(error_code, lease)> h, std::shared_ptr<detail::picker_impl> impl,
+                        std::string key) {
     balance::service::pick_done done(std::move(h), impl->service->env().ex);
     error_code ec;
     lease l = impl->hot.pick(key, ec);

@@ -34,7 +34,7 @@ std::vector<sighting> sightings_of(const registry::view_state& s) {
 service::service(std::shared_ptr<const environment> env, std::string name)
     : env_(std::move(env)),
       name_(std::move(name)),
-      members_(env_->params.remember),
+      members_(runtime::bounded(env_->params.remember)),
       timer_(env_->world->make_timer(env_->strand)),
       publisher_(env_->world->random()),
       exhibit_(std::make_shared<const exhibit>()) {}
@@ -74,7 +74,7 @@ void service::wait(pick_request r, pick_done done) {
             if (self) asio::post(self->env_->strand, [self, id] { self->cancel(id); });
         });
     }
-    const auto deadline = env_->world->now() + r.wait;
+    const auto deadline = env_->world->now() + runtime::bounded(r.wait);
     waiter w{id, hot_picker(channel(r.how, r.where)), std::move(r.key), deadline, std::move(done)};
     asio::post(env_->strand, [self = shared_from_this(), w = std::move(w)]() mutable {
         self->waiters_.push_back(std::move(w));
@@ -86,6 +86,10 @@ void service::wait(pick_request r, pick_done done) {
 void service::discard() noexcept {
     std::list<waiter> waiters;
     waiters.swap(waiters_);
+    stopped_ = true;
+    // What belongs to the context must not outlive it.
+    timer_.reset();
+    driver_.reset();
 }
 
 // On the strand ------------------------------------------------------------------------------------------------------------
@@ -99,7 +103,7 @@ void service::start() {
 void service::stop() {
     if (std::exchange(stopped_, true)) return;
     if (driver_) driver_->stop();
-    timer_->cancel();
+    if (timer_) timer_->cancel();
     std::vector<std::weak_ptr<detail::change_queue>> queues;
     {
         const std::lock_guard lock(mutex_);
@@ -127,7 +131,7 @@ void service::on_view(const registry::view_state& s) {
 void service::show() {
     to_show_ = false;
     const auto now = env_->world->now();
-    show_at_ = now + env_->params.coalesce;
+    show_at_ = now + runtime::bounded(env_->params.coalesce);
 
     auto next = std::make_shared<exhibit>();
     next->known = latest_.known;

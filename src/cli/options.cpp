@@ -144,12 +144,12 @@ void check_instance(options& o, const raw_options& raw, const CLI::App& a) {
     checked(validate(o.instance));
 }
 
-void check_pick(options& o, const raw_options& raw, const CLI::App& a) {
+void check_pick(options& o, const raw_options& raw) {
     o.policy = checked(parse_policy(raw.policy));
     o.pool = checked(parse_pool(raw.pool));
     o.key = raw.key;
     o.count = checked(parse_number("-n", raw.count, 1, most_picks));
-    if (needs_key(o.policy) && a.count("--key") == 0)
+    if (needs_key(o.policy) && raw.key.empty())
         throw usage_error(fmt::format("policy '{}' needs a key to hash: expected --key TEXT", to_string(o.policy)));
 }
 
@@ -178,7 +178,7 @@ options check(command what, const CLI::App& a, raw_options raw, std::vector<std:
     if (a.get_option_no_throw("--wait") && (what != command::registration || a.count("--wait") > 0))
         o.wait = checked(parse_duration("--wait", raw.wait, milliseconds(0)));
     if (what == command::registration) check_instance(o, raw, a);
-    if (what == command::pick) check_pick(o, raw, a);
+    if (what == command::pick) check_pick(o, raw);
     return o;
 }
 

@@ -179,15 +179,15 @@ asio::awaitable<int> registering::closed() {
     co_return exit_failed;
 }
 
-/// Deregisters at once, while the program, if there is one, still ends. Another signal cuts the wait for ZooKeeper short.
+/// Deregisters at once, while the program, if there is one, still ends.
 asio::awaitable<int> registering::close_and_wait() {
     if (program_) {
         const int code = co_await (closed() && program_ended());
         co_return code;
     }
-    const auto first = co_await (closed() || next_signal(signals_));
-    if (first.index() == 0) co_return std::get<0>(first);
-    co_return exit_failed;
+    // Further signals change nothing: a process and its group are often both signalled, and closing is bounded in time.
+    const int code = co_await closed();
+    co_return code;
 }
 
 asio::awaitable<int> registering::run() {

@@ -10,10 +10,14 @@ namespace muster {
 using detail::registrar_impl;
 
 registrar::registrar(asio::any_io_executor ex, zk::config cfg, registration r)
-    : impl_(std::make_shared<registrar_impl>(zk::client(std::move(ex), std::move(cfg)), std::move(r), true)) {}
+    : impl_(std::make_shared<registrar_impl>(zk::client(std::move(ex), std::move(cfg)), std::move(r), true)) {
+    runtime::notify_shutdown(impl_->get_executor(), std::weak_ptr<registrar_impl>(impl_));
+}
 
 registrar::registrar(zk::client client, registration r)
-    : impl_(std::make_shared<registrar_impl>(std::move(client), std::move(r), false)) {}
+    : impl_(std::make_shared<registrar_impl>(std::move(client), std::move(r), false)) {
+    runtime::notify_shutdown(impl_->get_executor(), std::weak_ptr<registrar_impl>(impl_));
+}
 
 registrar::registrar(registrar&&) noexcept = default;
 

@@ -82,7 +82,6 @@ void registrar_impl::start(void_handler h) {
     if (phase_ != phase::idle) return;
     phase_ = phase::running;
     lock.unlock();
-    runtime::notify_shutdown(ex_, weak_from_this());
     asio::post(strand_, [self = shared_from_this()] { self->run(); });
 }
 
@@ -298,6 +297,10 @@ void registrar_impl::begin_close() {
     if (!machine_) return finish({});
     machine_->close();
     drive();
+    {
+        const std::lock_guard lock(mutex_);
+        if (phase_ == phase::closed) return;    // there was nothing to remove
+    }
     const auto limit = client_.configuration().close_timeout;
     deadline_->set(world_->now() + limit, [weak = weak_from_this()] {
         if (const auto self = weak.lock()) self->finish(zk::client_errc::close_timed_out);

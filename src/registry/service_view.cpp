@@ -70,10 +70,15 @@ std::optional<service_view::ask> service_view::next(time_point now) {
         return a;
     }
     if (dirty_.empty()) return std::nullopt;
-    const std::string name = std::move(dirty_.extract(dirty_.begin()).value());
+    // In turn, so that those that change all the time do not keep the others from being read.
+    auto turn = dirty_.upper_bound(last_read_);
+    if (turn == dirty_.end()) turn = dirty_.begin();
+    const std::string name = std::move(dirty_.extract(turn).value());
+    last_read_ = name;
     member& m = members_[name];
     m.reading = true;
     m.again = false;
+    m.outdated = false;
     ++reading_;
     std::string child = path_ + "/" + name;
     ask a = m.oversize ? make(what::size, request::kind::exists, std::move(child), name)
@@ -105,7 +110,10 @@ void service_view::child_dirty(const std::string& name, bool created) {
 
 void service_view::everything_dirty() {
     list_again();
-    for (const auto& [name, m] : members_) child_dirty(name, false);
+    for (const auto& [name, m] : members_) {
+        child_dirty(name, false);
+        if (layout_->role_of(name) != role::none) owed_.insert(name);
+    }
 }
 
 void service_view::refresh() { everything_dirty(); }
@@ -129,7 +137,8 @@ void service_view::fail(const error_code& ec, time_point now, std::uint64_t rand
 
 void service_view::settle() {
     const bool watched = !recursive_ || watch_ == watch_state::armed;
-    const bool all_read = listed() && dirty_.empty() && reading_ == 0;
+    // Not "nothing is dirty": an instance that changes all the time would keep everybody from being seen.
+    const bool all_read = listed() && arriving_.empty() && owed_.empty();
     if (!state_.stale || !connected_ || resync_owed_ || !watched || !all_read) return;
     retry_.reset();
     const bool first = !state_.known;
@@ -192,6 +201,7 @@ void service_view::on_event(zk::event_type type, std::string_view path, time_poi
         if (!it->second.reading) return remove(name);
         // The reply on its way may be from before: read once more, and show nothing until then.
         it->second.again = true;
+        it->second.outdated = true;
         it->second.good.reset();
         it->second.reason.clear();
         return depart(name);
@@ -260,13 +270,17 @@ void service_view::child_read(const std::string& name, reply r, time_point now, 
     member& m = members_[name];
     m.reading = false;
     const bool gone = r.ec == zk::server_errc::no_node || (!r.ec && !r.stat);
-    if (std::exchange(m.again, false) || (r.ec && !gone && r.ec != zk::server_errc::no_auth)) {
+    if (std::exchange(m.again, false)) dirty_.insert(name);
+    if (r.ec && !gone && r.ec != zk::server_errc::no_auth) {
         dirty_.insert(name);
-        if (!r.ec || gone) return;
+        owed_.insert(name);
         fail(r.ec, now, random);
         return arrived(m.arrival);    // or else a child that cannot be read would keep others in the view that went
     }
-    if (gone) return remove(name);
+    if (std::exchange(m.outdated, false)) return;
+    if (gone && !dirty_.contains(name)) return remove(name);
+    if (gone) return;    // it was created again
+    owed_.erase(name);
     if (r.ec) {
         m.good.reset();
         m.reason = fmt::format("data cannot be read ({}), expected a znode that everybody may read", r.ec.message());
@@ -298,6 +312,7 @@ void service_view::parsed(const std::string& name, member& m, const reply& r) {
 
 void service_view::remove(const std::string& name) {
     dirty_.erase(name);
+    owed_.erase(name);
     member gone = std::move(members_.extract(name).mapped());
     arrived(gone.arrival);
     depart(name);

@@ -70,6 +70,7 @@ private:
         std::string reason;    ///< Why it is rejected; empty otherwise.
         bool reading = false;
         bool again = false;       ///< Something was heard of it since the read began.
+        bool outdated = false;    ///< It was deleted since the read began: what the reply tells is of the past.
         bool oversize = false;    ///< Ask for its size before its data.
         bool created_since_list = false;
         std::uint64_t arrival = 0;    ///< Its number among those that arrived and were not read yet; 0: it was read.
@@ -117,7 +118,9 @@ private:
     list_state list_ = list_state::dirty;
     std::map<std::string, member, std::less<>> members_;
     std::set<std::string, std::less<>> dirty_;    ///< Members to be read.
+    std::string last_read_;
     std::size_t reading_ = 0;
+    std::set<std::string, std::less<>> owed_;    ///< Members to be read before the view is right again.
     std::uint64_t last_arrival_ = 0;
     std::set<std::uint64_t> arriving_;
     std::uint64_t list_arrival_ = 0;      ///< A list that is asked for counts as one: it may tell of newcomers.

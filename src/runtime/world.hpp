@@ -30,6 +30,12 @@ using endpoint = asio::ip::tcp::endpoint;
 using void_handler = asio::any_completion_handler<void(error_code)>;
 using size_handler = asio::any_completion_handler<void(error_code, std::size_t)>;
 
+/// `d`, but not negative and not so long that it overflows when added to a time.
+inline std::chrono::milliseconds bounded(std::chrono::milliseconds d) noexcept {
+    constexpr std::chrono::milliseconds longest = std::chrono::hours(24 * 1000);
+    return d < d.zero() ? d.zero() : d > longest ? longest : d;
+}
+
 /// A connected stream of bytes in both directions. One read and one write may be pending at a time. Handlers run on their
 /// associated executor, never inline. After `close()` pending operations complete with an error.
 class byte_stream {

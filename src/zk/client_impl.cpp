@@ -254,6 +254,9 @@ void client_impl::on_context_shutdown() noexcept {
     }
     session_.discard();
     connection_.reset();
+    // What belongs to the context must not outlive it.
+    timer_.reset();
+    gather_timer_.reset();
 }
 
 }    // namespace muster::zk::detail

@@ -349,6 +349,29 @@ TEST_CASE("picks wait for the first instance, and say why when none comes") {
     CHECK((*waiting).role() == role::master);
     CHECK(error_of("testserver", hash) == registry_errc::key_required);
 
+    // A balancer that is destroyed ends those who wait, however long they would have waited, and whatever they wait with.
+    {
+        std::optional<balancer> brief_life(std::in_place, l.io, config_for(server.connect_string(), 8s));
+        pick_options for_ever;
+        for_ever.wait = std::chrono::milliseconds::max();
+        error_code by_coroutine;
+        error_code by_callback;
+        auto waiting_pick = [](balancer& b, pick_options o, error_code& ec) -> asio::awaitable<void> {
+            try {
+                (void)co_await b.pick("nobody", std::move(o));
+            } catch (const boost::system::system_error& e) {
+                ec = e.code();
+            }
+        };
+        asio::co_spawn(l.io, waiting_pick(*brief_life, for_ever, by_coroutine), asio::detached);
+        brief_life->pick("nobody", for_ever, [&](error_code ec, lease) { by_callback = ec; });
+        l.pass(300ms);
+        CHECK_FALSE(by_coroutine);
+        CHECK_FALSE(by_callback);
+        brief_life.reset();
+        CHECK(l.until([&] { return by_coroutine == registry_errc::closed && by_callback == registry_errc::closed; }, 2s));
+    }
+
     server.kill();
     CHECK(error_of("another", brief) == registry_errc::registry_unavailable);
     CHECK(error_of("testserver", brief) == error_code());

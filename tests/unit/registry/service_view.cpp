@@ -243,6 +243,54 @@ TEST_CASE("a promotion that was missed while the connection was lost is one chan
     }
 }
 
+TEST_CASE("an instance that changes during every read of it keeps nobody from being seen, nor its own changes") {
+    for (const bool recursive : {true, false}) {
+        CAPTURE(recursive);
+        viewer v(recursive);
+        fill(v.tree);
+        v.connect();
+        int changes = 0;
+        // Each read of "a" is followed by a change before its reply arrives.
+        const auto restless_step = [&] {
+            v.deliver();
+            const auto a = v.m.next(v.now);
+            REQUIRE(a);
+            auto r = v.perform(a->what);
+            if (a->what.path == "/p/s/normal0000000001")
+                v.tree.set("/p/s/normal0000000001", data("a" + std::to_string(++changes)));
+            v.deliver();
+            v.m.on_reply(a->id, std::move(r), v.now, 0);
+        };
+        for (int i = 0; i < 20 && !v.m.state().known; ++i) restless_step();
+        REQUIRE(v.m.state().known);
+        CHECK_FALSE(v.m.state().stale);
+        for (int i = 0; i < 20; ++i) restless_step();
+        CHECK(changes > 10);
+        CHECK(v.names() == "m a" + std::to_string(changes - 1) + " b");    // one read behind
+        v.settle();
+        CHECK(v.names() == "m a" + std::to_string(changes) + " b");
+    }
+}
+
+TEST_CASE("an instance that is deleted while it is read is not shown by that read") {
+    viewer v;
+    fill(v.tree);
+    v.connect();
+    v.settle();
+    v.tree.set("/p/s/normal0000000001", data("a2"));
+    v.deliver();
+    const auto a = v.m.next(v.now);
+    REQUIRE(a);
+    auto r = v.perform(a->what);
+    v.tree.drop("/p/s/normal0000000001");
+    v.deliver();
+    CHECK(v.names() == "m b");
+    v.m.on_reply(a->id, std::move(r), v.now, 0);
+    CHECK(v.names() == "m b");
+    v.settle();
+    CHECK(v.names() == "m b");
+}
+
 TEST_CASE("a newcomer that cannot be read does not keep in the view who went") {
     viewer v;
     fill(v.tree);
