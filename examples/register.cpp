@@ -14,11 +14,10 @@ namespace asio = boost::asio;
 
 asio::awaitable<void> run(std::string hosts, std::uint16_t port) {
     auto ex = co_await asio::this_coro::executor;
+    asio::signal_set signals(ex, SIGINT, SIGTERM);    // before anything that must be undone
     muster::registrar reg(ex, hosts, {"testserver", {"127.0.0.1", port}});
     co_await reg.start();
     std::cout << "registered as " << to_string(reg.role()) << ", " << reg.status().path << std::endl;
-
-    asio::signal_set signals(ex, SIGINT, SIGTERM);
     co_await signals.async_wait(asio::deferred);
     co_await reg.close();
     std::cout << "removed" << std::endl;
