@@ -107,10 +107,6 @@ public:
 
     bool wants_write() const noexcept;
 
-    /// True if what is to be written should not wait for more to go along with it: something urgent is due, few requests are
-    /// under way, or as many are queued as half of those.
-    bool wants_write_now() const noexcept;
-
     /// Appends what is to be written now: at most `limit` bytes and what completes the last request.
     void fill(std::string& out, std::size_t limit, time_point now);
 

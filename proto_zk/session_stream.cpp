@@ -177,11 +177,6 @@ bool session::wants_write() const noexcept {
     return ping_due_ || !queued_.empty() || (closing_ && !close_sent_);
 }
 
-bool session::wants_write_now() const noexcept {
-    constexpr std::size_t few = 8;
-    return phase_ != phase::attached || ping_due_ || closing_ || written_.size() < few || 2 * queued_.size() >= written_.size();
-}
-
 void session::fill(std::string& out, std::size_t limit, time_point now) {
     const std::size_t before = out.size();
     if (phase_ == phase::handshaking && connect_request_due_) {

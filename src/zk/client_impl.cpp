@@ -61,8 +61,7 @@ client_impl::client_impl(asio::any_io_executor ex, config cfg, std::shared_ptr<r
       strand_(asio::make_strand(ex_)),
       order_(strand_),
       session_(settings_of(config_), world_->random()),
-      timer_(world_->make_timer(strand_)),
-      gather_timer_(world_->make_timer(strand_)) {}
+      timer_(world_->make_timer(strand_)) {}
 
 // On any thread ------------------------------------------------------------------------------------------------------------
 
@@ -101,7 +100,7 @@ void client_impl::submit(std::unique_ptr<proto::request> r) {
     if (!post) return;
     asio::post(strand_, [self = shared_from_this()] {
         self->take_inbox();
-        self->flush();
+        self->write();
     });
 }
 
@@ -232,7 +231,6 @@ void client_impl::publish() {
 
 void client_impl::finish() {
     timer_->cancel();
-    gather_timer_->cancel();
     std::list<close_waiter> due;
     {
         const std::lock_guard lock(mutex_);
@@ -256,7 +254,6 @@ void client_impl::on_context_shutdown() noexcept {
     connection_.reset();
     // What belongs to the context must not outlive it.
     timer_.reset();
-    gather_timer_.reset();
 }
 
 }    // namespace muster::zk::detail

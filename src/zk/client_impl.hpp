@@ -81,7 +81,6 @@ private:
     void attempt(std::size_t host);
     void connect_next(const connection_ptr& c);
     void read(const connection_ptr& c);
-    void flush();
     void write();
     void drop(const error_code& why);
     void proceed(const error_code& ec);
@@ -104,8 +103,6 @@ private:
     proto::session session_;
     connection_ptr connection_;
     std::unique_ptr<runtime::timer> timer_;
-    std::unique_ptr<runtime::timer> gather_timer_;
-    bool gathering_ = false;                  // it is pending
     time_point armed_ = time_point::max();    // when the pending wait ends, max if there is none
     std::uint64_t wait_ = 0;                  // number of the pending wait: earlier ones were replaced
 

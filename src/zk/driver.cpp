@@ -14,7 +14,6 @@ namespace muster::zk::detail {
 namespace {
 
 constexpr std::size_t read_bytes = 64 * 1024;
-constexpr std::chrono::microseconds gather_time{100};
 constexpr std::size_t write_bytes = 256 * 1024;    // a ping waits no longer than for so many bytes
 
 }    // namespace
@@ -107,19 +106,6 @@ void client_impl::read(const connection_ptr& c) {
                                }));
 }
 
-/// Writes what is queued, or waits a moment for more to go along: where many requests are under way, their replies come in small
-/// groups, each asking for a write of its own, and the server wakes up for each.
-void client_impl::flush() {
-    if (!connection_ || connection_->writing || !session_.wants_write()) return;
-    if (session_.wants_write_now()) return write();
-    if (std::exchange(gathering_, true)) return;
-    gather_timer_->expires_at(world_->now() + gather_time);
-    gather_timer_->async_wait(on_strand([self = shared_from_this()](error_code) {
-        self->gathering_ = false;
-        self->write();
-    }));
-}
-
 void client_impl::write() {
     const auto& c = connection_;
     if (!c || c->writing || !session_.wants_write()) return;
@@ -130,7 +116,7 @@ void client_impl::write() {
                                if (self->connection_ != c) return;
                                if (ec) return self->drop(ec);
                                c->writing = false;
-                               self->flush();
+                               self->write();
                            }));
 }
 
@@ -143,7 +129,7 @@ void client_impl::proceed(const error_code& ec) {
     } else if (ec) {
         drop(ec);
     } else {
-        flush();
+        write();
         if (connection_) {
             arm(session_.deadline());
         } else {
