@@ -125,6 +125,7 @@ std::vector<client_impl> chosen(const client_options& o, report& out) {
 
 std::vector<client_impl> all_client_impls() {
     return {{"muster", &run_muster, {}},
+            {"socket", &run_bare_socket, {}},
 #ifdef MUSTER_BENCH_ZOOKEEPER_C
             {"c", &run_zookeeper_c, {}}};
 #else

@@ -98,7 +98,7 @@ int run(int argc, char** argv) {
     for (const client_impl& i : all_client_impls()) impl_names.emplace_back(i.name);
     client_options client;
     client.windows = {1, 64};
-    client.impls = impl_names;
+    client.impls = {"muster", "c"};
     CLI::App* client_app = app.add_subcommand("client", "Operations of ZooKeeper clients on the same server");
     add_names(*client_app, "--op", ops, names_of(all_client_ops), "Operations (default: get)");
     add_numbers(*client_app, "--window", client.windows, CLI::Range(1, 100'000), "Operations outstanding at a time");

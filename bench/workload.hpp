@@ -99,6 +99,7 @@ private:
 using client_peer = client_round (*)(const workload& w);
 
 client_round run_muster(const workload& w);
+client_round run_bare_socket(const workload& w);
 client_round run_zookeeper_c(const workload& w);
 
 /// Makes the znodes that the operations need, and removes them. Both throw what went wrong.

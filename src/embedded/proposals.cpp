@@ -50,6 +50,7 @@ bool is_proposal(std::int32_t type) noexcept {
         case opcode::delete_container:
         case opcode::set_data:
         case opcode::set_acl:
+        case opcode::check:
         case opcode::multi:
         case opcode::reconfig:
         case opcode::close_session:
@@ -81,6 +82,11 @@ answer proposals::judge(opcode type, std::string_view body, const identities& wh
             version_arguments a;
             a.read(r, false);
             return {r.ok() ? remove(a, w) : err::marshalling_error, {}};
+        }
+        case opcode::check: {    // alone it makes no sense, but servers before 3.9.3 judge it (ZOOKEEPER-2623)
+            version_arguments a;
+            a.read(r, false);
+            return {r.ok() ? check(a, w) : err::marshalling_error, {}};
         }
         case opcode::set_data: {
             version_arguments a;

@@ -22,6 +22,11 @@ public:
     explicit tcp_stream(const asio::any_io_executor& ex) : socket_(ex) {}
 
     void async_read_some(asio::mutable_buffer b, size_handler h) override { socket_.async_read_some(b, std::move(h)); }
+    std::size_t try_write(asio::const_buffer b, error_code& ec) override {
+        const std::size_t n = socket_.write_some(b, ec);
+        if (ec == asio::error::would_block || ec == asio::error::try_again || ec == asio::error::interrupted) ec = {};
+        return n;
+    }
     void async_write(asio::const_buffer b, size_handler h) override { asio::async_write(socket_, b, std::move(h)); }
     void close() noexcept override {
         error_code ignored;
@@ -98,6 +103,7 @@ public:
             // Asio leaves its cancellation in the slot: emitting later would reach for the socket, which may be gone by then.
             slot.clear();
             if (!ec) stream->socket().set_option(tcp::no_delay(true), ec);
+            if (!ec) stream->socket().non_blocking(true, ec);    // for try_write
             if (ec) stream.reset();
             done.post(ec, std::move(stream));
         };

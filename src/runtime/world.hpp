@@ -43,6 +43,13 @@ public:
     virtual ~byte_stream() = default;
     /// Reads at least one byte into `b`.
     virtual void async_read_some(asio::mutable_buffer b, size_handler h) = 0;
+    /// Writes as much of `b` as there is room for now, without waiting: nothing where there is none, or where the stream cannot
+    /// tell. Not while a write is pending.
+    virtual std::size_t try_write(asio::const_buffer b, error_code& ec) {
+        static_cast<void>(b);
+        ec = {};
+        return 0;
+    }
     /// Writes all of `b`.
     virtual void async_write(asio::const_buffer b, size_handler h) = 0;
     virtual void close() noexcept = 0;

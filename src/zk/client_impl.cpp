@@ -97,7 +97,10 @@ void client_impl::submit(std::unique_ptr<proto::request> r) {
         first = !started_;
     }
     if (first) start();
-    if (!post) return;
+    if (post) post_hand_over();
+}
+
+void client_impl::post_hand_over() {
     asio::post(strand_, [self = shared_from_this()] {
         self->take_inbox();
         self->write();

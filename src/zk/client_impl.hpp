@@ -72,6 +72,7 @@ private:
         runtime::completion<void(error_code)> done;
     };
 
+    void post_hand_over();
     template <class Waiter, class Result>
     void cancel_waiter(std::list<Waiter>& waiters, std::uint64_t id, Result result);
 
@@ -82,6 +83,7 @@ private:
     void connect_next(const connection_ptr& c);
     void read(const connection_ptr& c);
     void write();
+    void expect_requests();
     void drop(const error_code& why);
     void proceed(const error_code& ec);
     void arm(time_point t);

@@ -25,6 +25,7 @@ struct client_impl::connection {
     std::shared_ptr<runtime::byte_stream> stream;
     std::string out;    // being written
     bool writing = false;
+    bool broken = false;    // a write failed: what the server said before is still read, up to the end of the stream
 
     ~connection() { shut(); }
     void shut() {
@@ -101,23 +102,43 @@ void client_impl::read(const connection_ptr& c) {
                                on_strand([self = shared_from_this(), c](error_code ec, std::size_t n) {
                                    if (self->connection_ != c) return;
                                    if (ec) return self->drop(ec);
+                                   const auto replies = self->session_.metrics().replies_received;
                                    self->proceed(self->session_.received(n, self->world_->now()));
-                                   if (self->connection_ == c) self->read(c);
+                                   if (self->connection_ != c) return;
+                                   if (self->session_.metrics().replies_received != replies) self->expect_requests();
+                                   self->read(c);
                                }));
 }
 
 void client_impl::write() {
     const auto& c = connection_;
-    if (!c || c->writing || !session_.wants_write()) return;
-    c->out.clear();
-    session_.fill(c->out, write_bytes, world_->now());
-    c->writing = true;
-    c->stream->async_write(asio::buffer(c->out), on_strand([self = shared_from_this(), c = c](error_code ec, std::size_t) {
-                               if (self->connection_ != c) return;
-                               if (ec) return self->drop(ec);
-                               c->writing = false;
-                               self->write();
-                           }));
+    while (c && !c->writing && !c->broken && session_.wants_write()) {
+        c->out.clear();
+        session_.fill(c->out, write_bytes, world_->now());
+        error_code ec;
+        const std::size_t written = c->stream->try_write(asio::buffer(c->out), ec);
+        if (ec) {
+            c->broken = true;
+        } else if (written != c->out.size()) {
+            c->writing = true;
+            c->stream->async_write(asio::buffer(c->out) + written,
+                                   on_strand([self = shared_from_this(), c = c](error_code failed, std::size_t) {
+                                       c->writing = false;
+                                       c->broken = failed.failed();
+                                       if (self->connection_ == c) self->write();
+                                   }));
+        }
+    }
+}
+
+/// Replies were handed to their handlers, which often ask for more. Takes their requests over behind the last of them: a
+/// hand-over that the first one posts would come after another look at the sockets.
+void client_impl::expect_requests() {
+    {
+        const std::lock_guard lock(mutex_);
+        if (std::exchange(taking_, true)) return;
+    }
+    post_hand_over();
 }
 
 /// After something was told to the session: shows the result, and goes on or drops the connection.

@@ -29,6 +29,22 @@ public:
         peer_->serve_read(lock);
     }
 
+    std::size_t try_write(asio::const_buffer b, error_code& ec) override {
+        const std::lock_guard lock(peer_->mutex_);
+        ec = {};
+        if (peer_->client_closed_) {
+            ec = asio::error::bad_descriptor;
+        } else if (peer_->server_closed_) {
+            ec = asio::error::broken_pipe;
+        } else if (!peer_->stalled_) {
+            const std::size_t n = std::min(b.size(), peer_->write_limit_);
+            if (n != 0) ++peer_->writes_;
+            peer_->to_server_.append(static_cast<const char*>(b.data()), n);
+            return n;
+        }
+        return 0;
+    }
+
     void async_write(asio::const_buffer b, runtime::size_handler h) override {
         auto write = make_pending<void(error_code, std::size_t)>(std::move(h), ex_);
         error_code ec;
@@ -110,6 +126,11 @@ void sim_peer::stall(bool stalled) {
 void sim_peer::limit_reads(std::size_t bytes) {
     const std::lock_guard lock(mutex_);
     read_limit_ = bytes;
+}
+
+void sim_peer::limit_writes(std::size_t bytes) {
+    const std::lock_guard lock(mutex_);
+    write_limit_ = bytes;
 }
 
 void sim_peer::serve_read(std::unique_lock<std::mutex>& lock) {

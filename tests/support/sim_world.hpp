@@ -94,6 +94,8 @@ public:
     void stall(bool stalled);
     /// The client gets no more than so many bytes at once.
     void limit_reads(std::size_t bytes);
+    /// There is room for no more than so many bytes of the client's at once; for more it has to wait.
+    void limit_writes(std::size_t bytes);
 
 private:
     friend class sim_stream;
@@ -107,6 +109,7 @@ private:
     std::string to_client_;
     std::size_t writes_ = 0;
     std::size_t read_limit_ = static_cast<std::size_t>(-1);
+    std::size_t write_limit_ = static_cast<std::size_t>(-1);
     bool stalled_ = false;
     bool server_closed_ = false;
     bool client_closed_ = false;

@@ -222,7 +222,7 @@ TEST_CASE("sync, ping, whoAmI, ephemerals") {
 }
 
 TEST_CASE("requests that nobody knows are refused, and the connection is closed") {
-    for (const std::int32_t type : {0, 10, 13, 23, 99, 108, -1, -10, 1000000}) {
+    for (const std::int32_t type : {0, 10, 23, 99, 108, -1, -10, 1000000}) {
         world w;
         auto c = w.connect();
         w.give(*c, frame_of(proto::request_header{5, type}));
@@ -235,6 +235,20 @@ TEST_CASE("requests that nobody knows are refused, and the connection is closed"
         CHECK(w.e.at(0).connections() == 0);
         CHECK(w.e.session_ids().size() == 1);
     }
+}
+
+TEST_CASE("a check that stands alone is judged like a write, and changes nothing") {
+    world w;
+    auto c = w.connect();
+    const auto check = [&](const char* path, std::int32_t version) {
+        return w.call(*c, opcode::check, proto::check_version_request{path, version});
+    };
+    CHECK(check("/none", -1).err == no_node);
+    CHECK(check("/", 5).err == bad_version);
+    CHECK(check("/", 0).err == 0);
+    CHECK(w.get(*c, "/").zxid == 4);
+    CHECK(w.call(*c, opcode::check).err == -5);
+    CHECK(!c->closed);
 }
 
 TEST_CASE("reconfig answers as a standalone server") {

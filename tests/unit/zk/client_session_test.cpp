@@ -48,6 +48,58 @@ TEST_CASE("the session is kept while nothing is asked") {
     CHECK(f.client.metrics().connects == 1);
 }
 
+TEST_CASE("what does not fit into the socket at once is written when there is room") {
+    for (const std::size_t room : {0, 1, 10, 40}) {
+        CAPTURE(room);
+        fixture f;
+        f.attach();
+        f.server.peer->limit_writes(room);
+        outcome<> done;
+        f.client.sync("/some/path", done.handler());
+        const auto r = f.request();
+        CHECK(r.is(opcode::sync));
+        CHECK(r.as<proto::path_request>().path == "/some/path");
+        proto::path_response body;
+        body.path = "/some/path";
+        f.reply(r, 0, body);
+        CHECK(!done.ec());
+    }
+}
+
+TEST_CASE("what handlers of one read ask for goes out in one write") {
+    fixture f;
+    f.attach();
+    outcome<> again[3];
+    for (auto& o : again) f.client.sync("/", [&](error_code) { f.client.sync("/", o.handler()); });
+    const auto first = f.requests();
+    REQUIRE(first.size() == 3);
+    const auto writes = f.server.peer->writes();
+    proto::path_response body;
+    body.path = "/";
+    std::string replies;
+    for (const auto& r : first) replies += reply_frame(r.xid, 0x101, 0, body);
+    f.server.peer->send(replies);
+    CHECK(f.requests().size() == 3);
+    CHECK(f.server.peer->writes() == writes + 1);
+}
+
+TEST_CASE("a reply that came before the connection broke counts, though a write failed meanwhile") {
+    fixture f;
+    f.attach();
+    outcome<> first, second;
+    f.client.sync("/", first.handler());
+    const auto r = f.request();
+    f.server.peer->limit_reads(5);
+    proto::path_response body;
+    body.path = "/";
+    f.server.reply(r.xid, 0, body);
+    f.server.peer->close();
+    f.client.set("/", "x", zk::any_version, [h = second.handler()](error_code ec, zk::stat) mutable { h(ec); });
+    f.sim.run_ready();
+    CHECK(!first.ec());
+    CHECK(second.ec() == client_errc::connection_lost);
+}
+
 TEST_CASE("a silent server is left after two thirds of the time-out") {
     fixture f;
     f.attach();

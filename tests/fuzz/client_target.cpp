@@ -1,0 +1,201 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+//
+// What a client reads. An input is a byte that chooses how it is served, and the bytes of a server:
+//
+//     bit 0   the handshake has succeeded already       bits 2-3   bytes that arrive at once: 1, 3, 16, all
+//     bit 1   requests are under way                    bit 4      the rest is frames, each behind a byte with its length
+//
+// Whatever comes, every request completes once, and memory is bounded by the largest frame.
+#include "fuzz/fuzz.hpp"
+
+#include "proto_zk/records_admin.hpp"
+#include "proto_zk/records_connect.hpp"
+#include "proto_zk/records_data.hpp"
+#include "proto_zk/records_multi.hpp"
+#include "proto_zk/records_watch.hpp"
+#include "proto_zk/session.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+namespace {
+
+using namespace muster;
+using namespace muster::zk::proto;
+
+constexpr std::size_t max_frame = 4'096;
+
+/// Counts its completions, and reads the body as the operation would.
+template <class Record>
+class counted final : public request {
+public:
+    counted(opcode type, int& completions) : completions_(completions) {
+        const auto at = begin_frame(frame);
+        writer w(frame);
+        request_header header;
+        header.type = to_wire(type);
+        header.write(w);
+        end_frame(frame, at);
+    }
+
+    error_code complete(const error_code& ec, std::string_view body) override {
+        ++completions_;
+        if (ec) return {};
+        reader in(body);
+        Record r;
+        r.read(in);
+        return in.error();
+    }
+
+private:
+    int& completions_;
+};
+
+class sink final : public watch_sink {
+public:
+    void on_event(zk::event_type, std::string_view, zk::zxid) override {}
+    void on_end(const error_code&) override {}
+};
+
+/// A session, and what became of its requests.
+class conversation {
+public:
+    conversation(bool attached, bool busy) : session_(settings(), 1) {
+        reconnect();
+        if (attached) greet();
+        if (!busy) return;
+        for (int kind = 0; kind != 5; ++kind) {
+            const auto k = static_cast<watch_kind>(kind);
+            session_.watches().add(k, "/a", std::make_shared<sink>());
+            session_.watches().add(k, "/", std::make_shared<sink>());
+        }
+        submit<get_data_response>(opcode::get_data, true);
+        submit<create2_response>(opcode::create2, false);
+        submit<multi_response>(opcode::multi, false);
+        submit<get_children2_response>(opcode::get_children2, true);
+        submit<get_acl_response>(opcode::get_acl, true);
+        submit<who_am_i_response>(opcode::who_am_i, true);
+        submit<stat_response>(opcode::set_data, false);
+        flush();
+    }
+
+    void arrive(std::string_view bytes) {
+        const auto room = session_.read_buffer(bytes.size());
+        const auto n = std::min(room.size(), bytes.size());
+        fuzz::require(n != 0 || bytes.empty(), "there is always room");
+        std::memcpy(room.data(), bytes.data(), n);
+        now_ += std::chrono::milliseconds(1);
+        error_code ec = session_.received(n, now_);
+        if (!ec && now_ >= session_.deadline()) ec = session_.tick(now_);
+        if (ec) {
+            session_.disconnected(ec, now_, 7);
+            reconnect();
+        }
+        flush();
+    }
+
+    void end() {
+        session_.abandon();
+        for (std::size_t i = 0; i != submitted_; ++i) fuzz::require(completions_[i] == 1, "every request completes once");
+    }
+
+private:
+    static session_settings settings() {
+        session_settings s;
+        s.max_frame = max_frame;
+        return s;
+    }
+
+    template <class Record>
+    void submit(opcode type, bool repeatable) {
+        auto r = std::make_unique<counted<Record>>(type, completions_[submitted_++]);
+        r->repeatable = repeatable;
+        session_.submit(std::move(r));
+    }
+
+    void flush() {
+        std::string out;
+        while (session_.wants_write()) session_.fill(out, 1 << 16, now_);
+    }
+
+    void reconnect() {
+        for (int i = 0; i != 100; ++i) {
+            const auto step = session_.next(now_);
+            if (step.what == session::step::kind::wait) {
+                now_ = std::max(now_, step.until);
+            } else if (step.what == session::step::kind::connect) {
+                session_.connecting(now_);
+                session_.connected(now_);
+                flush();
+                return;
+            }
+        }
+        fuzz::require(false, "a session that is not closed connects again");
+    }
+
+    void greet() {
+        connect_response hello;
+        hello.timeout_ms = 10'000;
+        hello.session_id = 0x1234;
+        std::string frame;
+        const auto at = begin_frame(frame);
+        writer w(frame);
+        hello.write(w);
+        end_frame(frame, at);
+        arrive(frame);
+    }
+
+    session::time_point now_{std::chrono::hours(1)};
+    std::array<int, 7> completions_{};
+    std::size_t submitted_ = 0;
+    session session_;
+};
+
+void records(std::string_view bytes) {
+    fuzz::round_trip<connect_response>(bytes);
+    fuzz::round_trip<reply_header>(bytes);
+    fuzz::round_trip<watcher_event>(bytes);
+    fuzz::round_trip<create_response>(bytes);
+    fuzz::round_trip<create2_response>(bytes);
+    fuzz::round_trip<stat_response>(bytes);
+    fuzz::round_trip<get_data_response>(bytes);
+    fuzz::round_trip<get_children_response>(bytes);
+    fuzz::round_trip<get_children2_response>(bytes);
+    fuzz::round_trip<total_number_response>(bytes);
+    fuzz::round_trip<get_ephemerals_response>(bytes);
+    fuzz::round_trip<get_acl_response>(bytes);
+    fuzz::round_trip<who_am_i_response>(bytes);
+    fuzz::round_trip<error_response>(bytes);
+    fuzz::round_trip<sasl_packet>(bytes);
+    fuzz::round_trip<multi_response>(bytes);
+}
+
+}    // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    fuzz::input in(data, size);
+    const unsigned mode = in.byte();
+    records(in.rest());
+
+    conversation talk((mode & 1) != 0, (mode & 2) != 0);
+    std::string stream;
+    if ((mode & 16) != 0) {
+        while (!in.empty()) {
+            const auto content = in.take(in.byte());
+            const auto at = begin_frame(stream);
+            stream += content;
+            end_frame(stream, at);
+        }
+    } else {
+        stream = in.rest();
+    }
+    constexpr std::size_t sizes[] = {1, 3, 16, max_frame};
+    const std::size_t at_once = sizes[(mode >> 2) & 3];
+    for (std::string_view rest = stream; !rest.empty(); rest.remove_prefix(std::min(at_once, rest.size())))
+        talk.arrive(rest.substr(0, at_once));
+    talk.end();
+    return 0;
+}
