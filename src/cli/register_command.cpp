@@ -194,10 +194,15 @@ asio::awaitable<int> registering::run() {
     const auto first = co_await (guarded(follow()) || guarded(register_in_time()) || guarded(stop_requested()));
     const int code = std::visit([](int c) { return c; }, first);
     if (code != exit_done && program_runs()) program_->signal(SIGTERM);
+    const bool registered = registrar_.status().registrations > 0;
+    if (code == exit_done && !registered) {
+        diagnose(fmt::format("instance {} of service '{}' was never registered: it was ended before",
+                             env_.options.instance.identity(), env_.options.service));
+    }
     const int close_code = co_await close_and_wait();
     if (code != exit_done) co_return code;
     if (program_) co_return program_->wait(std::chrono::milliseconds(0)).value_or(exit_failed);
-    co_return close_code;
+    co_return registered ? close_code : exit_failed;
 }
 
 }    // namespace
