@@ -70,7 +70,6 @@ void client_impl::start() {
         const std::lock_guard lock(mutex_);
         if (std::exchange(started_, true)) return;
     }
-    runtime::notify_shutdown(ex_, weak_from_this());
     asio::post(strand_, [self = shared_from_this()] { self->drive(); });
 }
 

@@ -97,6 +97,27 @@ TEST_CASE("register: events, znode, and SIGTERM") {
     CHECK(children("events").empty());
 }
 
+TEST_CASE("register: a second signal while it closes changes nothing: it deregisters, and ends at once when ZooKeeper answers") {
+    zk_server own;
+    own.start();
+    const std::string zk = own.connect_string();
+    const auto p = start_muster({"register", "--zk", zk, "--service", "s", "--ip", "127.0.0.1", "--port", "1"});
+    wait_event(*p, "registered");
+    own.pause();
+    p->signal(SIGTERM);
+    CHECK(eventually([&] { return !p->signal_pending(SIGTERM); }));
+    p->signal(SIGTERM);
+    CHECK(eventually([&] { return !p->signal_pending(SIGTERM); }));
+    own.resume();
+    const auto begin = std::chrono::steady_clock::now();
+    const auto r = finish(*p);
+    CHECK(std::chrono::steady_clock::now() - begin < 1s);
+    CHECK(r.code == 0);
+    CHECK(r.out.back() == R"({"event":"closed"})");
+    CHECK(r.err.empty());
+    CHECK(run_kazoo("children.py", {zk, "/micro-service/s"}).empty());
+}
+
 TEST_CASE("register: a unique code is enough, prefix and chroot are kept") {
     run_kazoo("create.py", {hosts(), "/root", ""});
     const auto p =
@@ -256,7 +277,11 @@ TEST_CASE("pick and master: nothing found in time is exit 3") {
         CHECK(r.err.find("300ms") != std::string::npos);
     }
     const auto only_master = registered("alone", 50000);
-    CHECK(run_muster(on("alone", {"pick", "--wait", "0ms", "--pool", "normals"})).code != 0);
+    for (const strings& args : {strings{"pick", "--wait", "0s", "--pool", "normals"}, strings{"pick", "--wait", "0ms"}}) {
+        const auto r = run_muster(on("alone", args));    // there was no time to read anything
+        CHECK(r.code == 3);
+        CHECK(r.err.find("within 0ms") != std::string::npos);
+    }
     CHECK(run_muster(on("alone", {"pick", "--wait", "300ms", "--pool", "normals"})).code == 3);
     CHECK(run_muster(on("alone", {"pick"})).code == 0);
 }

@@ -198,6 +198,8 @@ TEST_CASE("picks") {
     check_usage(with(good_pick, {"--pool", "best"}), {"'best'", "normals_then_master, normals, all, master"});
     check_usage(with(good_pick, {"--policy", "iphash"}), {"'iphash'", "--key"});
     check_usage(with(good_pick, {"--policy", "urlhash"}), {"'urlhash'", "--key"});
+    for (const strings& empty : {strings{"--key", ""}, strings{"--key="}})
+        check_usage(with(with(good_pick, {"--policy", "urlhash"}), empty), {"'urlhash'", "--key"});
     for (const char* n : {"0", "-1", "x", "9999999"})
         check_usage(with(good_pick, {"-n", n}), {"-n '" + std::string(n) + "'", "1 to 1000000"});
 }
@@ -215,6 +217,21 @@ TEST_CASE("hosts that never answer: exit 4 within the wait, the processor idle")
     const silent_server server;
     for (const strings& args : all_that_connect)
         check_not_reached(with(args, {"--zk", server.address(), "--wait", "1s", "--session-timeout", "1s"}), server.address());
+}
+
+TEST_CASE("--wait 0s does not wait: the exit code says that nothing was found, or that ZooKeeper was not reached") {
+    const silent_server server;
+    for (const strings& args : all_that_connect) {
+        CAPTURE(boost::json::serialize(boost::json::value_from(args)));
+        const auto begin = std::chrono::steady_clock::now();
+        const auto r = run_muster(with(args, {"--zk", server.address(), "--wait", "0s"}));
+        CHECK(std::chrono::steady_clock::now() - begin < 1s);
+        CAPTURE(r.err);
+        const bool picks = args.front() == "pick" || args.front() == "master";
+        CHECK(r.code == (picks ? 3 : 4));
+        CHECK(r.out.empty());
+        CHECK(r.err.find("within 0ms") != std::string::npos);
+    }
 }
 
 TEST_CASE("register keeps trying by default, says why, and ends quickly when told to: it was never registered") {
