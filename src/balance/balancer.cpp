@@ -21,7 +21,7 @@ namespace detail {
 namespace {
 
 std::shared_ptr<const balance::environment> environment_of(zk::client client, balancer_params p) {
-    validate_name(p.prefix, "prefix").value();
+    validate_prefix(p.prefix).value();
     auto ex = client.get_executor();
     auto world = zk::detail::world_of(client);
     asio::any_io_executor strand = asio::make_strand(ex);

@@ -89,8 +89,7 @@ private:
     // On the strand.
     std::unique_ptr<registry::view_driver> driver_;
     membership members_;
-    registry::view_state latest_;
-    bool to_show_ = false;    // latest_ is newer than what is shown
+    bool to_show_ = false;    // the driver's state is newer than what is shown
     time_point show_at_{};    // not before
     std::list<waiter> waiters_;
     std::unique_ptr<runtime::timer> timer_;

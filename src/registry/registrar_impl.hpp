@@ -19,6 +19,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 
 namespace muster::detail {
 
@@ -65,7 +66,8 @@ private:
         std::uint64_t number = 0;
     };
 
-    error_code check(const muster::instance& i) const;
+    static error_code check(const muster::instance& i);
+    std::string describe(const error_code& ec) const;
     template <class Waiter>
     void enlist(std::list<Waiter>& list, Waiter w);
     template <class Waiter, class... Rest>
@@ -103,6 +105,7 @@ private:
     watch own_watch_;
     watch master_watch_;
     std::uint64_t watches_ = 0;
+    std::uint64_t failures_ = 0;    ///< of the machine, when they were looked at last
 
     mutable std::mutex mutex_;
     // Under the mutex.

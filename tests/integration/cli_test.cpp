@@ -4,7 +4,10 @@
 #include "integration/muster_command.hpp"
 #include "support/eventually.hpp"
 #include "support/kazoo.hpp"
+#include "support/loop.hpp"
 #include "support/zk_server.hpp"
+
+#include <muster/zk/client.hpp>
 
 #include <doctest/doctest.h>
 #include <boost/json.hpp>
@@ -20,6 +23,8 @@
 #include <vector>
 
 using namespace muster::test;
+using muster::error_code;
+namespace zk = muster::zk;
 using namespace std::chrono_literals;
 namespace json = boost::json;
 using strings = std::vector<std::string>;
@@ -343,6 +348,72 @@ TEST_CASE("ls: services, instances, and what is no instance") {
     for (const auto& lines : {services.out, r.out, table.out}) CHECK_FALSE(contains(lines, "sesame"));
 }
 
+TEST_CASE("ls: as many services as there are, sorted") {
+    zk_server own;
+    own.start();
+    loop l;
+    zk::client c(l.io, own.connect_string());
+    constexpr int services = 300;
+    const auto name = [](int i) { return "/micro-service/s" + std::to_string(1'000 + i); };
+    int made = 0;
+    const auto make = [&](const std::string& path) {
+        c.create(path, "{}", {}, [&](error_code ec, zk::create_result) { made += !ec; });
+    };
+    make("/micro-service");
+    for (int i = services; i-- > 0;) {
+        make(name(i));
+        for (int k = 0; k < i % 3; ++k) make(name(i) + (k == 0 ? "/master" : "/normal0000000001"));
+    }
+    REQUIRE(l.until([&] { return made == 1 + services + services; }));
+    const auto r = run_muster({"ls", "--zk", own.connect_string()});
+    CHECK(r.code == 0);
+    REQUIRE(r.out.size() == services);
+    for (int i = 0; i < services; ++i) {
+        const auto o = r.object(static_cast<std::size_t>(i));
+        CHECK(text(o, "service") == "s" + std::to_string(1'000 + i));
+        CHECK(o.at("instances") == i % 3);
+        CHECK(o.at("masters") == (i % 3 > 0 ? 1 : 0));
+    }
+}
+
+TEST_CASE("a chroot that does not exist is named, and used once it is there") {
+    zk_server own;
+    own.start();
+    const std::string zk = own.connect_string() + "/root";
+    const std::string missing = "the chroot '/root' does not exist";
+    for (const strings& args :
+         {strings{"ls"}, strings{"ls", "--service", "s"}, strings{"pick", "--service", "s", "--wait", "500ms"},
+          strings{"master", "--service", "s", "--wait", "500ms"}}) {
+        CAPTURE(json::serialize(json::value_from(args)));
+        strings all = args;
+        all.insert(all.end(), {"--zk", zk});
+        const auto r = run_muster(all);
+        CHECK(r.code == 3);
+        CHECK(r.out.empty());
+        CHECK(r.err.find(missing) != std::string::npos);
+    }
+    const strings reg{"register", "--zk", zk, "--service", "s", "--ip", "127.0.0.1", "--port", "1"};
+    strings hasty = reg;
+    hasty.insert(hasty.end(), {"--wait", "500ms"});
+    const auto r = run_muster(hasty);
+    CHECK(r.code == 1);
+    CHECK(r.err.find("not registered within 500ms: " + missing) != std::string::npos);
+    const auto d = run_muster({"demo", "--zk", zk});
+    CHECK(d.code == 1);
+    CHECK(d.err.find(missing) != std::string::npos);
+
+    const auto w = start_muster({"watch", "--zk", zk, "--service", "s"});
+    const auto p = start_muster(reg);
+    for (process* each : {w.get(), p.get()}) CHECK(eventually([&] { return each->err().find(missing) != std::string::npos; }));
+    run_kazoo("create.py", {own.connect_string(), "/root", ""});
+    CHECK(text(wait_event(*p, "registered"), "path") == "/micro-service/s/master");
+    CHECK(wait_event(*w, "added").at("serverport") == 1);
+    for (process* each : {w.get(), p.get()}) {
+        each->signal(SIGTERM);
+        CHECK(finish(*each).code == 0);
+    }
+}
+
 TEST_CASE("watch: changes as they come") {
     zk_server own;
     own.start();
@@ -400,6 +471,14 @@ TEST_CASE("demo: the whole tour, for people and for programs, and nothing is lef
         CHECK(done.at("failed") == 0);
         CHECK(done.at("crash_ms").to_number<double>() < 3'000);
         CHECK(done.at("order_ms").to_number<double>() < 100);
+        CHECK(run_kazoo("children.py", {hosts(), "/micro-service"}).find("/micro-service/demo") == std::string::npos);
+    }
+    SUBCASE("interrupted on a ZooKeeper that is there, after a crash whose session has not ended") {
+        const auto d = start_muster({"demo", "--zk", hosts()}, environment);
+        d->wait_line("is killed: SIGKILL", 30s);
+        d->signal(SIGTERM);
+        CHECK(finish(*d, 40s).code == 128 + SIGTERM);
+        CHECK(d->err() == "");
         CHECK(run_kazoo("children.py", {hosts(), "/micro-service"}).find("/micro-service/demo") == std::string::npos);
     }
     SUBCASE("interrupted") {
