@@ -124,43 +124,43 @@ struct everything {
     std::optional<picker> pick;
 };
 
+/// Calls `test(order, stage, guard)` for every order of what `sorted` names, at every stage.
+template <class Test>
+void in_every_order(std::string sorted, Test test) {
+    do {
+        CAPTURE(sorted);
+        for (const stage s : all_stages) {
+            CAPTURE(static_cast<int>(s));
+            test(sorted, s, std::make_shared<int>(0));
+        }
+    } while (std::next_permutation(sorted.begin(), sorted.end()));
+}
+
 }    // namespace
 
 TEST_CASE("a context, a client, a registrar, a balancer and what came of it may be destroyed in any order") {
-    std::string order = "bcrsx";    // sorted
-    do {
-        CAPTURE(order);
-        for (const stage s : all_stages) {
-            CAPTURE(static_cast<int>(s));
-            const auto guard = std::make_shared<int>(0);
-            {
-                everything all(s, guard);
-                for (const char what : order) all.destroy(what);
-                CHECK(guard.use_count() == 1);    // every handler was destroyed with its context
-            }
-            CHECK(*guard == 0);
+    in_every_order("bcrsx", [](const std::string& order, stage s, const std::shared_ptr<int>& guard) {
+        {
+            everything all(s, guard);
+            for (const char what : order) all.destroy(what);
+            CHECK(guard.use_count() == 1);    // every handler was destroyed with its context
         }
-    } while (std::next_permutation(order.begin(), order.end()));
+        CHECK(*guard == 0);
+    });
 }
 
 TEST_CASE("with time to run between, each object ends in order, whichever goes first") {
-    std::string order = "bcrs";
-    do {
-        CAPTURE(order);
-        for (const stage s : all_stages) {
-            CAPTURE(static_cast<int>(s));
-            const auto guard = std::make_shared<int>(0);
-            everything all(s, guard);
-            for (const char what : order) {
-                all.destroy(what);
-                all.registry->serve();
-            }
-            all.sim->run_for(1min);
-            CHECK(all.world->alive() == 0);
-            CHECK_FALSE(all.virtual_world->next_timer());
-            CHECK(guard.use_count() == 1);    // completed, each once: nothing waits for what is gone
+    in_every_order("bcrs", [](const std::string& order, stage s, const std::shared_ptr<int>& guard) {
+        everything all(s, guard);
+        for (const char what : order) {
+            all.destroy(what);
+            all.registry->serve();
         }
-    } while (std::next_permutation(order.begin(), order.end()));
+        all.sim->run_for(1min);
+        CHECK(all.world->alive() == 0);
+        CHECK_FALSE(all.virtual_world->next_timer());
+        CHECK(guard.use_count() == 1);    // completed, each once: nothing waits for what is gone
+    });
 }
 
 TEST_CASE("objects of Asio's own world may outlive their context, too") {
