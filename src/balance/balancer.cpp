@@ -7,7 +7,6 @@
 
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/strand.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
 
@@ -22,11 +21,10 @@ namespace {
 
 std::shared_ptr<const balance::environment> environment_of(zk::client client, balancer_params p) {
     validate_prefix(p.prefix).value();
-    auto ex = client.get_executor();
     auto world = zk::detail::world_of(client);
-    asio::any_io_executor strand = asio::make_strand(ex);
-    return std::make_shared<const balance::environment>(
-        balance::environment{std::move(ex), std::move(strand), std::move(world), std::move(client), std::move(p)});
+    auto env = std::make_shared<balance::environment>(std::move(client), std::move(world), std::move(p));
+    runtime::notify_shutdown(env->ex, std::weak_ptr<balance::environment>(env));
+    return env;
 }
 
 }    // namespace

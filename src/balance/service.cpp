@@ -102,8 +102,9 @@ void service::start() {
 
 void service::stop() {
     if (std::exchange(stopped_, true)) return;
-    if (driver_) driver_->stop();
-    if (timer_) timer_->cancel();
+    // Not only stopped: a picker may keep this service for longer than the context lives.
+    driver_.reset();
+    timer_.reset();
     std::vector<std::weak_ptr<detail::change_queue>> queues;
     {
         const std::lock_guard lock(mutex_);

@@ -8,7 +8,10 @@
 #include "balance/membership.hpp"
 #include "registry/view_driver.hpp"
 #include "runtime/completion.hpp"
+#include "runtime/shutdown.hpp"
 #include "runtime/world.hpp"
+
+#include <boost/asio/strand.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -16,12 +19,19 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace muster::balance {
 
 /// What all services of a balancer share.
-struct environment {
+struct environment final : runtime::shutdown_target {
+    environment(zk::client c, std::shared_ptr<runtime::world> w, balancer_params p)
+        : ex(c.get_executor()), strand(asio::make_strand(ex)), world(std::move(w)), client(std::move(c)), params(std::move(p)) {}
+
+    void on_context_shutdown() noexcept override {}
+    void release_executors() noexcept override { strand = nullptr; }
+
     asio::any_io_executor ex;        ///< The user's.
     asio::any_io_executor strand;    ///< One handler at a time, on `ex`.
     std::shared_ptr<runtime::world> world;

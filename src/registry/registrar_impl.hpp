@@ -46,6 +46,7 @@ public:
     void abandon() noexcept;
 
     void on_context_shutdown() noexcept override;
+    void release_executors() noexcept override { strand_ = nullptr; }
 
 private:
     using machine = registry::registration;
@@ -91,7 +92,7 @@ private:
     const muster::registration params_;
     const std::shared_ptr<const registry::layout> layout_;
     const asio::any_io_executor ex_;
-    const asio::any_io_executor strand_;
+    asio::any_io_executor strand_;
 
     // On the strand, but for what is safe from any thread of the client.
     zk::client client_;
