@@ -9,11 +9,21 @@
 #include <boost/asio/signal_set.hpp>
 
 #include <iostream>
+#include <string>
 #include <thread>
 
 namespace asio = boost::asio;
 
-int main(int argc, char** argv) {
+/// Tells what becomes of the session: connected, suspended and why, closed.
+void tell_of_session(muster::zk::client& session, std::uint64_t seen, const std::string& said) {
+    session.session_change(seen, [&session, said](muster::error_code, const muster::zk::session_info& now) {
+        const std::string news = to_string(now.state) + (now.last_error ? ": " + now.last_error.message() : std::string());
+        if (news != said) std::cout << "session " << news << std::endl;    // not every attempt that fails as the one before
+        if (now.state != muster::zk::session_state::closed) tell_of_session(session, now.version, news);
+    });
+}
+
+int main(int argc, char** argv) try {
     const std::string hosts = argc > 1 ? argv[1] : "127.0.0.1:2181";
     const int frames = argc > 2 ? std::stoi(argv[2]) : -1;
 
@@ -25,10 +35,11 @@ int main(int argc, char** argv) {
     muster::zk::client session(ioc, hosts);    // one session for both
     muster::registrar reg(session, {"testserver", {"127.0.0.1", 50001}});
     muster::balancer lb(session);
+    tell_of_session(session, 0, "");
 
     reg.start([&](muster::error_code ec) {
         if (ec)
-            std::cerr << "not registered: " << ec.message() << '\n';
+            std::cerr << "not registered: " << ec.message() << std::endl;
         else
             std::cout << "registered as " << to_string(reg.role()) << std::endl;
     });
@@ -38,7 +49,7 @@ int main(int argc, char** argv) {
         if (frame % 60 == 0) {
             lb.pick("testserver", {}, [frame](muster::error_code ec, muster::lease server) {
                 if (ec)
-                    std::cerr << "frame " << frame << ": " << ec.message() << '\n';
+                    std::cerr << "frame " << frame << ": " << ec.message() << std::endl;
                 else
                     std::cout << "frame " << frame << ": " << server->ip << ':' << server->port << std::endl;
             });
@@ -51,4 +62,7 @@ int main(int argc, char** argv) {
     lb.close([](muster::error_code) {});
     reg.close([&](muster::error_code) { session.close([](muster::error_code) {}); });
     ioc.run();
+} catch (const std::exception& e) {
+    std::cerr << "embed: " << e.what() << '\n';
+    return 1;
 }

@@ -177,7 +177,8 @@ public:
     /// \par Errors
     /// Thrown as `boost::system::system_error`: `registry_errc::{timed_out, key_required, invalid_name, closed}`;
     /// `registry_errc::{no_instances, no_master}` when the service is known and the wait passed;
-    /// `registry_errc::registry_unavailable` when ZooKeeper was not reached within the wait; `asio::error::operation_aborted`.
+    /// `registry_errc::registry_unavailable` when ZooKeeper was not reached within the wait, `registry_errc::no_chroot` when the
+    /// chroot of the connect string did not exist; `asio::error::operation_aborted`.
     /// \par Per-operation cancellation
     /// Terminal, partial, total: no side effect, the waiter is removed.
     asio::awaitable<lease> pick(std::string service, pick_options o = {});

@@ -19,6 +19,7 @@ enum class registry_errc {
     invalid_instance,        ///< An instance cannot be registered as described.
     malformed_data,          ///< A znode's data is not an instance.
     conflict,                ///< Another process keeps taking over this registration.
+    no_chroot,               ///< The chroot of the connect string does not exist.
 };
 
 const boost::system::error_category& registry_category() noexcept;

@@ -49,6 +49,7 @@ struct registration_status {
     std::uint64_t registrations = 0;           ///< Times a znode was created for this instance, promotions included.
     bool closed = false;                       ///< `close()` has completed.
     error_code last_error;                     ///< Why the last attempt failed; success once registered.
+    std::string message;                       ///< The same in words, with what it is about; empty once registered.
 };
 
 namespace detail {
@@ -92,8 +93,9 @@ public:
     /// \par Completion signature
     /// `void(error_code)`
     /// \par Errors
-    /// At once: `registry_errc::{invalid_name, invalid_instance}`. `registry_errc::closed`. Problems with ZooKeeper are
-    /// no errors of this call: they are retried and shown in `status().last_error`.
+    /// At once: `registry_errc::{invalid_name, invalid_instance}`. `registry_errc::closed`. `registry_errc::no_chroot` if the
+    /// chroot of the connect string does not exist; it goes on trying, in case somebody creates it. Other problems with
+    /// ZooKeeper are no errors of this call: they are retried and shown in `status().last_error`.
     /// \par Per-operation cancellation
     /// Terminal, partial, total: the caller stops waiting, registering goes on until `close()`.
     template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code)) Token = asio::deferred_t>

@@ -7,7 +7,6 @@
 
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/strand.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
 
@@ -21,12 +20,11 @@ namespace detail {
 namespace {
 
 std::shared_ptr<const balance::environment> environment_of(zk::client client, balancer_params p) {
-    validate_name(p.prefix, "prefix").value();
-    auto ex = client.get_executor();
+    validate_prefix(p.prefix).value();
     auto world = zk::detail::world_of(client);
-    asio::any_io_executor strand = asio::make_strand(ex);
-    return std::make_shared<const balance::environment>(
-        balance::environment{std::move(ex), std::move(strand), std::move(world), std::move(client), std::move(p)});
+    auto env = std::make_shared<balance::environment>(std::move(client), std::move(world), std::move(p));
+    runtime::notify_shutdown(env->ex, std::weak_ptr<balance::environment>(env));
+    return env;
 }
 
 }    // namespace

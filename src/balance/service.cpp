@@ -102,8 +102,9 @@ void service::start() {
 
 void service::stop() {
     if (std::exchange(stopped_, true)) return;
-    if (driver_) driver_->stop();
-    if (timer_) timer_->cancel();
+    // Not only stopped: a picker may keep this service for longer than the context lives.
+    driver_.reset();
+    timer_.reset();
     std::vector<std::weak_ptr<detail::change_queue>> queues;
     {
         const std::lock_guard lock(mutex_);
@@ -117,9 +118,8 @@ void service::stop() {
     serve_waiters();
 }
 
-void service::on_view(const registry::view_state& s) {
+void service::on_view(const registry::view_state&) {
     if (stopped_) return;
-    latest_ = s;
     to_show_ = true;
     if (env_->world->now() >= show_at_) {
         show();
@@ -133,16 +133,17 @@ void service::show() {
     const auto now = env_->world->now();
     show_at_ = now + runtime::bounded(env_->params.coalesce);
 
+    const registry::view_state& latest = driver_->state();
     auto next = std::make_shared<exhibit>();
-    next->known = latest_.known;
-    next->stale = latest_.stale;
-    next->since = latest_.since;
+    next->known = latest.known;
+    next->stale = latest.stale;
+    next->since = latest.since;
     bool nodes_changed = false;
-    if (latest_.known) {
-        nodes_changed = !members_.apply(sightings_of(latest_), now).empty() || !current()->known;
+    if (latest.known) {
+        nodes_changed = !members_.apply(sightings_of(latest), now).empty() || !current()->known;
         next->nodes = members_.nodes();
         for (const auto& n : next->nodes) append_with_predecessors(next->predecessors, n);
-        for (const auto& r : latest_.rejected) {
+        for (const auto& r : latest.rejected) {
             auto& shown = next->rejected.emplace_back();
             shown.path = r.path;
             shown.reason = r.reason;
@@ -180,6 +181,7 @@ void service::serve_waiters() {
 
 /// The error of a pick that waited in vain.
 error_code service::why_not(const error_code& pick_error) const {
+    if (driver_ && driver_->state().last_error == registry_errc::no_chroot) return registry_errc::no_chroot;
     if (pick_error != registry_errc::unknown_service) return pick_error;
     const bool reached = env_->client.session().state == zk::session_state::connected;
     return reached ? registry_errc::timed_out : registry_errc::registry_unavailable;

@@ -8,7 +8,10 @@
 #include "balance/membership.hpp"
 #include "registry/view_driver.hpp"
 #include "runtime/completion.hpp"
+#include "runtime/shutdown.hpp"
 #include "runtime/world.hpp"
+
+#include <boost/asio/strand.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -16,12 +19,19 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace muster::balance {
 
 /// What all services of a balancer share.
-struct environment {
+struct environment final : runtime::shutdown_target {
+    environment(zk::client c, std::shared_ptr<runtime::world> w, balancer_params p)
+        : ex(c.get_executor()), strand(asio::make_strand(ex)), world(std::move(w)), client(std::move(c)), params(std::move(p)) {}
+
+    void on_context_shutdown() noexcept override {}
+    void release_executors() noexcept override { strand = nullptr; }
+
     asio::any_io_executor ex;        ///< The user's.
     asio::any_io_executor strand;    ///< One handler at a time, on `ex`.
     std::shared_ptr<runtime::world> world;
@@ -89,8 +99,7 @@ private:
     // On the strand.
     std::unique_ptr<registry::view_driver> driver_;
     membership members_;
-    registry::view_state latest_;
-    bool to_show_ = false;    // latest_ is newer than what is shown
+    bool to_show_ = false;    // the driver's state is newer than what is shown
     time_point show_at_{};    // not before
     std::list<waiter> waiters_;
     std::unique_ptr<runtime::timer> timer_;

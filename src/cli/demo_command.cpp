@@ -13,6 +13,7 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/system/system_error.hpp>
 
 #include <fmt/format.h>
 
@@ -57,6 +58,8 @@ public:
     tour(environment& env, std::string zk, std::string service);
 
     asio::awaitable<int> run();
+    /// Leaves somebody else's ZooKeeper as it was found, however the tour ended.
+    asio::awaitable<int> clean_up();
 
 private:
     asio::awaitable<void> register_all();
@@ -64,8 +67,10 @@ private:
     asio::awaitable<void> kill_master();
     asio::awaitable<void> come_back(std::size_t i);
     asio::awaitable<void> leave_in_order();
-    asio::awaitable<void> clean_up();
+    asio::awaitable<void> remove_service();
     void sum_up();
+    /// Servers far away may be configured to keep sessions for longer than was asked for.
+    runtime::duration most_patience() const { return patience + 4 * env_.options.zk.session_timeout; }
 
     void start(std::size_t i);
     void show_roles();
@@ -241,9 +246,7 @@ asio::awaitable<handover> tour::hand_over(std::size_t old, int signal_number) {
     handover h;
     const auto begin = env_.world.now();
     processes_[old]->signal(signal_number);
-    // Servers far away may be configured to keep sessions for longer than was asked for.
-    const runtime::duration most = patience + 4 * env_.options.zk.session_timeout;
-    const auto first = co_await (keep_picking(old, h) || within(env_, most, watch_handover(old, begin, h)));
+    const auto first = co_await (keep_picking(old, h) || within(env_, most_patience(), watch_handover(old, begin, h)));
     if (!std::get<1>(first)) throw std::runtime_error("no other instance became master in time");
     picks_ += h.picks;
     failed_ += h.failed;
@@ -297,13 +300,28 @@ asio::awaitable<void> tour::leave_in_order() {
     tell(order_, old, "order");
 }
 
-/// Leaves somebody else's ZooKeeper as it was found.
-asio::awaitable<void> tour::clean_up() {
+/// Instances that were killed are there until their sessions end.
+asio::awaitable<void> tour::remove_service() {
+    const std::string path = fmt::format("/{}/{}", env_.options.prefix, service_);
+    for (;;) {
+        const auto [ec] = co_await client_.remove(path, zk::any_version, asio::as_tuple(asio::use_awaitable));
+        if (ec == asio::error::operation_aborted) throw boost::system::system_error(ec);
+        if (ec != zk::server_errc::not_empty) co_return;
+        co_await pause(env_, 50ms);
+    }
+}
+
+asio::awaitable<int> tour::clean_up() {
+    for (auto& p : processes_) {
+        if (p) p->signal(SIGTERM);
+    }
     for (auto& p : processes_) p.reset();
-    if (!env_.options.own_zookeeper)
-        co_await client_.remove(fmt::format("/{}/{}", env_.options.prefix, service_), zk::any_version,
-                                asio::as_tuple(asio::use_awaitable));
+    if (!env_.options.own_zookeeper && client_.session().state == zk::session_state::connected) {
+        const bool removed = co_await within(env_, most_patience(), remove_service());
+        if (!removed) diagnose(fmt::format("'/{}/{}' is left in ZooKeeper", env_.options.prefix, service_));
+    }
     co_await leave(env_, client_);
+    co_return exit_done;
 }
 
 void tour::sum_up() {
@@ -326,6 +344,11 @@ asio::awaitable<int> tour::run() {
     const milliseconds wait = 10s;
     const bool reached = co_await reach(env_, client_, wait);
     if (!reached) co_return exit_not_reached;
+    const bool rooted = co_await has_chroot(client_);
+    if (!rooted) {
+        diagnose(no_chroot(env_.options));
+        co_return exit_failed;
+    }
     co_await register_all();
     co_await pick_with_each_policy();
     co_await kill_master();
@@ -333,7 +356,6 @@ asio::awaitable<int> tour::run() {
     co_await leave_in_order();
     co_await stage_.scene("In short");
     sum_up();
-    co_await clean_up();
     co_return exit_done;
 }
 
@@ -370,6 +392,7 @@ asio::awaitable<int> run_demo(environment& env) {
             code = std::get<0>(first);
         else
             code = 128 + std::get<1>(first);
+        co_await (guarded(t.clean_up()) || next_signal(signals));
     }
     co_return code;
 }

@@ -63,11 +63,17 @@ asio::awaitable<void> forever(environment& env) { return wait_until(env, runtime
 asio::awaitable<int> next_signal(asio::signal_set& signals) { co_return co_await signals.async_wait(asio::use_awaitable); }
 
 asio::awaitable<int> guarded(asio::awaitable<int> body) {
+    std::exception_ptr failure;
     try {
         co_return co_await std::move(body);
-    } catch (const boost::system::system_error& e) {
-        if (e.code() == asio::error::operation_aborted) throw;
-        diagnose(e.what());
+    } catch (...) {
+        failure = std::current_exception();
+    }
+    // Cancelled, what ran under || in the body throws in a way of its own.
+    const auto cancelled = co_await asio::this_coro::cancellation_state;
+    if (cancelled.cancelled() != asio::cancellation_type::none) std::rethrow_exception(failure);
+    try {
+        std::rethrow_exception(failure);
     } catch (const std::exception& e) {
         diagnose(e.what());
     }
@@ -92,6 +98,16 @@ asio::awaitable<bool> reach(environment& env, zk::client client, milliseconds wa
     if (in_time) co_return true;
     diagnose(not_reached(env.options, wait, client.session().last_error));
     co_return false;
+}
+
+asio::awaitable<bool> has_chroot(zk::client client) {
+    if (client.configuration().servers.chroot().empty()) co_return true;
+    const auto found = co_await client.exists("/", asio::use_awaitable);
+    co_return found.has_value();
+}
+
+std::string no_chroot(const options& o) {
+    return fmt::format("the chroot '{}' does not exist in ZooKeeper at {}", o.zk.servers.chroot(), o.zk.servers.to_string());
 }
 
 asio::awaitable<void> leave(environment& env, zk::client client) {

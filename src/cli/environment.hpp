@@ -50,6 +50,12 @@ asio::awaitable<bool> within(environment& env, runtime::duration d, asio::awaita
 /// True once the session is connected; false, after a word on standard error, if it is not within `wait`.
 asio::awaitable<bool> reach(environment& env, zk::client client, std::chrono::milliseconds wait);
 
+/// True if the chroot of the connect string exists, or if it has none. Precondition: the session is connected.
+asio::awaitable<bool> has_chroot(zk::client client);
+
+/// "the chroot '/x' does not exist in ZooKeeper at HOSTS"
+std::string no_chroot(const options& o);
+
 /// Ends the session in order if there is a connection, without much of a wait.
 asio::awaitable<void> leave(environment& env, zk::client client);
 

@@ -8,13 +8,17 @@
 #include "registry/layout.hpp"
 
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/deferred.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/experimental/parallel_group.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <exception>
 #include <string>
 #include <utility>
 #include <vector>
@@ -39,23 +43,47 @@ asio::awaitable<std::vector<std::string>> names_below(zk::client client, std::st
     co_return std::move(found.names);
 }
 
-asio::awaitable<std::vector<service_count>> count_services(zk::client client, std::string prefix) {
-    const auto layout = registry::make_micro_service_layout();
+/// The services to count, and which is next.
+struct counting {
     std::vector<service_count> counts;
-    for (const std::string& service : co_await names_below(client, "/" + prefix)) {
-        service_count& count = counts.emplace_back();
-        count.service = service;
-        for (const std::string& child : co_await names_below(client, layout->service_path(prefix, service))) {
+    std::size_t next = 0;
+};
+
+/// Counts one service after the other, until all are counted or being counted.
+asio::awaitable<void> count_in_turn(zk::client client, std::string prefix, counting& all) {
+    const auto layout = registry::make_micro_service_layout();
+    while (all.next < all.counts.size()) {
+        service_count& count = all.counts[all.next++];
+        const auto children = co_await names_below(client, layout->service_path(prefix, count.service));
+        for (const std::string& child : children) {
             const role r = layout->role_of(child);
             if (r == role::master) ++count.masters;
             if (r == role::normal) ++count.normals;
         }
     }
-    co_return counts;
+}
+
+asio::awaitable<std::vector<service_count>> count_services(environment& env, zk::client client, std::string prefix) {
+    constexpr std::size_t window = 128;    // reads in flight
+    counting all;
+    const auto services = co_await names_below(client, "/" + prefix);
+    if (services.empty()) co_return all.counts;
+    for (const std::string& service : services) all.counts.emplace_back().service = service;
+    const auto ex = env.io.get_executor();
+    using part = decltype(asio::co_spawn(ex, count_in_turn(client, prefix, all), asio::deferred));
+    std::vector<part> parts;
+    for (std::size_t i = 0; i < std::min(window, services.size()); ++i)
+        parts.push_back(asio::co_spawn(ex, count_in_turn(client, prefix, all), asio::deferred));
+    auto together = asio::experimental::make_parallel_group(std::move(parts));
+    const auto [order, failures] = co_await together.async_wait(asio::experimental::wait_for_one_error(), asio::use_awaitable);
+    for (const std::size_t i : order) {    // the first failure has cancelled the others
+        if (failures[i]) std::rethrow_exception(failures[i]);
+    }
+    co_return std::move(all.counts);
 }
 
 asio::awaitable<int> list_services(environment& env, zk::client client) {
-    const std::vector<service_count> counts = co_await count_services(client, env.options.prefix);
+    const std::vector<service_count> counts = co_await count_services(env, client, env.options.prefix);
     if (counts.empty()) {
         diagnose(fmt::format("no service below '/{}'", env.options.prefix));
         co_return exit_nothing_found;
@@ -119,7 +147,13 @@ asio::awaitable<int> list_instances(environment& env, zk::client client) {
 }
 
 asio::awaitable<int> list(environment& env, zk::client client) {
-    return env.options.service.empty() ? list_services(env, client) : list_instances(env, client);
+    const bool rooted = co_await has_chroot(client);
+    if (!rooted) {
+        diagnose(no_chroot(env.options));
+        co_return exit_nothing_found;
+    }
+    if (env.options.service.empty()) co_return co_await list_services(env, client);
+    co_return co_await list_instances(env, client);
 }
 
 }    // namespace

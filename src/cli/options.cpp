@@ -2,6 +2,7 @@
 #include "cli/options.hpp"
 
 #include "cli/values.hpp"
+#include "registry/instance_check.hpp"
 #include "registry/layout.hpp"
 #include "registry/text.hpp"
 
@@ -91,7 +92,10 @@ command_line::command_line() : app("muster: calls the roll of a service's instan
         "Exit code: 0 done, 1 failed, 2 wrong usage, 3 nothing found in time, 4 ZooKeeper not reached.\n"
         "Environment: MUSTER_ZK stands for --zk; NO_COLOR turns colours off.");
 
-    add(command::demo, "demo", "The tour: register, elect, pick, fail over");
+    CLI::App& d = add(command::demo, "demo", "The tour: register, elect, pick, fail over");
+    d.footer(
+        "On a ZooKeeper that is there it registers a service of its own, demo-PID, and removes it in the end.\n"
+        "Environment: NO_COLOR turns colours off.");
 
     CLI::App& r = add(command::registration, "register", "Keeps an instance registered until SIGINT or SIGTERM");
     add_service(r, true);
@@ -105,6 +109,7 @@ command_line::command_line() : app("muster: calls the roll of a service's instan
     r.footer(
         "muster register ... -- COMMAND ARGS runs a command, registered for as long as it lives: SIGINT and SIGTERM end both,\n"
         "other signals are passed on, and the exit code is the command's. Its input is ours, unless that is a terminal.\n"
+        "Without a command, being ended before it was ever registered is exit code 1.\n"
         "An instance needs --ip and --port, or --unique-code.");
 
     CLI::App& p = add(command::pick, "pick", "Picks instances of a service");
@@ -141,7 +146,18 @@ void check_instance(options& o, const raw_options& raw, const CLI::App& a) {
     o.instance.unique_code = raw.unique_code;
     o.instance.user = raw.user;
     if (const char* password = std::getenv("MUSTER_USERPWD"); password && !raw.user.empty()) o.instance.password = password;
-    checked(validate(o.instance));
+    if (raw.ip.empty() && raw.unique_code.empty()) {
+        throw usage_error(fmt::format("--ip {}: expected an address and a port (--ip, --port), or a unique code (--unique-code)",
+                                      a.count("--ip") > 0 ? "is empty" : "is missing"));
+    }
+    if (!raw.ip.empty() && a.count("--port") == 0)
+        throw usage_error(fmt::format("--port is missing beside --ip {}: expected 1 to 65535", registry::quoted(raw.ip)));
+    registry::field_names names;
+    names.ip = "--ip";
+    names.unique_code = "--unique-code";
+    names.user = "--user";
+    names.password = "$MUSTER_USERPWD";
+    checked(registry::check_instance(o.instance, names));
 }
 
 void check_pick(options& o, const raw_options& raw) {
@@ -167,7 +183,7 @@ options check(command what, const CLI::App& a, raw_options raw, std::vector<std:
     o.zk.servers = checked(zk::connect_string::parse(raw.zk));
     o.zk.session_timeout = checked(parse_duration("--session-timeout", raw.session_timeout, milliseconds(1)));
     o.prefix = raw.prefix;
-    checked(validate_name(o.prefix, "prefix"));
+    checked(validate_prefix(o.prefix));
     if (const auto known = registry::make_micro_service_layout()->name(); raw.layout != known)
         throw usage_error(fmt::format("layout {}: expected {}", registry::quoted(raw.layout), known));
 

@@ -37,8 +37,7 @@ std::string printable(std::string_view text) {
     std::string out;
     while (!text.empty()) {
         const registry::rune r = registry::first_rune(text);
-        const bool control = r.value < 0x20 || (r.value >= 0x7F && r.value <= 0x9F);
-        if (!r.valid || control)
+        if (!r.valid || registry::is_control(r.value))
             out += '?';
         else
             out += text.substr(0, r.bytes);

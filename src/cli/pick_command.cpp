@@ -25,6 +25,7 @@ struct verdict {
 
 verdict judge(const options& o, const error_code& ec, const error_code& session_error) {
     if (ec == registry_errc::registry_unavailable) return {exit_not_reached, not_reached(o, *o.wait, session_error)};
+    if (ec == registry_errc::no_chroot) return {exit_nothing_found, no_chroot(o)};
     if (ec == registry_errc::no_instances || ec == registry_errc::no_master || ec == registry_errc::timed_out ||
         ec == registry_errc::unknown_service) {
         const auto pool = o.what == command::master ? pool::master : o.pool;

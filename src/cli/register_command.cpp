@@ -8,6 +8,7 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/system/system_error.hpp>
 
 #include <fmt/format.h>
 
@@ -61,6 +62,7 @@ public:
 
 private:
     asio::awaitable<int> follow();
+    asio::awaitable<void> registered();
     asio::awaitable<int> register_in_time();
     asio::awaitable<int> stop_requested();
     asio::awaitable<void> program_ended();
@@ -110,11 +112,9 @@ void registering::complain(const registration_status& s) {
         complained_ = {};
         return;
     }
-    const error_code why = s.last_error ? s.last_error : s.session.last_error;
-    if (!why || why == complained_ || s.closed) return;
-    complained_ = why;
-    diagnose(
-        fmt::format("not registered, trying again: ZooKeeper at {}: {}", env_.options.zk.servers.to_string(), why.message()));
+    if (!s.last_error || s.last_error == complained_ || s.closed) return;
+    complained_ = s.last_error;
+    diagnose(fmt::format("not registered, trying again: ZooKeeper at {}: {}", env_.options.zk.servers.to_string(), s.message));
 }
 
 asio::awaitable<int> registering::follow() {
@@ -127,20 +127,30 @@ asio::awaitable<int> registering::follow() {
     }
 }
 
+/// Completes once it is registered. A chroot that is missing may still be created.
+asio::awaitable<void> registering::registered() {
+    const auto [ec] = co_await registrar_.start(asio::as_tuple(asio::use_awaitable));
+    if (!ec) co_return;
+    if (ec != registry_errc::no_chroot) throw boost::system::system_error(ec);
+    registration_status now = registrar_.status();
+    while (now.role == role::none) now = co_await registrar_.status_change(now.version, asio::use_awaitable);
+}
+
 /// Completes when the wait has passed in vain, or registering is impossible.
 asio::awaitable<int> registering::register_in_time() {
     if (!env_.options.wait) {
-        co_await registrar_.start(asio::use_awaitable);
+        co_await registered();
     } else {
         // Not with ||: cancelled as a whole it would throw multiple_exceptions.
-        const bool in_time = co_await within(env_, *env_.options.wait, registrar_.start(asio::use_awaitable));
+        const bool in_time = co_await within(env_, *env_.options.wait, registered());
         if (!in_time) {
             const registration_status s = registrar_.status();
             if (s.session.state != zk::session_state::connected) {
                 diagnose(not_reached(env_.options, *env_.options.wait, s.session.last_error));
                 co_return exit_not_reached;
             }
-            diagnose(fmt::format("not registered within {}: {}", to_text(*env_.options.wait), s.last_error.message()));
+            diagnose(fmt::format("not registered within {}: {}", to_text(*env_.options.wait),
+                                 s.last_error == registry_errc::no_chroot ? no_chroot(env_.options) : s.message));
             co_return exit_failed;
         }
     }
@@ -194,10 +204,15 @@ asio::awaitable<int> registering::run() {
     const auto first = co_await (guarded(follow()) || guarded(register_in_time()) || guarded(stop_requested()));
     const int code = std::visit([](int c) { return c; }, first);
     if (code != exit_done && program_runs()) program_->signal(SIGTERM);
+    const bool registered = registrar_.status().registrations > 0;
+    if (code == exit_done && !registered) {
+        diagnose(fmt::format("instance {} of service '{}' was never registered: it was ended before",
+                             env_.options.instance.identity(), env_.options.service));
+    }
     const int close_code = co_await close_and_wait();
     if (code != exit_done) co_return code;
     if (program_) co_return program_->wait(std::chrono::milliseconds(0)).value_or(exit_failed);
-    co_return close_code;
+    co_return registered ? close_code : exit_failed;
 }
 
 }    // namespace

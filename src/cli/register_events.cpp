@@ -8,7 +8,7 @@ void register_events::show(const registration_status& now) {
     register_event e;
     if (now.closed) {
         closed_ = true;
-        tell_(e);
+        if (begun_) tell_(e);
         return;
     }
     const bool another_session = now.session.generation > generation_ && generation_ != 0;
@@ -41,6 +41,7 @@ void register_events::show_session(const zk::session_info& now) {
     if (generation_ != 0 && now.generation > generation_ && state_ != zk::session_state::expired)
         tell(zk::session_state::expired);
     generation_ = now.generation;
+    if (now.generation != 0) begun_ = true;
     const bool worth_telling = now.state == zk::session_state::connected || now.state == zk::session_state::suspended ||
                                now.state == zk::session_state::expired;
     if (worth_telling && now.state != state_) tell(now.state);

@@ -16,7 +16,7 @@ struct register_event {
         registered,    ///< A znode stands where none stood.
         role,          ///< It is another; `none` where the instance is not registered any more.
         session,
-        closed,
+        closed,    ///< The end. There is none where there never was a session.
     };
     kind what = kind::closed;
     muster::role role = muster::role::none;
@@ -42,6 +42,7 @@ private:
     std::string path_;
     std::uint64_t generation_ = 0;
     zk::session_state state_ = zk::session_state::connecting;
+    bool begun_ = false;    // there was a session
     bool closed_ = false;
 };
 

@@ -51,6 +51,8 @@ std::string describe_for_people(const change& c) {
 asio::awaitable<int> follow(environment& env, zk::client client, change_stream& changes) {
     const bool reached = co_await reach(env, client, *env.options.wait);
     if (!reached) co_return exit_not_reached;
+    const bool rooted = co_await has_chroot(client);
+    if (!rooted) diagnose(no_chroot(env.options) + "; waiting for it");
     for (;;) {
         const change c = co_await changes.next(asio::use_awaitable);
         if (env.json)

@@ -38,6 +38,8 @@ public:
                 return "the znode's data is not an instance";
             case registry_errc::conflict:
                 return "another process keeps taking over this registration";
+            case registry_errc::no_chroot:
+                return "the chroot of the connect string does not exist";
         }
         return "unknown registry error " + std::to_string(value);
     }

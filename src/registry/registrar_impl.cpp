@@ -8,6 +8,8 @@
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -25,11 +27,9 @@ registrar_impl::registrar_impl(zk::client client, muster::registration r, bool o
 
 // On any thread ------------------------------------------------------------------------------------------------------------
 
-error_code registrar_impl::check(const muster::instance& i) const {
-    if (const auto r = validate(i); !r) return r.error().code;
-    // Nobody would read it.
-    if (layout_->encode(i).size() > layout_->max_data()) return registry_errc::invalid_instance;
-    return {};
+error_code registrar_impl::check(const muster::instance& i) {
+    const auto r = validate(i);
+    return r ? error_code() : r.error().code;
 }
 
 /// Keeps a waiter and lets its caller stop waiting. Under the mutex.
@@ -69,7 +69,7 @@ void registrar_impl::complete(std::list<waiter>& list, const error_code& ec) {
 void registrar_impl::start(void_handler h) {
     runtime::completion<void(error_code)> done(std::move(h), ex_, strand_);
     error_code wrong;
-    if (const auto r = validate_name(params_.prefix, "prefix"); !r) wrong = r.error().code;
+    if (const auto r = validate_prefix(params_.prefix); !r) wrong = r.error().code;
     if (const auto r = validate_name(params_.service, "service name"); !r) wrong = r.error().code;
     std::unique_lock lock(mutex_);
     if (!wrong) wrong = check(instance_);
@@ -331,6 +331,13 @@ void registrar_impl::finish(const error_code& ec) {
     master_watch_ = {};
 }
 
+std::string registrar_impl::describe(const error_code& ec) const {
+    if (!ec) return {};
+    if (ec == registry_errc::no_chroot)
+        return fmt::format("the chroot '{}' does not exist", client_.configuration().servers.chroot());
+    return ec.message();
+}
+
 void registrar_impl::publish() {
     const std::lock_guard lock(mutex_);
     if (phase_ == phase::closed || !machine_) return;
@@ -346,7 +353,11 @@ void registrar_impl::publish() {
     now.last_error = machine_->last_error();
     now.session = client_.session();
     if (!now.last_error && now.role == role::none) now.last_error = now.session.last_error;
+    now.message = describe(now.last_error);
     if (now.role != role::none) complete(start_waiters_, {});
+    // Trying goes on, but whoever configured it should hear of it: no server that comes back cures this.
+    const bool failed_again = std::exchange(failures_, machine_->failures()) != machine_->failures();
+    if (failed_again && now.last_error == registry_errc::no_chroot) complete(start_waiters_, now.last_error);
     if (machine_->published()) complete(update_waiters_, {});
     const bool changed = now.role != status_.role || now.path != status_.path || now.czxid != status_.czxid ||
                          now.registrations != status_.registrations || now.last_error != status_.last_error ||

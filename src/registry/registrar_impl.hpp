@@ -19,6 +19,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 
 namespace muster::detail {
 
@@ -45,6 +46,7 @@ public:
     void abandon() noexcept;
 
     void on_context_shutdown() noexcept override;
+    void release_executors() noexcept override { strand_ = nullptr; }
 
 private:
     using machine = registry::registration;
@@ -65,7 +67,8 @@ private:
         std::uint64_t number = 0;
     };
 
-    error_code check(const muster::instance& i) const;
+    static error_code check(const muster::instance& i);
+    std::string describe(const error_code& ec) const;
     template <class Waiter>
     void enlist(std::list<Waiter>& list, Waiter w);
     template <class Waiter, class... Rest>
@@ -89,7 +92,7 @@ private:
     const muster::registration params_;
     const std::shared_ptr<const registry::layout> layout_;
     const asio::any_io_executor ex_;
-    const asio::any_io_executor strand_;
+    asio::any_io_executor strand_;
 
     // On the strand, but for what is safe from any thread of the client.
     zk::client client_;
@@ -103,6 +106,7 @@ private:
     watch own_watch_;
     watch master_watch_;
     std::uint64_t watches_ = 0;
+    std::uint64_t failures_ = 0;    ///< of the machine, when they were looked at last
 
     mutable std::mutex mutex_;
     // Under the mutex.

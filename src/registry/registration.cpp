@@ -252,6 +252,7 @@ void registration::start_search(bool normals) {
 
 void registration::fail(const error_code& ec, time_point now, std::uint64_t random) {
     last_error_ = ec;
+    ++failures_;
     uncheck_strays();
     retry_at_ = now + retry_.next(random);
 }

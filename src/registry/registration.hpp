@@ -93,6 +93,8 @@ public:
     zk::zxid czxid() const noexcept { return registered() ? own_->czxid : 0; }
     std::uint64_t registrations() const noexcept { return registrations_; }
     const error_code& last_error() const noexcept { return last_error_; }
+    /// How many attempts have failed and are to be repeated.
+    std::uint64_t failures() const noexcept { return failures_; }
 
 private:
     /// The znode that is the registration.
@@ -218,6 +220,7 @@ private:
     bool gone_ = false;    ///< The client is closed.
     std::uint64_t registrations_ = 0;
     error_code last_error_;
+    std::uint64_t failures_ = 0;
 };
 
 }    // namespace muster::registry

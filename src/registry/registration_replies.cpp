@@ -34,7 +34,11 @@ void registration::on_reply(reply r, time_point now, std::uint64_t random) {
                 parents_.erase(parents_.begin());
                 return;
             }
-            if (r.ec == zk::server_errc::no_node) parents_.clear();    // an outer one went again
+            if (r.ec == zk::server_errc::no_node) {
+                // Above the outermost there is nothing but the chroot. Of the others an outer one went again.
+                if (parents_.front().find('/', 1) == std::string::npos) r.ec = registry_errc::no_chroot;
+                parents_.clear();
+            }
             return fail(r.ec, now, random);
         case purpose::create_master:
         case purpose::create_normal:

@@ -1,6 +1,8 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 #include "registry/service_view.hpp"
 
+#include <muster/error.hpp>
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -24,10 +26,11 @@ bool place(std::vector<T>& v, const std::string& key, Key key_of, std::optional<
 }    // namespace
 
 service_view::service_view(std::shared_ptr<const layout> l, std::string service_path, std::size_t window,
-                           std::chrono::milliseconds retry_min, std::chrono::milliseconds retry_max, time_point now)
+                           std::chrono::milliseconds retry_min, std::chrono::milliseconds retry_max, time_point now, bool chroot)
     : layout_(std::move(l)),
       path_(std::move(service_path)),
       window_(std::max<std::size_t>(window, 1)),
+      chroot_(chroot),
       retry_(retry_min, retry_max) {
     state_.since = now;
 }
@@ -61,6 +64,10 @@ std::optional<service_view::ask> service_view::next(time_point now) {
         return make(what::watch, request::kind::add_watch, path_);
     }
     if (watch_ == watch_state::adding || outstanding_.size() >= window_) return std::nullopt;
+    if (root_ == root_state::owed) {
+        root_ = root_state::reading;
+        return make(what::root, request::kind::exists, "/");
+    }
     if (list_ == list_state::dirty) {
         list_ = list_state::reading;
         for (auto& [name, m] : members_) m.created_since_list = false;
@@ -138,7 +145,7 @@ void service_view::fail(const error_code& ec, time_point now, std::uint64_t rand
 void service_view::settle() {
     const bool watched = !recursive_ || watch_ == watch_state::armed;
     // Not "nothing is dirty": an instance that changes all the time would keep everybody from being seen.
-    const bool all_read = listed() && arriving_.empty() && owed_.empty();
+    const bool all_read = listed() && root_ == root_state::fine && arriving_.empty() && owed_.empty();
     if (!state_.stale || !connected_ || resync_owed_ || !watched || !all_read) return;
     retry_.reset();
     const bool first = !state_.known;
@@ -232,6 +239,7 @@ void service_view::on_reply(std::uint64_t id, reply r, time_point now, std::uint
                 break;
             }
             list_ = list_ == list_state::reading_again ? list_state::dirty : list_state::clean;
+            if (chroot_ && (r.ec || (o.kind == what::parent && !r.stat))) root_ = root_state::owed;
             if (o.kind == what::list) {
                 // Without the path there is no watch on its children: look for the path itself.
                 if (r.ec && !recursive_) list_ = list_state::dirty;
@@ -242,6 +250,9 @@ void service_view::on_reply(std::uint64_t id, reply r, time_point now, std::uint
                 if (r.stat) list_ = list_state::dirty;
             }
             if (listed()) arrived(list_arrival_);
+            break;
+        case what::root:
+            root_read(r, now, random);
             break;
         case what::child:
         case what::size:
@@ -263,6 +274,13 @@ void service_view::listed(reply r) {
         if (m.reading) continue;    // its own read will tell
         remove(std::string(name));
     }
+}
+
+void service_view::root_read(const reply& r, time_point now, std::uint64_t random) {
+    root_ = r.ec ? root_state::owed : root_state::fine;
+    if (!r.ec && r.stat) return;
+    if (list_ == list_state::clean) list_ = list_state::dirty;    // looks again, in case somebody creates it
+    fail(r.ec ? r.ec : error_code(registry_errc::no_chroot), now, random);
 }
 
 void service_view::child_read(const std::string& name, reply r, time_point now, std::uint64_t random) {

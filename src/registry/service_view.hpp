@@ -41,8 +41,9 @@ public:
         ask() = default;
     };
 
+    /// `chroot`: paths are below one, which may not exist. Where the service is not there, that is looked into.
     service_view(std::shared_ptr<const layout> l, std::string service_path, std::size_t window,
-                 std::chrono::milliseconds retry_min, std::chrono::milliseconds retry_max, time_point now);
+                 std::chrono::milliseconds retry_min, std::chrono::milliseconds retry_max, time_point now, bool chroot = false);
 
     /// The next thing to ask; call it until it gives none. Replies may be outstanding, up to the window.
     std::optional<ask> next(time_point now);
@@ -80,13 +81,14 @@ private:
         std::uint64_t after = 0;    ///< Number of the last arrival before it.
         std::string name;
     };
-    enum class what { watch, list, parent, child, size };
+    enum class what { watch, list, parent, root, child, size };
     struct outstanding {
         what kind = what::list;
         std::string child;
     };
     enum class watch_state { none, adding, armed };
     enum class list_state { dirty, reading, reading_again, clean };
+    enum class root_state { fine, owed, reading };
 
     ask make(what kind, request::kind r, std::string path, std::string child = {});
     bool listed() const noexcept { return list_ == list_state::clean; }
@@ -94,6 +96,7 @@ private:
     void everything_dirty();
     void child_dirty(const std::string& name, bool created);
     void listed(reply r);
+    void root_read(const reply& r, time_point now, std::uint64_t random);
     void child_read(const std::string& name, reply r, time_point now, std::uint64_t random);
     void parsed(const std::string& name, member& m, const reply& r);
     void remove(const std::string& name);
@@ -108,6 +111,7 @@ private:
     std::shared_ptr<const layout> layout_;
     std::string path_;
     std::size_t window_;
+    bool chroot_;
 
     bool recursive_ = true;
     bool connected_ = false;
@@ -116,6 +120,7 @@ private:
     bool resync_owed_ = false;     ///< The connection broke: the watch will say that changes may have been missed.
     bool parent_watch_ = false;    ///< One-shot watches only: look for the path to be created.
     list_state list_ = list_state::dirty;
+    root_state root_ = root_state::fine;    ///< Whether the root is to be looked for, since the service was not there.
     std::map<std::string, member, std::less<>> members_;
     std::set<std::string, std::less<>> dirty_;    ///< Members to be read.
     std::string last_read_;

@@ -31,13 +31,32 @@ rune first_rune(std::string_view s) noexcept {
     return {value, bytes, true};
 }
 
+bool is_utf8(std::string_view s) noexcept {
+    while (!s.empty()) {
+        const rune r = first_rune(s);
+        if (!r.valid) return false;
+        s.remove_prefix(r.bytes);
+    }
+    return true;
+}
+
+std::string fault_of(std::string_view s) {
+    while (!s.empty()) {
+        const rune r = first_rune(s);
+        if (!r.valid) return "is not UTF-8";
+        if (is_control(r.value)) return fmt::format("contains the control character U+{:04X}", static_cast<unsigned>(r.value));
+        s.remove_prefix(r.bytes);
+    }
+    return {};
+}
+
 std::string quoted(std::string_view s) {
     constexpr std::size_t most = 60;
     std::string out = "'";
     while (!s.empty()) {
         if (out.size() > most) return out + "...'";
         const rune r = first_rune(s);
-        if (!r.valid || r.value < 0x20 || (r.value >= 0x7F && r.value < 0xA0)) {
+        if (!r.valid || is_control(r.value)) {
             out += fmt::format("\\x{:02x}", r.valid ? static_cast<unsigned>(r.value) : static_cast<unsigned char>(s.front()));
         } else {
             out += s.substr(0, r.bytes);

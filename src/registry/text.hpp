@@ -20,6 +20,15 @@ struct rune {
 /// Precondition: `s` is not empty.
 rune first_rune(std::string_view s) noexcept;
 
+/// True for the control characters of ASCII and Latin-1.
+constexpr bool is_control(char32_t c) noexcept { return c < 0x20 || (c >= 0x7F && c <= 0x9F); }
+
+/// True if all of `s` is valid.
+bool is_utf8(std::string_view s) noexcept;
+
+/// What keeps `s` from being plain text, as in "contains the control character U+0001"; nothing if it is.
+std::string fault_of(std::string_view s);
+
 /// `s` in quotes, shortened where it is long and without control characters, for messages.
 std::string quoted(std::string_view s);
 

@@ -28,7 +28,8 @@ public:
           world_(zk::detail::world_of(client_)),
           observer_(std::move(o)),
           retry_(*world_, ex_),
-          machine_(std::move(p.layout), std::move(p.service_path), p.read_window, p.retry_min, p.retry_max, world_->now()) {}
+          machine_(std::move(p.layout), std::move(p.service_path), p.read_window, p.retry_min, p.retry_max, world_->now(),
+                   !client_.configuration().servers.chroot().empty()) {}
 
     /// `f(*this)`, or nothing if the driver was stopped or destroyed meanwhile.
     template <class F>

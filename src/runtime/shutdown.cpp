@@ -41,6 +41,9 @@ private:
         for (const auto& weak : targets) {
             if (const auto target = weak.lock()) target->on_context_shutdown();
         }
+        for (const auto& weak : targets) {
+            if (const auto target = weak.lock()) target->release_executors();
+        }
     }
 
     std::mutex mutex_;

@@ -16,6 +16,10 @@ public:
     /// Destroy all handlers, without calling or posting any. No other thread runs the context any more.
     virtual void on_context_shutdown() noexcept = 0;
 
+    /// Called after that, when all targets have done it: let go of executors that belong to the context. A strand does: its last
+    /// copy must not outlive the context, as it unlinks itself from there. From now on nothing may be posted.
+    virtual void release_executors() noexcept {}
+
 protected:
     ~shutdown_target() = default;
 };

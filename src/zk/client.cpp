@@ -20,6 +20,8 @@ struct ownership {
 };
 
 std::shared_ptr<client_impl> own(std::shared_ptr<client_impl> impl) {
+    // Not only once it is started: it has a timer from the beginning.
+    runtime::notify_shutdown(impl->get_executor(), std::weak_ptr<client_impl>(impl));
     auto owner = std::make_shared<ownership>(std::move(impl));
     auto* raw = owner->impl.get();
     return {std::move(owner), raw};

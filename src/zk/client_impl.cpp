@@ -59,9 +59,9 @@ client_impl::client_impl(asio::any_io_executor ex, config cfg, std::shared_ptr<r
       config_(std::move(cfg)),
       world_(std::move(world)),
       strand_(asio::make_strand(ex_)),
-      order_(strand_),
+      order_(*strand_),
       session_(settings_of(config_), world_->random()),
-      timer_(world_->make_timer(strand_)) {}
+      timer_(world_->make_timer(*strand_)) {}
 
 // On any thread ------------------------------------------------------------------------------------------------------------
 
@@ -70,8 +70,7 @@ void client_impl::start() {
         const std::lock_guard lock(mutex_);
         if (std::exchange(started_, true)) return;
     }
-    runtime::notify_shutdown(ex_, weak_from_this());
-    asio::post(strand_, [self = shared_from_this()] { self->drive(); });
+    asio::post(*strand_, [self = shared_from_this()] { self->drive(); });
 }
 
 void client_impl::abandon() noexcept {
@@ -79,7 +78,7 @@ void client_impl::abandon() noexcept {
         const std::lock_guard lock(mutex_);
         if (!started_ || shut_down_) return;
     }
-    asio::post(strand_, [self = shared_from_this()] {
+    asio::post(*strand_, [self = shared_from_this()] {
         self->take_inbox();
         if (self->session_.closing()) return;    // it ends in order
         self->session_.abandon();
@@ -101,21 +100,23 @@ void client_impl::submit(std::unique_ptr<proto::request> r) {
 }
 
 void client_impl::post_hand_over() {
-    asio::post(strand_, [self = shared_from_this()] {
+    asio::post(*strand_, [self = shared_from_this()] {
         self->take_inbox();
         self->write();
     });
 }
 
 void client_impl::cancel(std::uint64_t id) {
-    asio::post(strand_, [self = shared_from_this(), id] {
+    if (shut_down()) return;
+    asio::post(*strand_, [self = shared_from_this(), id] {
         self->take_inbox();
         self->session_.cancel(id, asio::error::operation_aborted);
     });
 }
 
 void client_impl::unwatch(std::shared_ptr<subscription> s) {
-    asio::post(strand_, [self = shared_from_this(), s = std::move(s)] {
+    if (shut_down()) return;
+    asio::post(*strand_, [self = shared_from_this(), s = std::move(s)] {
         auto& watches = self->watches();
         const auto kind = s->kind();
         if (!watches.remove(kind, s->server_path(), s.get())) return;
@@ -123,6 +124,11 @@ void client_impl::unwatch(std::shared_ptr<subscription> s) {
         self->session_.unwatch(s->server_path());
         self->write();
     });
+}
+
+bool client_impl::shut_down() const {
+    const std::lock_guard lock(mutex_);
+    return shut_down_;
 }
 
 session_info client_impl::session() const {
@@ -186,7 +192,7 @@ void client_impl::close(asio::any_completion_handler<void(error_code)> h) {
         }
         close_waiters_.push_back(close_waiter{id, std::move(done)});
     }
-    asio::post(strand_, [self = shared_from_this()] {
+    asio::post(*strand_, [self = shared_from_this()] {
         self->take_inbox();
         self->session_.close(self->world_->now());
         self->proceed({});
@@ -257,6 +263,11 @@ void client_impl::on_context_shutdown() noexcept {
     connection_.reset();
     // What belongs to the context must not outlive it.
     timer_.reset();
+}
+
+void client_impl::release_executors() noexcept {
+    strand_.reset();
+    order_ = nullptr;
 }
 
 }    // namespace muster::zk::detail

@@ -17,6 +17,7 @@
 #include <list>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -56,6 +57,7 @@ public:
     std::shared_ptr<subscription> make_subscription(proto::watch_kind kind, std::string server_path);
 
     void on_context_shutdown() noexcept override;
+    void release_executors() noexcept override;
 
 private:
     struct connection;
@@ -73,6 +75,7 @@ private:
     };
 
     void post_hand_over();
+    bool shut_down() const;
     template <class Waiter, class Result>
     void cancel_waiter(std::list<Waiter>& waiters, std::uint64_t id, Result result);
 
@@ -97,8 +100,8 @@ private:
     const asio::any_io_executor ex_;
     const config config_;
     const std::shared_ptr<runtime::world> world_;
-    const asio::strand<asio::any_io_executor> strand_;
-    const asio::any_io_executor order_;
+    std::optional<asio::strand<asio::any_io_executor>> strand_;    // none once the context is gone
+    asio::any_io_executor order_;
     std::atomic<std::uint64_t> next_id_{1};
 
     // On the strand.

@@ -36,7 +36,7 @@ struct client_impl::connection {
 
 template <class F>
 auto client_impl::on_strand(F f) {
-    return asio::bind_executor(strand_, std::move(f));
+    return asio::bind_executor(*strand_, std::move(f));
 }
 
 void client_impl::drive() {
@@ -62,7 +62,7 @@ void client_impl::attempt(std::size_t host) {
     arm(session_.deadline());
     const auto c = connection_ = std::make_shared<connection>();
     const host_port& where = config_.servers.hosts()[host];
-    world_->async_resolve(strand_, where.host, where.port,
+    world_->async_resolve(*strand_, where.host, where.port,
                           on_strand([self = shared_from_this(), c](error_code ec, std::vector<runtime::endpoint> found) {
                               if (self->connection_ != c) return;
                               if (!ec && found.empty()) ec = asio::error::host_not_found;
@@ -79,7 +79,7 @@ void client_impl::attempt(std::size_t host) {
 void client_impl::connect_next(const connection_ptr& c) {
     const auto to = c->endpoints.back();
     c->endpoints.pop_back();
-    world_->async_connect(strand_, to,
+    world_->async_connect(*strand_, to,
                           asio::bind_cancellation_slot(
                               c->cancel_connect.slot(),
                               on_strand([self = shared_from_this(), c](error_code ec, std::shared_ptr<runtime::byte_stream> s) {

@@ -15,63 +15,37 @@ namespace {
 using kind = transaction::operation::kind;
 using proto::opcode;
 
+proto::multi_operation encoded(opcode type, proto::multi_operation::record body) {
+    proto::multi_operation out;
+    out.type = type;
+    out.body = std::move(body);
+    return out;
+}
+
 proto::multi_operation encode_create(const transaction::operation& op, std::string path) {
     const auto mode = op.options.mode;
-    proto::multi_operation out;
+    const auto flags = static_cast<std::int32_t>(mode);
     if (detail::has_ttl(mode)) {
-        proto::create_ttl_request r;
-        r.path = std::move(path);
-        r.data = op.data;
-        r.acls = op.options.acls;
-        r.flags = static_cast<std::int32_t>(mode);
-        r.ttl = op.options.ttl.count();
-        out.type = opcode::create_ttl;
-        out.body = std::move(r);
-        return out;
+        return encoded(opcode::create_ttl,
+                       proto::create_ttl_request{std::move(path), op.data, op.options.acls, flags, op.options.ttl.count()});
     }
-    proto::create_request r;
-    r.path = std::move(path);
-    r.data = op.data;
-    r.acls = op.options.acls;
-    r.flags = static_cast<std::int32_t>(mode);
-    out.type = mode == create_mode::container ? opcode::create_container : opcode::create2;
-    out.body = std::move(r);
-    return out;
+    return encoded(mode == create_mode::container ? opcode::create_container : opcode::create2,
+                   proto::create_request{std::move(path), op.data, op.options.acls, flags});
 }
 
 proto::multi_operation encode(const transaction::operation& op, std::string_view chroot) {
     auto path = proto::to_server(chroot, op.path);
-    proto::multi_operation out;
     switch (op.what) {
         case kind::create:
             return encode_create(op, std::move(path));
-        case kind::remove: {
-            proto::delete_request r;
-            r.path = std::move(path);
-            r.version = op.version;
-            out.type = opcode::remove;
-            out.body = std::move(r);
+        case kind::remove:
+            return encoded(opcode::remove, proto::delete_request{std::move(path), op.version});
+        case kind::set:
+            return encoded(opcode::set_data, proto::set_data_request{std::move(path), op.data, op.version});
+        case kind::check:
             break;
-        }
-        case kind::set: {
-            proto::set_data_request r;
-            r.path = std::move(path);
-            r.data = op.data;
-            r.version = op.version;
-            out.type = opcode::set_data;
-            out.body = std::move(r);
-            break;
-        }
-        case kind::check: {
-            proto::check_version_request r;
-            r.path = std::move(path);
-            r.version = op.version;
-            out.type = opcode::check;
-            out.body = std::move(r);
-            break;
-        }
     }
-    return out;
+    return encoded(opcode::check, proto::check_version_request{std::move(path), op.version});
 }
 
 operation_result decode(const proto::multi_result& in, std::string_view chroot) {

@@ -40,6 +40,7 @@ public:
     /// The subscriber is gone.
     void detach();
     void on_context_shutdown() noexcept override;
+    void release_executors() noexcept override { order_ = nullptr; }
 
 private:
     using waiter = runtime::completion<void(error_code, watch_event)>;
@@ -49,7 +50,7 @@ private:
 
     const std::weak_ptr<client_impl> owner_;
     const asio::any_io_executor ex_;
-    const asio::any_io_executor order_;
+    asio::any_io_executor order_;
     const std::string chroot_;
     const proto::watch_kind kind_;
     const std::string server_path_;

@@ -1,195 +1,27 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 //
-// The muster command on a real ZooKeeper. Wrong usage is in cli_usage_test.cpp.
-#include "integration/muster_command.hpp"
+// The muster command on a real ZooKeeper, but for register. Wrong usage is in cli_usage_test.cpp.
+#include "cli_fixture.hpp"
 #include "support/eventually.hpp"
-#include "support/kazoo.hpp"
-#include "support/zk_server.hpp"
+#include "support/loop.hpp"
+
+#include <muster/zk/client.hpp>
 
 #include <doctest/doctest.h>
 #include <boost/json.hpp>
 
-#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <map>
 #include <set>
 #include <string>
-#include <string_view>
-#include <vector>
 
 using namespace muster::test;
 using namespace std::chrono_literals;
 namespace json = boost::json;
-using strings = std::vector<std::string>;
-
-namespace {
-
-zk_server& server() {
-    static zk_server s;
-    s.start();
-    return s;
-}
-std::string hosts() { return server().connect_string(); }
-
-strings on(const std::string& service, const strings& args) {
-    strings all = args;
-    all.insert(all.end(), {"--zk", hosts(), "--service", service});
-    return all;
-}
-
-std::unique_ptr<process> start_instance(const std::string& service, int port, const strings& more = {},
-                                        const strings& environment = {}) {
-    strings args = on(service, {"register", "--ip", "127.0.0.1", "--port", std::to_string(port)});
-    args.insert(args.end(), more.begin(), more.end());
-    return start_muster(args, environment);
-}
-
-std::unique_ptr<process> registered(const std::string& service, int port, const strings& more = {},
-                                    const strings& environment = {}) {
-    auto p = start_instance(service, port, more, environment);
-    wait_event(*p, "registered");
-    return p;
-}
-
-std::string text(const json::object& o, std::string_view key) { return o.at(key).as_string().c_str(); }
-
-strings keys(const json::object& o) {
-    strings all;
-    for (const auto& member : o) all.emplace_back(member.key());
-    return all;
-}
-
-bool contains(const strings& lines, std::string_view part) {
-    return std::any_of(lines.begin(), lines.end(), [part](const std::string& l) { return l.find(part) != std::string::npos; });
-}
-
-std::string children(const std::string& service) { return run_kazoo("children.py", {hosts(), "/micro-service/" + service}); }
-
-}    // namespace
-
-TEST_CASE("register: events, znode, and SIGTERM") {
-    const auto p =
-        start_instance("events", 50000, {"--weight", "7", "--unique-code", "code", "--user", "me"}, {"MUSTER_USERPWD=sesame"});
-    CHECK(p->wait_line() == R"({"event":"session","state":"connected"})");
-    CHECK(p->wait_line() == R"({"event":"registered","role":"master","path":"/micro-service/events/master"})");
-    CHECK(
-        text(json::parse(children("events")).as_object(), "data") ==
-        R"({"serverip":"127.0.0.1","serverport":50000,"username":"me","userpwd":"sesame","serveruniquecode":"code","weight":7})");
-
-    const auto second = start_instance("events", 50001);
-    const auto event = wait_event(*second, "registered");
-    CHECK(text(event, "role") == "normal");
-    CHECK(text(event, "path").starts_with("/micro-service/events/normal0000"));
-
-    const auto begin = std::chrono::steady_clock::now();
-    p->signal(SIGTERM);
-    CHECK(second->wait_line() == R"({"event":"role","role":"master"})");
-    const auto r = finish(*p);
-    CHECK(std::chrono::steady_clock::now() - begin < 1s);
-    CHECK(r.code == 0);
-    CHECK(r.out.back() == R"({"event":"closed"})");
-    CHECK(r.err.empty());
-
-    second->signal(SIGINT);
-    CHECK(finish(*second).code == 0);
-    CHECK(children("events").empty());
-}
-
-TEST_CASE("register: a unique code is enough, prefix and chroot are kept") {
-    run_kazoo("create.py", {hosts(), "/root", ""});
-    const auto p =
-        start_muster({"register", "--zk", hosts() + "/root", "--prefix", "other", "--service", "s", "--unique-code", "u"});
-    CHECK(text(wait_event(*p, "registered"), "path") == "/other/s/master");
-    CHECK(run_kazoo("get.py", {hosts(), "/root/other/s/master"}).find("serveruniquecode") != std::string::npos);
-    CHECK(text(run_muster({"pick", "--zk", hosts() + "/root", "--prefix", "other", "--service", "s"}).object(),
-               "serveruniquecode") == "u");
-}
-
-TEST_CASE("register: ZooKeeper goes and comes: suspended, connected, and the same znode") {
-    zk_server own;
-    own.start();
-    const auto p = start_muster({"register", "--zk", own.connect_string(), "--service", "s", "--ip", "::1", "--port", "1"});
-    wait_event(*p, "registered");
-    const auto before = run_kazoo("children.py", {own.connect_string(), "/micro-service/s"});
-    own.kill();
-    CHECK(text(wait_event(*p, "session"), "state") == "suspended");
-    own.start();
-    CHECK(text(wait_event(*p, "session"), "state") == "connected");
-    CHECK(run_kazoo("children.py", {own.connect_string(), "/micro-service/s"}) == before);
-    p->signal(SIGTERM);
-    const auto r = finish(*p);
-    CHECK(r.code == 0);
-    CHECK(std::count_if(r.out.begin(), r.out.end(), [](const auto& l) { return l.find("registered") != l.npos; }) == 1);
-}
-
-TEST_CASE("register: frozen for longer than the session: expired, and registered again") {
-    const auto p = registered("frozen", 50000, {"--session-timeout", "1s"});
-    p->signal(SIGSTOP);
-    CHECK(eventually([] { return children("frozen").empty(); }));
-    p->signal(SIGCONT);
-    CHECK(eventually([&] { return contains(p->lines(), R"({"event":"session","state":"expired"})"); }));
-    CHECK(text(wait_event(*p, "registered"), "role") == "master");
-    p->signal(SIGTERM);
-    CHECK(finish(*p).code == 0);
-}
-
-TEST_CASE("register: who reads the events may go") {
-    process p({"sh", "-c",
-               "( " MUSTER_COMMAND " register --zk " + hosts() +
-                   " --service unread --ip 127.0.0.1 --port 1 & echo $! >&2; wait ) | head -n 2"});
-    CHECK(eventually([&] { return p.lines().size() == 2; }));
-    const auto second = registered("unread", 2);    // an event of its own, for nobody
-    CHECK(run_muster(on("unread", {"ls"})).out.size() == 2);
-    ::kill(static_cast<pid_t>(std::stoi(p.err())), SIGTERM);
-    CHECK(text(wait_event(*second, "role"), "role") == "master");
-}
-
-TEST_CASE("register -- COMMAND: registered for as long as it lives, with its exit code") {
-    const auto p = start_instance("wrapped", 50000, {"--", "sh", "-c", "read x; echo got $x; exit 7"});
-    wait_event(*p, "registered");
-    CHECK_FALSE(children("wrapped").empty());
-    p->write("it\n");
-    CHECK(p->wait_line("got") == "got it");
-    const auto r = finish(*p);
-    CHECK(r.code == 7);
-    CHECK(r.out.back() == R"({"event":"closed"})");
-    CHECK(children("wrapped").empty());
-}
-
-TEST_CASE("register -- COMMAND: signals are passed on; SIGTERM deregisters at once, while the command still ends") {
-    const auto p = start_instance(
-        "told", 50000,
-        {"--", "sh", "-c",
-         "trap 'echo usr1' USR1; trap 'echo hup' HUP; trap 'echo term; trap \"exit 3\" USR2; while :; do sleep 0.02; done' TERM; "
-         "echo ready; while :; do sleep 0.02; done"});
-    wait_event(*p, "registered");
-    CHECK(eventually([&] { return contains(p->lines(), "ready"); }));
-    p->signal(SIGUSR1);
-    p->wait_line("usr1");
-    p->signal(SIGHUP);
-    p->wait_line("hup");
-    p->signal(SIGTERM);
-    CHECK(eventually([&] { return contains(p->lines(), "term") && contains(p->lines(), "closed"); }));
-    CHECK(children("told").empty());
-    CHECK(p->running());
-    p->signal(SIGUSR2);
-    CHECK(finish(*p).code == 3);
-}
-
-TEST_CASE("register -- COMMAND: it is killed with us, and ended when registering is given up") {
-    const auto p = start_instance("orphan", 50000, {"--", "sh", "-c", "echo pid $$; exec sleep 60"});
-    const auto line = p->wait_line("pid ");
-    const auto pid = static_cast<pid_t>(std::stoi(line.substr(4)));
-    p->signal(SIGKILL);
-    CHECK(p->wait() == 128 + SIGKILL);
-    CHECK(eventually([&] { return ::kill(pid, 0) == -1; }));
-
-    const auto r = run_muster({"register", "--zk", "127.0.0.1:" + std::to_string(free_port()), "--service", "s", "--ip", "::1",
-                               "--port", "1", "--wait", "200ms", "--", "sleep", "60"});
-    CHECK(r.code == 4);
-}
+using muster::error_code;
+namespace zk = muster::zk;
 
 TEST_CASE("pick and master: JSON with the keys of the znode") {
     const auto a = registered("picked", 50001, {"--user", "u"}, {"MUSTER_USERPWD=sesame"});
@@ -256,7 +88,11 @@ TEST_CASE("pick and master: nothing found in time is exit 3") {
         CHECK(r.err.find("300ms") != std::string::npos);
     }
     const auto only_master = registered("alone", 50000);
-    CHECK(run_muster(on("alone", {"pick", "--wait", "0ms", "--pool", "normals"})).code != 0);
+    for (const strings& args : {strings{"pick", "--wait", "0s", "--pool", "normals"}, strings{"pick", "--wait", "0ms"}}) {
+        const auto r = run_muster(on("alone", args));    // there was no time to read anything
+        CHECK(r.code == 3);
+        CHECK(r.err.find("within 0ms") != std::string::npos);
+    }
     CHECK(run_muster(on("alone", {"pick", "--wait", "300ms", "--pool", "normals"})).code == 3);
     CHECK(run_muster(on("alone", {"pick"})).code == 0);
 }
@@ -318,6 +154,72 @@ TEST_CASE("ls: services, instances, and what is no instance") {
     for (const auto& lines : {services.out, r.out, table.out}) CHECK_FALSE(contains(lines, "sesame"));
 }
 
+TEST_CASE("ls: as many services as there are, sorted") {
+    zk_server own;
+    own.start();
+    loop l;
+    zk::client c(l.io, own.connect_string());
+    constexpr int services = 300;
+    const auto name = [](int i) { return "/micro-service/s" + std::to_string(1'000 + i); };
+    int made = 0;
+    const auto make = [&](const std::string& path) {
+        c.create(path, "{}", {}, [&](error_code ec, zk::create_result) { made += !ec; });
+    };
+    make("/micro-service");
+    for (int i = services; i-- > 0;) {
+        make(name(i));
+        for (int k = 0; k < i % 3; ++k) make(name(i) + (k == 0 ? "/master" : "/normal0000000001"));
+    }
+    REQUIRE(l.until([&] { return made == 1 + services + services; }));
+    const auto r = run_muster({"ls", "--zk", own.connect_string()});
+    CHECK(r.code == 0);
+    REQUIRE(r.out.size() == services);
+    for (int i = 0; i < services; ++i) {
+        const auto o = r.object(static_cast<std::size_t>(i));
+        CHECK(text(o, "service") == "s" + std::to_string(1'000 + i));
+        CHECK(o.at("instances") == i % 3);
+        CHECK(o.at("masters") == (i % 3 > 0 ? 1 : 0));
+    }
+}
+
+TEST_CASE("a chroot that does not exist is named, and used once it is there") {
+    zk_server own;
+    own.start();
+    const std::string zk = own.connect_string() + "/root";
+    const std::string missing = "the chroot '/root' does not exist";
+    for (const strings& args :
+         {strings{"ls"}, strings{"ls", "--service", "s"}, strings{"pick", "--service", "s", "--wait", "500ms"},
+          strings{"master", "--service", "s", "--wait", "500ms"}}) {
+        CAPTURE(json::serialize(json::value_from(args)));
+        strings all = args;
+        all.insert(all.end(), {"--zk", zk});
+        const auto r = run_muster(all);
+        CHECK(r.code == 3);
+        CHECK(r.out.empty());
+        CHECK(r.err.find(missing) != std::string::npos);
+    }
+    const strings reg{"register", "--zk", zk, "--service", "s", "--ip", "127.0.0.1", "--port", "1"};
+    strings hasty = reg;
+    hasty.insert(hasty.end(), {"--wait", "500ms"});
+    const auto r = run_muster(hasty);
+    CHECK(r.code == 1);
+    CHECK(r.err.find("not registered within 500ms: " + missing) != std::string::npos);
+    const auto d = run_muster({"demo", "--zk", zk});
+    CHECK(d.code == 1);
+    CHECK(d.err.find(missing) != std::string::npos);
+
+    const auto w = start_muster({"watch", "--zk", zk, "--service", "s"});
+    const auto p = start_muster(reg);
+    for (process* each : {w.get(), p.get()}) CHECK(eventually([&] { return each->err().find(missing) != std::string::npos; }));
+    run_kazoo("create.py", {own.connect_string(), "/root", ""});
+    CHECK(text(wait_event(*p, "registered"), "path") == "/micro-service/s/master");
+    CHECK(wait_event(*w, "added").at("serverport") == 1);
+    for (process* each : {w.get(), p.get()}) {
+        each->signal(SIGTERM);
+        CHECK(finish(*each).code == 0);
+    }
+}
+
 TEST_CASE("watch: changes as they come") {
     zk_server own;
     own.start();
@@ -375,6 +277,14 @@ TEST_CASE("demo: the whole tour, for people and for programs, and nothing is lef
         CHECK(done.at("failed") == 0);
         CHECK(done.at("crash_ms").to_number<double>() < 3'000);
         CHECK(done.at("order_ms").to_number<double>() < 100);
+        CHECK(run_kazoo("children.py", {hosts(), "/micro-service"}).find("/micro-service/demo") == std::string::npos);
+    }
+    SUBCASE("interrupted on a ZooKeeper that is there, after a crash whose session has not ended") {
+        const auto d = start_muster({"demo", "--zk", hosts()}, environment);
+        d->wait_line("is killed: SIGKILL", 30s);
+        d->signal(SIGTERM);
+        CHECK(finish(*d, 40s).code == 128 + SIGTERM);
+        CHECK(d->err() == "");
         CHECK(run_kazoo("children.py", {hosts(), "/micro-service"}).find("/micro-service/demo") == std::string::npos);
     }
     SUBCASE("interrupted") {

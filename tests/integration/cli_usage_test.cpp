@@ -83,7 +83,7 @@ void check_not_reached(const strings& args, const std::string& address) {
     const auto took = std::chrono::steady_clock::now() - begin;
     CAPTURE(r.err);
     CHECK(r.code == 4);
-    CHECK(r.out == (args.front() == "register" ? strings{R"({"event":"closed"})"} : strings{}));
+    CHECK(r.out.empty());
     CHECK(r.err.find(address) != std::string::npos);
     CHECK(took >= 1s);
     CHECK(took < 2500ms);
@@ -122,6 +122,8 @@ TEST_CASE("help tells of every command and option of the contract, and of no oth
             CHECK(text(r).find(option) != std::string::npos);
         }
     }
+    CHECK(text(all).find("MUSTER_ZK") != std::string::npos);
+    CHECK(text(run_muster({"demo", "--help"})).find("MUSTER_ZK") == std::string::npos);    // the demo does not heed it
     for (const char* policy : {"roundrobin", "weightroundrobin", "weightrandom", "iphash", "urlhash", "leastconnect"})
         CHECK(text(run_muster({"pick", "--help"})).find(policy) != std::string::npos);
 }
@@ -154,6 +156,9 @@ TEST_CASE("names") {
     check_usage({"pick", "--service", "a/b"}, {"'a/b'"});
     check_usage({"pick", "--service="}, {"service name '' is empty"});
     check_usage({"watch", "--service", "a\x01z"}, {"'a\\x01z'", "U+0001"});
+    for (const strings& args : all_that_connect)
+        check_usage(with(args, {"--prefix", "zookeeper"}), {"prefix 'zookeeper' is reserved"});
+    check_usage({"demo", "--prefix", "zookeeper"}, {"prefix 'zookeeper' is reserved"});
     check_usage({"ls", "--layout", "curator"}, {"'curator'", "expected micro_service"});
 }
 
@@ -165,9 +170,36 @@ TEST_CASE("instances") {
     for (const char* weight : {"0", "70000", "-1", "abc", "1.5", ""}) {
         check_usage(with(good_register, {"--weight", weight}), {"--weight '" + std::string(weight) + "'", "1 to 65535"});
     }
-    check_usage({"register", "--service", "s"}, {"expected an address and a port, or a unique code"});
-    check_usage({"register", "--service", "s", "--port", "1"}, {"expected an address and a port, or a unique code"});
-    check_usage({"register", "--service", "s", "--ip", "127.0.0.1"}, {"'127.0.0.1'", "1 to 65535"});
+    for (const strings& given : {strings{}, strings{"--port", "1"}, strings{"--weight", "2", "--user", "me"}}) {
+        check_usage(with({"register", "--service", "s"}, given),
+                    {"--ip is missing", "expected an address and a port (--ip, --port), or a unique code (--unique-code)"});
+    }
+    check_usage({"register", "--service", "s", "--ip", "", "--port", "1"}, {"--ip is empty", "expected an address and a port"});
+    for (const strings& code : {strings{}, strings{"--unique-code", "u"}})
+        check_usage(with({"register", "--service", "s", "--ip", "127.0.0.1"}, code),
+                    {"--port is missing", "--ip '127.0.0.1'", "1 to 65535"});
+}
+
+TEST_CASE("instances that no znode can carry, or that nobody could use") {
+    for (const char* ip : {" ", "a b", "127.0.0.1 ", "127.0.0.1\n", "\t", "a\x01", "a\x7f", "\xff"}) {
+        check_usage({"register", "--service", "s", "--ip", ip, "--port", "1"},
+                    {"--ip '", "expected an IP address or a host name"});
+    }
+    check_usage({"register", "--service", "s", "--ip", "a\x01z", "--port", "1"}, {"--ip 'a\\x01z'", "U+0001"});
+    for (const char* text : {"a\nb", "a\x1b[31m", "\xc3", "a\xc2\x85"}) {
+        check_usage({"register", "--service", "s", "--unique-code", text}, {"--unique-code '"});
+        check_usage(with(good_register, {"--user", text}), {"--user '"});
+    }
+    const auto password = run_muster(with(good_register, {"--user", "me"}), {"MUSTER_USERPWD=sesame\xff"});
+    CHECK(password.code == 2);
+    CHECK(password.err.find("$MUSTER_USERPWD is not UTF-8") != std::string::npos);
+    CHECK(password.err.find("sesame") == std::string::npos);
+
+    const std::string large(70'000, 'x');
+    check_usage({"register", "--service", "s", "--unique-code", large}, {"--unique-code of 70000 bytes", "at most 65536"});
+    check_usage({"register", "--service", "s", "--ip", large, "--port", "1"}, {"--ip of 70000 bytes", "at most 65536"});
+    check_usage(with(good_register, {"--user", large}), {"--user of 70000 bytes", "at most 65536"});
+    check_usage(with(good_register, {"--unique-code", std::string(65'536, 'x')}), {"--unique-code of 65536 bytes", "65536"});
 }
 
 TEST_CASE("connect strings") {
@@ -198,6 +230,8 @@ TEST_CASE("picks") {
     check_usage(with(good_pick, {"--pool", "best"}), {"'best'", "normals_then_master, normals, all, master"});
     check_usage(with(good_pick, {"--policy", "iphash"}), {"'iphash'", "--key"});
     check_usage(with(good_pick, {"--policy", "urlhash"}), {"'urlhash'", "--key"});
+    for (const strings& empty : {strings{"--key", ""}, strings{"--key="}})
+        check_usage(with(with(good_pick, {"--policy", "urlhash"}), empty), {"'urlhash'", "--key"});
     for (const char* n : {"0", "-1", "x", "9999999"})
         check_usage(with(good_pick, {"-n", n}), {"-n '" + std::string(n) + "'", "1 to 1000000"});
 }
@@ -217,17 +251,44 @@ TEST_CASE("hosts that never answer: exit 4 within the wait, the processor idle")
         check_not_reached(with(args, {"--zk", server.address(), "--wait", "1s", "--session-timeout", "1s"}), server.address());
 }
 
-TEST_CASE("register keeps trying by default, says why, and ends quickly when told to") {
+TEST_CASE("--wait 0s does not wait: the exit code says that nothing was found, or that ZooKeeper was not reached") {
+    const silent_server server;
+    for (const strings& args : all_that_connect) {
+        CAPTURE(boost::json::serialize(boost::json::value_from(args)));
+        const auto begin = std::chrono::steady_clock::now();
+        const auto r = run_muster(with(args, {"--zk", server.address(), "--wait", "0s"}));
+        CHECK(std::chrono::steady_clock::now() - begin < 1s);
+        CAPTURE(r.err);
+        const bool picks = args.front() == "pick" || args.front() == "master";
+        CHECK(r.code == (picks ? 3 : 4));
+        CHECK(r.out.empty());
+        CHECK(r.err.find("within 0ms") != std::string::npos);
+    }
+}
+
+TEST_CASE("register keeps trying by default, says why, and ends quickly when told to: it was never registered") {
     const std::string address = "127.0.0.1:" + std::to_string(free_port());
-    const auto p = start_muster(with(good_register, {"--zk", address}));
-    CHECK(eventually([&] { return p->err().find("Connection refused") != std::string::npos; }));
-    CHECK(p->running());
-    const auto begin = std::chrono::steady_clock::now();
-    p->signal(SIGTERM);
-    const auto r = finish(*p);
-    CHECK(std::chrono::steady_clock::now() - begin < 1s);
-    CHECK(r.code == 0);
-    CHECK(r.out == strings{R"({"event":"closed"})"});
+    for (const int number : {SIGINT, SIGTERM}) {
+        CAPTURE(number);
+        const auto p = start_muster(with(good_register, {"--zk", address}));
+        CHECK(eventually([&] { return p->err().find("Connection refused") != std::string::npos; }));
+        CHECK(p->running());
+        const auto begin = std::chrono::steady_clock::now();
+        p->signal(number);
+        const auto r = finish(*p);
+        CHECK(std::chrono::steady_clock::now() - begin < 1s);
+        CHECK(r.code == 1);
+        CHECK(r.out.empty());
+        CHECK(r.err.find("instance 127.0.0.1:50000 of service 's' was never registered") != std::string::npos);
+    }
+}
+
+TEST_CASE("register -- COMMAND that ends before it was ever registered: its exit code, and nothing of ours on stdout") {
+    const std::string address = "127.0.0.1:" + std::to_string(free_port());
+    const auto r = run_muster(with(good_register, {"--zk", address, "--", "sh", "-c", "echo ran; exit 7"}));
+    CHECK(r.code == 7);
+    CHECK(r.out == strings{"ran"});
+    CHECK(r.err.find("was never registered") != std::string::npos);
 }
 
 TEST_CASE("register with a command that cannot be started: nothing is registered") {

@@ -4,6 +4,7 @@
 #include "support/eventually.hpp"
 #include "support/kazoo.hpp"
 #include "support/loop.hpp"
+#include "support/session.hpp"
 #include "support/zk_server.hpp"
 
 #include <muster/zk/client.hpp>
@@ -33,19 +34,6 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr auto tuple = asio::as_tuple(asio::deferred);
-
-config config_for(const std::string& servers, std::chrono::milliseconds timeout) {
-    config c(servers);
-    c.session_timeout = timeout;
-    c.backoff_max = 300ms;
-    return c;
-}
-
-std::string hex(const session_password& p) {
-    std::string out;
-    for (const auto b : p) out += fmt::format("{:02x}", b);
-    return out;
-}
 
 bool connected(const client& c) { return c.session().state == session_state::connected; }
 
@@ -194,7 +182,7 @@ TEST_CASE("a session that somebody else ends is replaced, and its watchers are t
     };
     l.run(prepare());
     const auto before = c.session();
-    run_kazoo("close_session.py", {server.connect_string(), fmt::format("{}", before.id), hex(before.password)});
+    end_session(server.connect_string(), before);
     REQUIRE(l.until([&] { return connected(c) && c.session().generation == before.generation + 1; }));
     CHECK(c.session().id != before.id);
     CHECK(c.metrics().expiries == 1);

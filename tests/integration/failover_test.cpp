@@ -13,8 +13,10 @@
 
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <csignal>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -72,14 +74,19 @@ std::vector<member> register_three(const std::string& service) {
     return all;
 }
 
-/// Picks without pause, over all policies, on a thread of its own, and counts what must not be.
+/// Picks all the while, some ten thousand times a second, over all policies, on a thread of its own, and counts what must not
+/// be. What is measured meanwhile needs the processors, too: so it does not pick without pause.
 class poller {
 public:
     poller(muster::balancer& lb, std::string service) : lb_(lb), service_(std::move(service)), thread_([this] { poll(); }) {}
     poller(const poller&) = delete;
     poller& operator=(const poller&) = delete;
     ~poller() {
-        stop_ = true;
+        {
+            const std::lock_guard lock(mutex_);
+            stop_ = true;
+        }
+        stopped_.notify_one();
         thread_.join();
     }
 
@@ -94,31 +101,27 @@ public:
 private:
     void poll() {
         const auto policies = muster::all_policies();
-        for (std::size_t i = 0; !stop_; ++i) {
+        std::unique_lock lock(mutex_);
+        for (std::size_t i = 0; !stopped_.wait_for(lock, 100us, [this] { return stop_; }); ++i) {
             muster::pick_options o;
             o.policy = policies[i % policies.size()];
             o.pool = muster::pool::all;
             o.key = std::to_string(i);
-            std::string forbidden;
-            {
-                const std::lock_guard lock(mutex_);
-                forbidden = forbidden_;
-            }
             const auto l = lb_.try_pick(service_, o);
             ++picks;
             if (!l)
                 ++failed;
-            else if ((*l)->identity() == forbidden)
+            else if ((*l)->identity() == forbidden_)
                 ++dead;
-            std::this_thread::sleep_for(100us);
         }
     }
 
     muster::balancer& lb_;
     const std::string service_;
     std::mutex mutex_;
+    std::condition_variable stopped_;
     std::string forbidden_;
-    std::atomic<bool> stop_{false};
+    bool stop_ = false;
     std::thread thread_;
 };
 
@@ -166,17 +169,31 @@ void wait_until_unseen(muster::balancer& lb, const std::string& service, const s
     }));
 }
 
+/// Three instances of a service, one who reads their znodes, and a balancer that knows all three.
+struct scene {
+    explicit scene(const std::string& service)
+        : members(register_three(service)), observer(b.io, server().connect_string()), lb(b.io, server().connect_string()) {
+        REQUIRE(lb.pick(service, {}, asio::use_future).get());
+        REQUIRE(eventually([&] { return lb.view(service).value().instances.size() == 3; }));
+    }
+    void close() {
+        lb.close(asio::use_future).get();
+        observer.close(asio::use_future).get();
+    }
+
+    std::vector<member> members;
+    background b;
+    zk::client observer;
+    muster::balancer lb;
+};
+
 }    // namespace
 
 TEST_CASE("the master is killed: another one is master at most 1 s after the session timeout, and no pick fails") {
     const std::string service = "killed";
-    auto members = register_three(service);
+    scene s(service);
+    auto& [members, b, observer, lb] = s;
     REQUIRE(members[0].role == "master");
-    background b;
-    zk::client observer(b.io, server().connect_string());
-    muster::balancer lb(b.io, server().connect_string());
-    REQUIRE(lb.pick(service, {}, asio::use_future).get());
-    REQUIRE(eventually([&] { return lb.view(service).value().instances.size() == 3; }));
     {
         poller p(lb, service);
         const measured m = lose_master(observer, members[0], SIGKILL, p);
@@ -195,18 +212,13 @@ TEST_CASE("the master is killed: another one is master at most 1 s after the ses
         CHECK(p.dead == 0);
     }
     CHECK(wait_event(*members[1].p, "role").at("role").as_string() == "master");
-    lb.close(asio::use_future).get();
-    observer.close(asio::use_future).get();
+    s.close();
 }
 
 TEST_CASE("the master leaves in order: another one is master in under 100 ms, again and again") {
     const std::string service = "left";
-    auto members = register_three(service);
-    background b;
-    zk::client observer(b.io, server().connect_string());
-    muster::balancer lb(b.io, server().connect_string());
-    REQUIRE(lb.pick(service, {}, asio::use_future).get());
-    REQUIRE(eventually([&] { return lb.view(service).value().instances.size() == 3; }));
+    scene s(service);
+    auto& [members, b, observer, lb] = s;
     {
         poller p(lb, service);
         for (std::size_t i = 0; i + 1 < members.size(); ++i) {
@@ -227,6 +239,5 @@ TEST_CASE("the master leaves in order: another one is master in under 100 ms, ag
         CHECK(p.failed == 0);
         CHECK(p.dead == 0);
     }
-    lb.close(asio::use_future).get();
-    observer.close(asio::use_future).get();
+    s.close();
 }

@@ -5,6 +5,7 @@
 
 #include "support/kazoo.hpp"
 #include "support/loop.hpp"
+#include "support/session.hpp"
 #include "support/zk_server.hpp"
 
 #include <muster/balancer.hpp>
@@ -26,13 +27,6 @@ namespace asio = boost::asio;
 
 inline const std::string service_path = "/micro-service/testserver";
 
-inline zk::config config_for(const std::string& servers, std::chrono::milliseconds timeout) {
-    zk::config c(servers);
-    c.session_timeout = timeout;
-    c.backoff_max = std::chrono::milliseconds(300);
-    return c;
-}
-
 inline registration instance_of(std::uint16_t port) { return registration("testserver", instance("127.0.0.1", port)); }
 
 /// A registrar with a session of its own, registered.
@@ -41,6 +35,12 @@ inline registrar start_registrar(loop& l, const std::string& servers, registrati
     registrar reg(l.io, config_for(servers, timeout), std::move(r));
     l.run(reg.start(asio::use_awaitable));
     return reg;
+}
+
+/// How many of them hold themselves for the master.
+template <class... Registrars>
+int masters_among(const Registrars&... all) {
+    return (static_cast<int>(all.role() == role::master) + ...);
 }
 
 /// A child of the service, as somebody else's client reads it.

@@ -9,7 +9,6 @@
 #include <boost/asio/detached.hpp>
 
 #include <doctest/doctest.h>
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <map>
@@ -27,12 +26,6 @@ constexpr auto tuple = asio::as_tuple(asio::deferred);
 bool fresh(balancer& lb, std::size_t instances) {
     const auto v = lb.view("testserver").value();
     return v.known && !v.stale && v.instances.size() == instances;
-}
-
-std::string hex(const zk::session_password& p) {
-    std::string out;
-    for (const auto b : p) out += fmt::format("{:02x}", b);
-    return out;
 }
 
 /// What a registered instance must look like to everybody, whatever happened before.
@@ -133,8 +126,7 @@ TEST_CASE("the session is ended from a second connection: the instance is back b
     auto reg = start_registrar(l, server.connect_string(), instance_of(50001));
     for (int round = 0; round < 3; ++round) {
         const auto before = reg.status();
-        run_kazoo("close_session.py",
-                  {server.connect_string(), fmt::format("{}", before.session.id), hex(before.session.password)});
+        end_session(server.connect_string(), before.session);
         REQUIRE(l.until([&] { return reg.status().role != role::none && reg.status().czxid != before.czxid; }));
         CHECK(reg.status().session.id != before.session.id);
         check_registered_once(server.connect_string(), reg, 50001);
@@ -196,9 +188,8 @@ TEST_CASE("the master's data is changed, its znode is deleted by hand: exactly o
     // Each is there once, under its own data, and one is master, for itself and for everybody.
     const auto settled = [&] {
         const bool ok = l.until([&] {
-            const int ours = (a.role() == role::master) + (b.role() == role::master) + (c.role() == role::master);
             const bool registered = a.role() != role::none && b.role() != role::none && c.role() != role::none;
-            if (ours != 1 || !registered) return false;
+            if (masters_among(a, b, c) != 1 || !registered) return false;
             l.pass(50ms);
             const auto all = children_by_kazoo(server.connect_string());
             std::set<std::int64_t> ports;
@@ -218,7 +209,7 @@ TEST_CASE("the master's data is changed, its znode is deleted by hand: exactly o
     // After all of this the election still works.
     registrar& master = a.role() == role::master ? a : b.role() == role::master ? b : c;
     l.run(master.close(asio::use_awaitable));
-    REQUIRE(l.until([&] { return (a.role() == role::master) + (b.role() == role::master) + (c.role() == role::master) == 1; }));
+    REQUIRE(l.until([&] { return masters_among(a, b, c) == 1; }));
 }
 
 TEST_CASE("a master that dies just as others register is followed by exactly one") {
@@ -251,7 +242,7 @@ TEST_CASE("a master that dies just as others register is followed by exactly one
         hand.remove(service_path + "/master", zk::any_version,
                     [&](error_code ec) { gone = !ec || ec == zk::server_errc::no_node; });
         REQUIRE(l.until([&] { return gone && started == 2; }));
-        REQUIRE(l.until([&] { return (a.role() == role::master) + (b.role() == role::master) == 1; }));
+        REQUIRE(l.until([&] { return masters_among(a, b) == 1; }));
         const auto all = children_by_kazoo(server.connect_string());
         CHECK(masters(all) == 1);
         CHECK(all.size() == 2);

@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstdint>
 #include <fstream>
 #include <iterator>
 #include <sstream>
@@ -140,6 +141,16 @@ std::vector<std::string> process::lines() const {
 std::string process::err() const {
     const std::lock_guard lock(mutex_);
     return err_;
+}
+
+bool process::signal_pending(int number) const {
+    std::ifstream in("/proc/" + std::to_string(pid()) + "/status");
+    const std::uint64_t bit = std::uint64_t{1} << (number - 1);
+    for (std::string line; std::getline(in, line);) {
+        const bool set_of_signals = line.starts_with("SigPnd:") || line.starts_with("ShdPnd:");
+        if (set_of_signals && (std::stoull(line.substr(line.find(':') + 1), nullptr, 16) & bit) != 0) return true;
+    }
+    return false;
 }
 
 std::chrono::milliseconds process::cpu_time() const {

@@ -54,6 +54,9 @@ public:
     /// All of standard error so far.
     std::string err() const;
 
+    /// True while a signal that was sent has not reached it: further ones of that number are lost meanwhile.
+    bool signal_pending(int number) const;
+
     /// Processor time that it has used, of all its threads, in user and system mode; in steps of 10 ms. Only while it runs.
     std::chrono::milliseconds cpu_time() const;
 

@@ -12,6 +12,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -158,6 +159,34 @@ TEST_CASE("changes: rejected znodes are told once for each reason") {
     CHECK(s.read().empty());
     s.show({}, false, {bad("/p/s/x"), bad("/p/s/y")});
     CHECK(s.read() == "rejected:/p/s/y");
+}
+
+TEST_CASE("changes: of many rejected znodes each is told once, and a later change tells of what changed alone") {
+    constexpr std::size_t many = 5'000;
+    std::vector<rejected_node> all;
+    for (std::size_t i = 0; i < many; ++i) all.push_back(bad("/p/s/" + std::to_string(100'000 + i)));
+    const auto told = [](const std::string& line) { return static_cast<std::size_t>(std::count(line.begin(), line.end(), ':')); };
+
+    scene s;
+    s.show({}, false, all);
+    const std::string first = s.read();
+    CHECK(told(first) == many);
+    CHECK(first.starts_with("rejected:/p/s/100000 rejected:/p/s/100001 "));    // in the order of their paths
+    CHECK(first.ends_with(" rejected:/p/s/104999 fresh"));
+    for (int again = 0; again < 3; ++again) {
+        s.show({}, false, all);
+        CHECK(s.read().empty());
+    }
+    all[many / 2].reason = "it is another";
+    s.show({}, false, all);
+    CHECK(s.read() == "rejected:/p/s/102500");
+
+    // Unread, they merge: what is kept is bounded by what is there, not by how often it was shown.
+    std::vector<rejected_node> half(all.begin(), all.begin() + many / 2);
+    s.show({}, false, half);
+    CHECK(s.read().empty());
+    for (int again = 0; again < 10; ++again) s.show({}, false, again % 2 == 0 ? half : all);
+    CHECK(told(s.read()) == many / 2);
 }
 
 TEST_CASE("changes: a waiting call gets the next one, a cancelled call loses none") {

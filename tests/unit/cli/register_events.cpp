@@ -98,7 +98,23 @@ TEST_CASE_FIXTURE(fixture, "a znode that was deleted and made again is told, see
     CHECK(role(role::normal, "/p/s/normal0000000003") == strings{"registered normal /p/s/normal0000000003"});
 }
 
-TEST_CASE_FIXTURE(fixture, "closed says so from any state") {
+TEST_CASE_FIXTURE(fixture, "closed says so from any state, once there was a session") {
+    SUBCASE("connected, not registered") { session(session_state::connected); }
+    SUBCASE("registered") { stand(role::normal, "/p/s/normal0000000001"); }
+    SUBCASE("suspended") {
+        stand(role::master, "/p/s/master");
+        session(session_state::suspended);
+    }
+    SUBCASE("expired") {
+        session(session_state::connected);
+        session(session_state::expired);
+    }
     now.closed = true;
     CHECK(show() == strings{"closed"});
+}
+
+TEST_CASE_FIXTURE(fixture, "where there never was a session, nothing is closed") {
+    CHECK(session(session_state::connecting, 0) == strings{});
+    now.closed = true;
+    CHECK(show() == strings{});
 }

@@ -2,6 +2,8 @@
 #include <muster/error.hpp>
 #include <muster/instance.hpp>
 
+#include "registry/layout.hpp"
+
 #include <doctest/doctest.h>
 
 #include <string>
@@ -34,6 +36,68 @@ TEST_CASE("an instance needs address and port, or a unique code") {
     CHECK(refused(coded).find("port 0") == 0);
 }
 
+TEST_CASE("an instance that nobody could use, or that no znode can carry, is refused") {
+    const auto message_of = [](const instance& i) {
+        const auto r = validate(i);
+        REQUIRE(r.has_error());
+        CHECK(r.error().code == registry_errc::invalid_instance);
+        CHECK(r.error().message.find('\n') == std::string::npos);
+        return r.error().message;
+    };
+    for (const char* ip : {" ", "a b", "\t", "a\n", "a\x01", "a\xC2\x85", "\xFF"})
+        CHECK(message_of(instance(ip, 1)).starts_with("address '"));
+    CHECK(message_of(instance("a b", 1)) == "address 'a b' contains white space: expected an IP address or a host name");
+    instance i("10.0.0.1", 80);
+    i.unique_code = "a\x01z";
+    CHECK(message_of(i) ==
+          "unique code 'a\\x01z' contains the control character U+0001: expected text without control characters");
+    i.unique_code = "\xC3\xA9 with spaces";
+    CHECK(validate(i).has_value());
+    i.user = "\xFF";
+    CHECK(message_of(i).starts_with("user name '"));
+    i.user = "me";
+    i.password = "sesame\x01";    // JSON can say that
+    CHECK(validate(i).has_value());
+    i.password = "sesame\xFF";
+    CHECK(message_of(i) == "password is not UTF-8");
+    i.password.clear();
+    for (std::string* text : {&i.zone, &i.state, &i.metadata["key"]}) {
+        *text = "line\nline";
+        CHECK(validate(i).has_value());
+        *text = "\xFF";
+        CHECK(message_of(i).find("is not UTF-8") != std::string::npos);
+        text->clear();
+    }
+}
+
+TEST_CASE("an instance is no larger than what is read: the longest field is named, and the sizes") {
+    instance i("10.0.0.1", 80);
+    const auto size_of = [](const instance& x) { return registry::make_micro_service_layout()->encode(x).size(); };
+    i.unique_code = std::string(65'536 - size_of(i), 'x');
+    CHECK(size_of(i) == 65'536);
+    CHECK(validate(i).has_value());
+    i.unique_code += 'x';
+    CHECK(validate(i).error().message == "unique code of " + std::to_string(i.unique_code.size()) +
+                                             " bytes: the instance would take 65537 bytes in its znode, expected at most 65536");
+    i.unique_code = "u";
+    i.metadata["a"] = std::string(40'000, 'x');
+    i.metadata["b"] = std::string(40'000, 'x');
+    i.user = std::string(50'000, 'x');
+    CHECK(validate(i).error().message.starts_with("metadata of 80002 bytes: "));
+}
+
+TEST_CASE("a prefix is a name, and not ZooKeeper's own") {
+    CHECK(validate_prefix("micro-service").has_value());
+    CHECK(validate_prefix("zookeeper2").has_value());
+    CHECK(validate_name("zookeeper", "service name").has_value());
+    for (const char* bad : {"zookeeper", "", "a/b"}) {
+        const auto r = validate_prefix(bad);
+        REQUIRE(r.has_error());
+        CHECK(r.error().code == registry_errc::invalid_name);
+        CHECK(r.error().message.starts_with("prefix '" + std::string(bad) + "' "));
+    }
+}
+
 TEST_CASE("names are single path components that ZooKeeper accepts") {
     for (const std::string good : {"testserver", "a", "...", "a.b", ".a", "micro-service", "\xC3\xA9t\xC3\xA9", "a b"}) {
         INFO(good);
@@ -63,7 +127,7 @@ TEST_CASE("roles have names") {
 
 TEST_CASE("every registry error has a text of its own") {
     std::string seen;
-    for (int v = 1; v <= static_cast<int>(registry_errc::conflict); ++v) {
+    for (int v = 1; v <= static_cast<int>(registry_errc::no_chroot); ++v) {
         const std::string text = make_error_code(static_cast<registry_errc>(v)).message();
         CHECK(text.find("unknown registry error") == std::string::npos);
         CHECK(seen.find('|' + text + '|') == std::string::npos);

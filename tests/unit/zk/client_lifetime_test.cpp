@@ -14,6 +14,19 @@ using namespace muster::test;
 
 TEST_SUITE_BEGIN("client: lifetime");
 
+namespace {
+
+/// A client with a session, whose server is gone.
+struct disconnected : fixture {
+    disconnected() {
+        attach();
+        sim.world->set_server(at("10.0.0.1"), sim_world::answer::refuse);
+        lose();
+    }
+};
+
+}    // namespace
+
 TEST_CASE("close: what was asked before is served, and both sides are done") {
     fixture f;
     f.attach();
@@ -62,10 +75,7 @@ TEST_CASE("close without a start, while connecting, while the handshake waits") 
 }
 
 TEST_CASE("close while disconnected ends with its time-out") {
-    fixture f;
-    f.attach();
-    f.sim.world->set_server(at("10.0.0.1"), sim_world::answer::refuse);
-    f.lose();
+    disconnected f;
     outcome<> done;
     f.client.close(done.handler());
     f.sim.run_for(3s - 1ms);
@@ -76,10 +86,7 @@ TEST_CASE("close while disconnected ends with its time-out") {
 }
 
 TEST_CASE("close while disconnected uses the server that comes back") {
-    fixture f;
-    f.attach();
-    f.sim.world->set_server(at("10.0.0.1"), sim_world::answer::refuse);
-    f.lose();
+    disconnected f;
     outcome<> done;
     f.client.close(done.handler());
     f.sim.run_for(500ms);

@@ -1,0 +1,153 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+//
+// Pickers, picks under way and leases that live longer than the balancer or the picker they came from. Address sanitizer
+// judges most of this.
+#include <muster/balancer.hpp>
+
+#include "unit/registry/sim_registry.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/deferred.hpp>
+#include <boost/asio/detached.hpp>
+
+#include <doctest/doctest.h>
+
+#include <optional>
+#include <string>
+#include <utility>
+
+using namespace muster;
+using namespace muster::test;
+
+namespace {
+
+/// A balancer in the virtual world, and a service "s" without instances.
+struct scene {
+    scene()
+        : registry(sim),
+          client(make_client(sim.io.get_executor(), config_for_tests(), sim.world)),
+          lb(std::in_place, client, balancer_params()) {
+        for (const char* path : {"/micro-service", "/micro-service/s"}) registry.tree.put(path, "");
+    }
+
+    void add_instance() {
+        registry.tree.put("/micro-service/s/master", R"({"serverip":"10.1.1.1","serverport":80})");
+        settle();
+    }
+    /// Lets what was asked be answered, and changes that are gathered be shown.
+    void settle() {
+        registry.serve();
+        sim.run_for(50ms);
+        registry.serve();
+    }
+
+    simulation sim;
+    sim_registry registry;
+    zk::client client;
+    std::optional<balancer> lb;
+};
+
+/// How a pick ended.
+struct ending {
+    int calls = 0;
+    error_code ec;
+    lease lent;
+};
+
+/// Awaits a pick that was begun elsewhere.
+asio::awaitable<void> await_pick(asio::awaitable<lease> pick, ending& e) {
+    try {
+        e.lent = co_await std::move(pick);
+    } catch (const boost::system::system_error& failure) {
+        e.ec = failure.code();
+    }
+    ++e.calls;
+}
+
+}    // namespace
+
+TEST_CASE("a picker that outlives its balancer picks nobody any more, and its leases go on") {
+    scene s;
+    s.add_instance();
+    std::optional<picker> p(s.lb->picker("s").value());
+    s.settle();
+    error_code ec;
+    lease before = p->try_pick(ec);
+    REQUIRE_FALSE(ec);
+    std::optional<picker> copy(*p);
+
+    s.lb.reset();
+    s.settle();
+    for (picker* each : {&*p, &*copy}) {
+        CHECK_FALSE(each->try_pick(ec).valid());
+        CHECK(ec == registry_errc::closed);
+        ending e;
+        asio::co_spawn(s.sim.io, await_pick(each->pick(), e), asio::detached);
+        outcome<lease> by_callback;
+        each->pick("", by_callback.handler());
+        s.sim.run_ready();
+        CHECK(e.calls == 1);
+        CHECK(e.ec == registry_errc::closed);
+        CHECK(by_callback.ec() == registry_errc::closed);
+    }
+    p.reset();
+    copy.reset();
+    CHECK(before->port == 80);
+    before.success();
+}
+
+TEST_CASE("a pick that waits does not keep its balancer open: it ends with it") {
+    scene s;
+    std::optional<picker> p(s.lb->picker("s").value());
+    s.settle();
+    ending by_picker;
+    ending by_name;
+    outcome<lease> by_callback;
+    asio::co_spawn(s.sim.io, await_pick(p->pick(), by_picker), asio::detached);
+    asio::co_spawn(s.sim.io, await_pick(s.lb->pick("s"), by_name), asio::detached);
+    p->pick("", by_callback.handler());
+    s.settle();
+    CHECK(by_picker.calls + by_name.calls == 0);
+    s.lb.reset();
+    s.sim.run_ready();
+    CHECK(by_picker.calls == 1);
+    CHECK(by_picker.ec == registry_errc::closed);
+    CHECK(by_name.calls == 1);
+    CHECK(by_name.ec == registry_errc::closed);
+    CHECK(by_callback.ec() == registry_errc::closed);
+}
+
+TEST_CASE("a pick outlives the picker that began it") {
+    scene s;
+    SUBCASE("where it waits") {
+        std::optional<picker> p(s.lb->picker("s").value());
+        s.settle();
+        ending e;
+        outcome<lease> by_callback;
+        asio::co_spawn(s.sim.io, await_pick(p->pick(), e), asio::detached);
+        p->pick("", by_callback.handler());
+        s.settle();
+        CHECK(e.calls == 0);
+        p.reset();
+        s.add_instance();
+        CHECK(e.calls == 1);
+        CHECK(e.lent->port == 80);
+        CHECK(by_callback.value()->port == 80);
+    }
+    SUBCASE("where it has not begun to run") {
+        s.add_instance();
+        std::optional<picker> p(s.lb->picker("s").value());
+        s.settle();
+        ending e;
+        outcome<lease> by_callback;
+        asio::awaitable<lease> begun = p->pick();
+        auto deferred = p->pick("", asio::deferred);
+        p.reset();
+        asio::co_spawn(s.sim.io, await_pick(std::move(begun), e), asio::detached);
+        std::move(deferred)(by_callback.handler());
+        s.sim.run_ready();
+        CHECK(e.calls == 1);
+        CHECK(e.lent->port == 80);
+        CHECK(by_callback.value()->port == 80);
+    }
+}

@@ -1,0 +1,196 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+//
+// A registrar before its start, and one that closes with nothing to remove.
+#include <muster/registrar.hpp>
+
+#include "sim_registry.hpp"
+
+#include <doctest/doctest.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace muster::test {
+namespace {
+
+/// A registrar that is not started, on a shared session in the virtual world.
+struct newcomer {
+    explicit newcomer(zk::config c = config_for_tests())
+        : registry(sim),
+          client(make_client(sim.io.get_executor(), std::move(c), sim.world)),
+          reg(std::in_place, client, registration("s", instance("10.1.1.1", 80))) {}
+
+    simulation sim;
+    sim_registry registry;
+    zk::client client;
+    std::optional<registrar> reg;
+};
+
+}    // namespace
+
+TEST_CASE("a registrar tells of changes to who asked before its start") {
+    newcomer n;
+    outcome<registration_status> changed;
+    n.reg->status_change(0, changed.handler());
+    n.registry.serve();
+    CHECK_FALSE(changed.done());
+    CHECK(n.registry.requests() == 0);    // nothing begins before start()
+    CHECK(n.reg->role() == role::none);
+
+    outcome<> started;
+    n.reg->start(started.handler());
+    n.registry.serve();
+    CHECK_FALSE(started.ec());
+    CHECK_FALSE(changed.ec());
+    CHECK(changed.value().version > 0);
+    CHECK(n.reg->role() == role::master);
+}
+
+TEST_CASE("data updated before the start is what is published") {
+    newcomer n;
+    instance later("10.1.1.1", 80, 7);
+    outcome<> updated;
+    n.reg->update(later, updated.handler());
+    n.registry.serve();
+    CHECK_FALSE(updated.done());
+    CHECK(n.registry.requests() == 0);
+
+    outcome<> started;
+    n.reg->start(started.handler());
+    n.registry.serve();
+    CHECK_FALSE(started.ec());
+    CHECK_FALSE(updated.ec());
+    const auto* znode = n.registry.tree.find("/micro-service/s/master");
+    REQUIRE(znode);
+    CHECK(znode->data.find("\"weight\":7") != std::string::npos);
+    CHECK(znode->stat.version == 0);    // published at once, not put right afterwards
+}
+
+TEST_CASE("an update that cannot be published is refused before the start, and keeps what was there") {
+    newcomer n;
+    outcome<> updated;
+    n.reg->update(instance(), updated.handler());
+    n.registry.serve();
+    CHECK(updated.ec() == registry_errc::invalid_instance);
+    outcome<> started;
+    n.reg->start(started.handler());
+    n.registry.serve();
+    CHECK_FALSE(started.ec());
+}
+
+TEST_CASE("a registrar that ends before its start completes what waits") {
+    for (const bool closed : {true, false}) {
+        CAPTURE(closed);
+        newcomer n;
+        outcome<registration_status> changed;
+        outcome<> updated;
+        outcome<> done;
+        n.reg->status_change(0, changed.handler());
+        n.reg->update(instance("10.1.1.1", 81), updated.handler());
+        if (closed)
+            n.reg->close(done.handler());
+        else
+            n.reg.reset();
+        n.registry.serve();
+        CHECK_FALSE(changed.ec());
+        CHECK(changed.value().closed);
+        CHECK(updated.ec() == registry_errc::closed);
+        CHECK(n.registry.requests() == 0);
+        if (!closed) continue;
+        CHECK_FALSE(done.ec());
+        outcome<> started;
+        n.reg->start(started.handler());
+        n.registry.serve();
+        CHECK(started.ec() == registry_errc::closed);
+    }
+}
+
+TEST_CASE("a chroot that does not exist ends the call that starts with an error; trying goes on until it is there") {
+    newcomer n(config_for_tests("10.0.0.1:2181/root/of/ours"));
+    outcome<> started;
+    n.reg->start(started.handler());
+    n.registry.serve();
+    CHECK(started.ec() == registry_errc::no_chroot);
+    CHECK(n.reg->role() == role::none);
+    CHECK(n.reg->status().last_error == registry_errc::no_chroot);
+    CHECK(n.reg->status().message == "the chroot '/root/of/ours' does not exist");
+
+    const int asked = n.registry.requests();
+    for (int i = 0; i < 60; ++i) {
+        n.sim.run_for(1s);
+        n.registry.serve();
+    }
+    CHECK(n.registry.requests() > asked);
+    CHECK(n.registry.requests() < asked + 200);    // with a back-off
+    for (const char* path : {"/root", "/root/of"}) n.registry.tree.put(path, "");
+    outcome<> again;
+    n.reg->start(again.handler());
+    for (int i = 0; i < 60 && !again.done(); ++i) {
+        n.sim.run_for(1s);
+        n.registry.serve();
+    }
+    CHECK(again.ec() == registry_errc::no_chroot);
+
+    n.registry.tree.put("/root/of/ours", "");
+    outcome<> third;
+    n.reg->start(third.handler());
+    for (int i = 0; i < 60 && !third.done(); ++i) {
+        n.sim.run_for(1s);
+        n.registry.serve();
+    }
+    CHECK_FALSE(third.ec());
+    CHECK(n.reg->role() == role::master);
+    CHECK(n.reg->status().message.empty());
+    CHECK(n.registry.tree.find("/root/of/ours/micro-service/s/master"));
+}
+
+TEST_CASE("closing on a shared session with nothing to remove asks for nothing and waits for nothing") {
+    SUBCASE("never registered, since no server was reached") {
+        newcomer n;
+        n.sim.world->set_server(at("10.0.0.1"), sim_world::answer::refuse);
+        outcome<> started;
+        n.reg->start(started.handler());
+        n.sim.run_for(1s);
+        CHECK_FALSE(started.done());
+        outcome<> closed;
+        n.reg->close(closed.handler());
+        n.sim.run_ready();
+        CHECK_FALSE(closed.ec());
+        CHECK(started.ec() == registry_errc::closed);
+        outcome<> session_closed;
+        n.client.close(session_closed.handler());
+        n.sim.run_ready();
+        CHECK_FALSE(session_closed.ec());
+        CHECK_FALSE(n.sim.world->next_timer());    // no deadline is left of a close that had nothing to wait for
+    }
+    SUBCASE("not started") {
+        newcomer n;
+        outcome<> closed;
+        n.reg->close(closed.handler());
+        n.sim.run_ready();
+        CHECK_FALSE(closed.ec());
+        CHECK(n.registry.requests() == 0);
+        CHECK_FALSE(n.sim.world->next_timer());
+    }
+    SUBCASE("registered: the znode goes, the session stays, and no deadline is left") {
+        newcomer n;
+        outcome<> started;
+        n.reg->start(started.handler());
+        n.registry.serve();
+        REQUIRE_FALSE(started.ec());
+        outcome<> closed;
+        n.reg->close(closed.handler());
+        n.registry.serve();
+        CHECK_FALSE(closed.ec());
+        CHECK_FALSE(n.registry.tree.find("/micro-service/s/master"));
+        CHECK(n.client.session().state == session_state::connected);
+        outcome<> session_closed;
+        n.client.close(session_closed.handler());
+        n.registry.serve();
+        CHECK_FALSE(session_closed.ec());
+        CHECK_FALSE(n.sim.world->next_timer());
+    }
+}
+
+}    // namespace muster::test

@@ -1,0 +1,165 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+//
+// A service view while instances change: what changes between two steps, or while it is read.
+#include "service_view_fixture.hpp"
+
+#include <muster/error.hpp>
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+namespace muster::registry::testing {
+
+TEST_CASE("an instance that changes its znode is in the view all the while") {
+    for (const bool recursive : {true, false}) {
+        CAPTURE(recursive);
+        viewer v(recursive);
+        fill(v.tree);
+        v.connect();
+        v.settle();
+        v.tree.drop("/p/s/master");
+        v.tree.drop("/p/s/normal0000000002");
+        v.settle();
+        CHECK(v.names() == "a");
+        // It becomes master.
+        v.tree.put("/p/s/master", data("a"));
+        v.tree.drop("/p/s/normal0000000001");
+        do {
+            CHECK(v.names().find('a') != std::string::npos);
+        } while (v.step());
+        CHECK(v.names() == "a");
+        CHECK(v.m.state().instances[0]->role == role::master);
+    }
+}
+
+TEST_CASE("a promotion that was missed while the connection was lost is one change, too") {
+    for (const bool recursive : {true, false}) {
+        CAPTURE(recursive);
+        viewer v(recursive);
+        v.tree.put("/p", "");
+        v.tree.put("/p/s", "");
+        v.tree.put("/p/s/normal0000000001", data("a"));
+        v.connect();
+        v.settle();
+        v.disconnect();
+        v.tree.put("/p/s/master", data("a"));
+        v.tree.drop("/p/s/normal0000000001");
+        v.connect();
+        while (v.step()) CHECK(v.names().find('a') != std::string::npos);
+        CHECK(v.names() == "a");
+        CHECK(v.m.state().instances.at(0)->role == role::master);
+    }
+}
+
+TEST_CASE("an instance that changes during every read of it keeps nobody from being seen, nor its own changes") {
+    for (const bool recursive : {true, false}) {
+        CAPTURE(recursive);
+        viewer v(recursive);
+        fill(v.tree);
+        v.connect();
+        int changes = 0;
+        // Each read of "a" is followed by a change before its reply arrives.
+        const auto restless_step = [&] {
+            v.deliver();
+            const auto a = v.m.next(v.now);
+            REQUIRE(a);
+            auto r = v.perform(a->what);
+            if (a->what.path == "/p/s/normal0000000001")
+                v.tree.set("/p/s/normal0000000001", data("a" + std::to_string(++changes)));
+            v.deliver();
+            v.m.on_reply(a->id, std::move(r), v.now, 0);
+        };
+        for (int i = 0; i < 20 && !v.m.state().known; ++i) restless_step();
+        REQUIRE(v.m.state().known);
+        CHECK_FALSE(v.m.state().stale);
+        for (int i = 0; i < 20; ++i) restless_step();
+        CHECK(changes > 10);
+        CHECK(v.names() == "m a" + std::to_string(changes - 1) + " b");    // one read behind
+        v.settle();
+        CHECK(v.names() == "m a" + std::to_string(changes) + " b");
+    }
+}
+
+TEST_CASE("an instance that is deleted while it is read is not shown by that read") {
+    viewer v;
+    fill(v.tree);
+    v.connect();
+    v.settle();
+    v.tree.set("/p/s/normal0000000001", data("a2"));
+    v.deliver();
+    const auto a = v.m.next(v.now);
+    REQUIRE(a);
+    auto r = v.perform(a->what);
+    v.tree.drop("/p/s/normal0000000001");
+    v.deliver();
+    CHECK(v.names() == "m b");
+    v.m.on_reply(a->id, std::move(r), v.now, 0);
+    CHECK(v.names() == "m b");
+    v.settle();
+    CHECK(v.names() == "m b");
+}
+
+TEST_CASE("a newcomer that cannot be read does not keep in the view who went") {
+    viewer v;
+    fill(v.tree);
+    v.connect();
+    v.settle();
+    v.tree.put("/p/s/normal0000000003", data("c"));
+    v.tree.drop("/p/s/normal0000000001");
+    v.deliver();
+    CHECK(v.names() == "m a b");    // c may be who a was
+    const auto a = v.m.next(v.now);
+    REQUIRE(a);
+    reply r;
+    r.ec = zk::server_errc::operation_timeout;
+    v.m.on_reply(a->id, r, v.now, 0);
+    CHECK(v.names() == "m b");
+    v.settle();
+    CHECK(v.names() == "m b c");
+}
+
+TEST_CASE("a child that vanishes between list and read is simply gone") {
+    viewer v;
+    fill(v.tree);
+    v.connect();
+    v.step();              // watch
+    v.step();              // list
+    v.watching = false;    // its event is not what removes it
+    v.tree.drop("/p/s/normal0000000001");
+    v.watching = true;
+    v.settle();
+    CHECK(v.names() == "m b");
+    CHECK(v.m.state().rejected.empty());
+}
+
+TEST_CASE("what changes while it is read is read again") {
+    viewer v;
+    fill(v.tree);
+    v.connect();
+    v.settle();
+    v.tree.set("/p/s/master", data("m2"));
+    v.deliver();
+    const auto a = v.m.next(v.now);
+    REQUIRE(a.has_value());
+    auto old = v.perform(a->what);
+    v.tree.set("/p/s/master", data("m3"));
+    v.deliver();
+    v.m.on_reply(a->id, std::move(old), v.now, 0);
+    v.settle();
+    CHECK(v.names() == "m3 a b");
+
+    v.tree.set("/p/s/master", data("m4"));
+    v.deliver();
+    const auto b = v.m.next(v.now);
+    old = v.perform(b->what);
+    v.tree.drop("/p/s/master");
+    v.deliver();
+    CHECK(v.names() == "a b");
+    v.m.on_reply(b->id, std::move(old), v.now, 0);
+    CHECK(v.names() == "a b");
+    v.settle();
+    CHECK(v.names() == "a b");
+}
+
+}    // namespace muster::registry::testing

@@ -1,0 +1,105 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+//
+// A service view without a connection, with another session, and with errors.
+#include "service_view_fixture.hpp"
+
+#include <muster/error.hpp>
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+namespace muster::registry::testing {
+
+TEST_CASE("without a connection the view is kept and ages") {
+    viewer v;
+    fill(v.tree);
+    v.connect();
+    v.settle();
+    v.m.take_changed();
+    v.now += 1s;
+    v.disconnect();
+    const auto lost = v.now;
+    CHECK(v.m.take_changed());
+    CHECK(v.m.state().stale);
+    CHECK(v.m.state().since == lost);
+    CHECK(v.names() == "m a b");
+    CHECK_FALSE(v.m.next(v.now).has_value());
+
+    v.tree.drop("/p/s/master");
+    v.tree.set("/p/s/normal0000000001", data("a2"));
+    v.tree.put("/p/s/normal0000000003", data("c"));
+    v.now += 1s;
+    v.connect();
+    CHECK(v.m.state().stale);
+    CHECK(v.m.state().since == lost);
+    v.settle();
+    CHECK_FALSE(v.m.state().stale);
+    CHECK(v.names() == "a2 b c");
+}
+
+TEST_CASE("connected again, the view is stale until the watch told what may be missed and all was read") {
+    viewer v;
+    fill(v.tree);
+    v.connect();
+    v.settle();
+    v.disconnect();
+    v.connected = true;
+    v.m.on_session(zk::session_state::connected, v.session, v.now);
+    CHECK(v.m.state().stale);
+    v.m.on_event(zk::event_type::resync, "/p/s", v.now);
+    const auto unchanged = v.m.state().instances;
+    while (v.m.state().stale) REQUIRE(v.step());
+    CHECK(v.m.state().instances == unchanged);
+}
+
+TEST_CASE("a new session sets a new watch and reads everything") {
+    for (const bool recursive : {true, false}) {
+        viewer v(recursive);
+        fill(v.tree);
+        v.connect();
+        v.settle();
+        v.expire();
+        CHECK(v.m.state().stale);
+        CHECK(v.names() == "m a b");
+        v.tree.drop("/p/s/master");
+        v.connect();
+        v.settle();
+        CHECK_FALSE(v.m.state().stale);
+        CHECK(v.names() == "a b");
+        v.tree.drop("/p/s/normal0000000001");
+        v.settle();
+        CHECK(v.names() == "b");
+    }
+}
+
+TEST_CASE("errors remove nothing; they are shown and retried") {
+    viewer v;
+    fill(v.tree);
+    v.connect();
+    v.settle();
+    v.m.refresh();
+    std::chrono::nanoseconds waited{};
+    for (int i = 0; i < 30; ++i) {
+        auto a = v.m.next(v.now);
+        if (!a) {
+            REQUIRE(v.m.wake_at());
+            waited = std::max<std::chrono::nanoseconds>(waited, *v.m.wake_at() - v.now);
+            v.now = *v.m.wake_at();
+            continue;
+        }
+        reply r;
+        r.ec = zk::server_errc::operation_timeout;
+        v.m.on_reply(a->id, r, v.now, 4'999'999);
+        CHECK(v.names() == "m a b");
+        CHECK(v.m.state().stale);
+        CHECK(v.m.state().last_error == zk::server_errc::operation_timeout);
+    }
+    CHECK(waited > 1s);
+    v.settle();
+    CHECK_FALSE(v.m.state().stale);
+    CHECK_FALSE(v.m.state().last_error);
+    CHECK(v.names() == "m a b");
+}
+
+}    // namespace muster::registry::testing

@@ -1,0 +1,114 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+//
+// A service view on a tree in memory, and the tree that most of its tests begin with.
+#pragma once
+
+#include "registry/service_view.hpp"
+
+#include "fake_tree.hpp"
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <cstddef>
+#include <deque>
+#include <string>
+#include <utility>
+
+namespace muster::registry::testing {
+
+using namespace std::chrono_literals;
+
+inline std::string data(const std::string& code) { return R"({"serveruniquecode":")" + code + "\"}"; }
+
+/// One view on a tree, connected by hand.
+struct viewer {
+    explicit viewer(bool recursive = true, std::size_t window = 8, bool chroot = false)
+        : supports_recursive(recursive), m(make_micro_service_layout(), "/p/s", window, 50ms, 5'000ms, now, chroot) {
+        tree.listen([this](zk::event_type t, const std::string& path) {
+            if (watching && connected && (path == "/p/s" || path.starts_with("/p/s/"))) events.emplace_back(t, path);
+        });
+    }
+
+    void connect() {
+        connected = true;
+        m.on_session(zk::session_state::connected, session, now);
+        if (watching) events.emplace_back(zk::event_type::resync, "/p/s");
+    }
+    void disconnect() {
+        connected = false;
+        m.on_session(zk::session_state::suspended, session, now);
+    }
+    void expire() {
+        tree.end_session(session);
+        watching = false;
+        connected = false;
+        m.on_session(zk::session_state::expired, session, now);
+        if (recursive_set) m.on_watch_end(now);
+        ++session;
+    }
+
+    reply perform(const request& r) {
+        if (r.what != request::kind::add_watch) return tree.perform(r, session);
+        reply out;
+        watching = recursive_set = supports_recursive;
+        if (!supports_recursive) out.ec = zk::server_errc::unimplemented;
+        return out;
+    }
+
+    void deliver() {
+        for (const auto& f : tree.take_fired()) {
+            if (f.session == session) events.emplace_back(f.type, f.path);
+        }
+        while (!events.empty()) {
+            const auto [type, path] = events.front();
+            events.pop_front();
+            m.on_event(type, path, now);
+        }
+    }
+
+    bool step() {
+        deliver();
+        const auto a = m.next(now);
+        if (!a) return false;
+        auto r = perform(a->what);
+        deliver();
+        m.on_reply(a->id, std::move(r), now, 0);
+        return true;
+    }
+
+    void settle() {
+        for (int i = 0;; ++i) {
+            REQUIRE(i < 100'000);
+            if (step()) continue;
+            if (!m.wake_at()) return;
+            now = *m.wake_at();
+        }
+    }
+
+    std::string names() const {
+        std::string out;
+        for (const auto& p : m.state().instances) out += (out.empty() ? "" : " ") + p->identity;
+        return out;
+    }
+
+    bool supports_recursive;
+    bool watching = false;
+    bool recursive_set = false;
+    bool connected = false;
+    zk::session_id session = 1;
+    service_view::time_point now{std::chrono::hours(1)};
+    fake_tree tree;
+    std::deque<std::pair<zk::event_type, std::string>> events;
+    service_view m;
+};
+
+inline void fill(fake_tree& t) {
+    t.put("/p", "");
+    t.put("/p/s", "");
+    t.put("/p/s/master", data("m"));
+    t.put("/p/s/normal0000000001", data("a"));
+    t.put("/p/s/normal0000000002", data("b"));
+}
+
+}    // namespace muster::registry::testing

@@ -1,0 +1,153 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+//
+// A ZooKeeper of the virtual world: serves clients on the wire from a tree in memory.
+#pragma once
+
+#include "fake_tree.hpp"
+#include "unit/zk/client_fixture.hpp"
+
+#include "proto_zk/records_watch.hpp"
+
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace muster::test {
+
+class sim_registry {
+public:
+    explicit sim_registry(simulation& s) : sim_(s) {
+        sim_.world->set_server(at("10.0.0.1"), sim_world::answer::accept);
+        tree.listen([this](zk::event_type type, const std::string& path) {
+            for (connection& c : connections_) {
+                for (const std::string& watched : c.recursive) {
+                    if (path == watched || path.starts_with(watched + "/")) c.end.event(static_cast<std::int32_t>(type), path);
+                }
+            }
+        });
+    }
+    sim_registry(const sim_registry&) = delete;
+    sim_registry& operator=(const sim_registry&) = delete;
+    ~sim_registry() { tree.listen({}); }
+
+    registry::testing::fake_tree tree;
+
+    /// Lets clients and server work until none of them has anything to do.
+    void serve() {
+        for (bool busy = true; busy;) {
+            sim_.run_ready();
+            busy = false;
+            while (auto peer = sim_.world->accept()) connections_.push_back(connection{{std::move(peer), {}}, 0, {}});
+            for (connection& c : connections_) busy |= serve(c);
+            for (const auto& f : tree.take_fired()) {
+                for (connection& c : connections_) {
+                    if (c.session == f.session && !c.end.peer->closed()) c.end.event(static_cast<std::int32_t>(f.type), f.path);
+                }
+                busy = true;
+            }
+        }
+    }
+
+    /// Requests served, pings and handshakes apart.
+    int requests() const { return tree.requests; }
+
+private:
+    struct connection {
+        server_end end;
+        zk::session_id session;
+        std::vector<std::string> recursive;
+    };
+    using kind = registry::request::kind;
+
+    bool serve(connection& c) {
+        c.end.unread += c.end.peer->take();
+        const auto frames = take_frames(c.end.unread);
+        for (const std::string& f : frames) {
+            if (c.session == 0) {
+                const auto asked = parse_connect(f).session_id;
+                c.session = asked != 0 ? asked : ++last_session_;
+                c.end.peer->send(handshake_frame(c.session, 9s));
+            } else {
+                answer(c, parse_request(f));
+            }
+        }
+        return !frames.empty();
+    }
+
+    registry::reply perform(connection& c, registry::request r) { return tree.perform(r, c.session); }
+
+    /// The wire's number for an error.
+    static std::int32_t wire(const error_code& ec) { return ec.value(); }
+
+    void answer(connection& c, const sent_request& sent) {
+        const auto read = [&](kind what) {
+            const auto r = sent.as<proto::path_watch_request>();
+            registry::request asked(what, r.path);
+            asked.watch = r.watch;
+            return perform(c, std::move(asked));
+        };
+        if (sent.is(opcode::ping)) return c.end.peer->send(ping_frame());
+        if (sent.is(opcode::close_session)) {
+            tree.end_session(c.session);
+            return c.end.reply(sent.xid);
+        }
+        if (sent.is(opcode::create2)) {
+            const auto r = sent.as<proto::create_request>();
+            registry::request asked(kind::create, r.path);
+            asked.data = r.data.value_or("");
+            asked.mode = static_cast<zk::create_mode>(r.flags);
+            const auto made = perform(c, std::move(asked));
+            if (made.ec) return c.end.reply(sent.xid, wire(made.ec));
+            return c.end.reply(sent.xid, 0, proto::create2_response{made.path, *made.stat});
+        }
+        if (sent.is(opcode::remove)) {
+            const auto r = sent.as<proto::delete_request>();
+            registry::request asked(kind::remove, r.path);
+            asked.version = r.version;
+            return c.end.reply(sent.xid, wire(perform(c, std::move(asked)).ec));
+        }
+        if (sent.is(opcode::set_data)) {
+            const auto r = sent.as<proto::set_data_request>();
+            registry::request asked(kind::set, r.path);
+            asked.data = r.data.value_or("");
+            asked.version = r.version;
+            const auto done = perform(c, std::move(asked));
+            if (done.ec) return c.end.reply(sent.xid, wire(done.ec));
+            return c.end.reply(sent.xid, 0, proto::stat_response{*done.stat});
+        }
+        if (sent.is(opcode::exists)) {
+            const auto found = read(kind::exists);
+            if (!found.stat) return c.end.reply(sent.xid, static_cast<std::int32_t>(server_errc::no_node));
+            return c.end.reply(sent.xid, 0, proto::stat_response{*found.stat});
+        }
+        if (sent.is(opcode::get_data)) {
+            const auto found = read(kind::get);
+            if (found.ec) return c.end.reply(sent.xid, wire(found.ec));
+            return c.end.reply(sent.xid, 0, proto::get_data_response{found.data, *found.stat});
+        }
+        if (sent.is(opcode::get_children2)) {
+            const auto found = read(kind::children);
+            if (found.ec) return c.end.reply(sent.xid, wire(found.ec));
+            return c.end.reply(sent.xid, 0, proto::get_children2_response{found.names, zk::stat()});
+        }
+        if (sent.is(opcode::sync)) return c.end.reply(sent.xid, 0, sent.as<proto::path_request>());
+        if (sent.is(opcode::add_watch)) {
+            c.recursive.push_back(sent.as<proto::add_watch_request>().path);
+            return c.end.reply(sent.xid, 0, proto::error_response());
+        }
+        if (sent.is(opcode::remove_watches)) {
+            std::erase(c.recursive, sent.as<proto::remove_watches_request>().path);
+            return c.end.reply(sent.xid);
+        }
+        FAIL("the registry of these tests does not know request ", sent.type);
+    }
+
+    simulation& sim_;
+    std::list<connection> connections_;
+    zk::session_id last_session_ = 0x1000;
+};
+
+}    // namespace muster::test
