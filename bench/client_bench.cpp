@@ -2,7 +2,7 @@
 #include "bench/client_bench.hpp"
 
 #include "bench/statistics.hpp"
-#include "cli/local_zookeeper.hpp"
+#include "support/apache_server.hpp"
 
 #include <fmt/format.h>
 
@@ -135,14 +135,14 @@ std::vector<client_impl> all_client_impls() {
 void bench_client(const client_options& o, report& out) {
     const auto impls = chosen(o, out);
     if (impls.empty()) return out.fail("client", {"none of the clients asked for is there"});
-    std::optional<cli::local_zookeeper> own_server;
+    std::optional<test::apache_server> own_server;
     std::string hosts = o.server;
     if (o.server == "apache") {
-        cli::zookeeper_options server;
+        test::zookeeper_options server;
         server.quick_start = false;
         own_server.emplace(std::move(server));
         own_server->start();
-        hosts = own_server->connect_string();
+        hosts = fmt::format("127.0.0.1:{}", own_server->port());
     }
     const znodes nodes(hosts, fmt::format("/muster-bench-{}", getpid()));
     if (auto f = nodes.make()) return out.fail(fmt::format("client: cannot prepare \"{}\"", hosts), *f);
