@@ -122,9 +122,19 @@ bool permits(const std::vector<zk::acl>& acls, std::int32_t permissions, const i
 
 std::int32_t fix_up(const std::vector<acl_view>& asked, const identities& who, std::vector<zk::acl>& stored) {
     if (asked.empty()) return err::invalid_acl;
-    std::set<std::tuple<std::int32_t, text, text>> seen;    // a frame has room for many: no comparing of each with each
+    // A frame has room for many: no comparing of each with each. Apache's server does that, and stumbles over what is null.
+    std::vector<const acl_view*> unique;
+    std::set<std::tuple<std::int32_t, text, text>> seen;
     for (const auto& a : asked) {
-        if (!seen.emplace(a.permissions, a.scheme, a.id).second) continue;
+        if (!a.scheme || !a.id) {
+            const auto at = seen.lower_bound({a.permissions, a.scheme, std::nullopt});
+            if (at != seen.end() && std::get<0>(*at) == a.permissions && (!a.scheme || std::get<1>(*at) == a.scheme))
+                return err::marshalling_error;
+        }
+        if (seen.emplace(a.permissions, a.scheme, a.id).second) unique.push_back(&a);
+    }
+    for (const acl_view* one : unique) {
+        const acl_view& a = *one;
         if (!a.scheme) return err::invalid_acl;
         if (a.scheme == "auth") {
             bool any = false;

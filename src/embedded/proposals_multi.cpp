@@ -64,14 +64,17 @@ std::int32_t proposals::perform(const multi_arguments& op, work& w, std::string&
             append_stat(result, *op.change.path);
             return e;
         default: {
-            // In a multi it is the flags that decide what is created, and so whether the answer has a stat (create2 has none,
-            // createContainer without its flag makes a persistent znode); only createTTL has to be what it says.
+            // In a multi it is the flags that decide what is created, and so whether the answer has a stat: create2 has none,
+            // createContainer or createTTL with other flags make a persistent znode. Only a time to live has to come with
+            // createTTL.
             const auto mode = static_cast<create_mode>(op.create.flags);
             const bool ttl = mode == create_mode::persistent_with_ttl || mode == create_mode::persistent_sequential_with_ttl;
-            if (ttl != (op.type == opcode::create_ttl)) return err::marshalling_error;
+            if (ttl && op.type != opcode::create_ttl) return err::marshalling_error;
             const creation what = ttl ? creation::ttl : mode == create_mode::container ? creation::container : creation::plain;
             std::string path;
-            e = create(what, op.create, w, path);
+            create_arguments a = op.create;
+            if (!ttl) a.ttl = -1;
+            e = create(what, a, w, path);
             if (e != err::ok) return e;
             header(what == creation::plain ? opcode::create : opcode::create2);
             out.string(path);

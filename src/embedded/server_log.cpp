@@ -3,6 +3,7 @@
 // What the ensemble committed, and the replies that wait for it.
 #include "embedded/ensemble_impl.hpp"
 #include "embedded/server_impl.hpp"
+#include "proto_zk/path.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -43,16 +44,19 @@ void server::impl::cut_off() {
 
 void server::impl::apply(std::uint64_t entry, const transaction& t) {
     for (const change& c : t.changes) {
+        const znode* before = tree_.find(c.path);
+        const acl_ptr acls = before != nullptr ? before->acls : c.acls;
         tree_.apply(c, t.zxid, t.time);
+        const znode* parent = tree_.find(zk::proto::parent_of(c.path));
         switch (c.what) {
             case change::kind::create:
-                watches_.created(c.path);
+                watches_.created(c.path, *acls, *parent->acls);
                 break;
             case change::kind::erase:
-                watches_.deleted(c.path);
+                watches_.deleted(c.path, *acls, *parent->acls);
                 break;
             case change::kind::set_data:
-                watches_.data_changed(c.path);
+                watches_.data_changed(c.path, *acls);
                 break;
             case change::kind::set_acl:
                 break;

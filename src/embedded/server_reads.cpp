@@ -8,6 +8,7 @@
 #include "proto_zk/records_multi.hpp"
 
 #include <cstddef>
+#include <optional>
 #include <utility>
 
 namespace muster::embedded {
@@ -240,8 +241,9 @@ std::int32_t server::impl::check_watches(connection& c, zk::proto::reader& r, bo
         type >= static_cast<std::int32_t>(watcher_type::children) && type <= static_cast<std::int32_t>(watcher_type::any);
     if (!r.ok() || !known) return err::marshalling_error;    // 4 and 5 came with 3.9
     const auto which = static_cast<watcher_type>(type);
-    const bool found = remove ? watches_.remove(path, c.id, which) : watches_.any(path, which);
-    return found ? err::ok : err::no_watcher;
+    const std::optional<bool> found = remove ? watches_.remove(path, c.id, which) : watches_.any(path, which);
+    if (!found) return err::marshalling_error;
+    return *found ? err::ok : err::no_watcher;
 }
 
 std::int32_t server::impl::who_am_i(connection& c) {

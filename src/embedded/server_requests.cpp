@@ -137,7 +137,7 @@ void server::impl::serve_request(connection& c, std::int32_t xid, std::int32_t t
     const zk::zxid zxid = tree_.last_zxid();
     if (type == number(opcode::ping)) return reply(c, zk::proto::xid_ping, zxid, err::ok);
     if (!is_read(type)) {
-        reply(c, xid, 0, err::unimplemented);
+        reply(c, xid, -1, err::unimplemented);    // it was never numbered
         return close(c);
     }
     // These send events, which go before the reply.

@@ -49,6 +49,15 @@ void watch_table::forget(watcher w) {
     size_ -= all.mapped().size();
 }
 
+std::optional<bool> watch_table::any(std::string_view path) const {
+    const bool relative = !path.empty() && path.front() != '/';
+    if (relative && path.find('/') == path.npos) return std::nullopt;
+    if (!path.empty() && watchers_.contains(path)) return true;
+    // With recursive watches about, those above would be looked at.
+    if (relative && recursive_ > 0) return std::nullopt;
+    return false;
+}
+
 const std::vector<watcher>& watch_table::fire(std::string_view path, wire_event event) {
     fired_.clear();
     if (const auto at = watchers_.find(path); at != watchers_.end()) {
@@ -91,8 +100,11 @@ void watches::add_lasting(std::string_view path, watcher w, watch_mode mode) {
     children_.add(path, w, mode);
 }
 
-bool watches::any(std::string_view path, watcher_type type) const {
-    return (type != watcher_type::data && children_.any(path)) || (type != watcher_type::children && data_.any(path));
+std::optional<bool> watches::any(std::string_view path, watcher_type type) const {
+    const auto children = type != watcher_type::data ? children_.any(path) : false;
+    const auto data = type != watcher_type::children ? data_.any(path) : false;
+    if (!children || !data) return std::nullopt;
+    return *children || *data;
 }
 
 bool watches::remove(std::string_view path, watcher w, watcher_type type) {
@@ -106,25 +118,25 @@ void watches::forget(watcher w) {
     children_.forget(w);
 }
 
-void watches::created(std::string_view path) {
-    for (const watcher w : data_.fire(path, wire_event::created)) deliver_(w, wire_event::created, path);
+void watches::created(std::string_view path, const acls& own, const acls& parents) {
+    for (const watcher w : data_.fire(path, wire_event::created)) deliver_(w, wire_event::created, path, own);
     const auto parent = zk::proto::parent_of(path);
     for (const watcher w : children_.fire(parent, wire_event::children_changed))
-        deliver_(w, wire_event::children_changed, parent);
+        deliver_(w, wire_event::children_changed, parent, parents);
 }
 
-void watches::deleted(std::string_view path) {
+void watches::deleted(std::string_view path, const acls& own, const acls& parents) {
     const auto& told = data_.fire(path, wire_event::deleted);
-    for (const watcher w : told) deliver_(w, wire_event::deleted, path);
+    for (const watcher w : told) deliver_(w, wire_event::deleted, path, own);
     for (const watcher w : children_.fire(path, wire_event::deleted))
-        if (!std::binary_search(told.begin(), told.end(), w)) deliver_(w, wire_event::deleted, path);
+        if (!std::binary_search(told.begin(), told.end(), w)) deliver_(w, wire_event::deleted, path, own);
     const auto parent = zk::proto::parent_of(path);
     for (const watcher w : children_.fire(parent, wire_event::children_changed))
-        deliver_(w, wire_event::children_changed, parent);
+        deliver_(w, wire_event::children_changed, parent, parents);
 }
 
-void watches::data_changed(std::string_view path) {
-    for (const watcher w : data_.fire(path, wire_event::data_changed)) deliver_(w, wire_event::data_changed, path);
+void watches::data_changed(std::string_view path, const acls& own) {
+    for (const watcher w : data_.fire(path, wire_event::data_changed)) deliver_(w, wire_event::data_changed, path, own);
 }
 
 }    // namespace muster::embedded

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -38,7 +39,8 @@ public:
     void forget(watcher w);
 
     /// True if anybody watches the path: Apache's server 3.8 does not ask who.
-    bool any(std::string_view path) const { return watchers_.contains(path); }
+    /// Nothing where it looks for the parent of a path that has none.
+    std::optional<bool> any(std::string_view path) const;
 
     /// Those whose watches an event at `path` fires, in ascending order. Valid until the next call.
     const std::vector<watcher>& fire(std::string_view path, zk::proto::wire_event event);
@@ -59,8 +61,10 @@ private:
 /// The watches of one server's connections.
 class watches {
 public:
-    /// Takes the event for a watcher.
-    using deliver = std::function<void(watcher, zk::proto::wire_event, std::string_view path)>;
+    using acls = std::vector<zk::acl>;
+
+    /// Takes the event for a watcher, who must not learn of it if it may not read the znode with these ACLs (CVE-2024-23944).
+    using deliver = std::function<void(watcher, zk::proto::wire_event, std::string_view path, const acls&)>;
 
     explicit watches(deliver d) : deliver_(std::move(d)) {}
 
@@ -68,14 +72,15 @@ public:
     void add_children(std::string_view path, watcher w) { children_.add(path, w, watch_mode::once); }
     void add_lasting(std::string_view path, watcher w, watch_mode mode);
 
-    bool any(std::string_view path, zk::proto::watcher_type type) const;
+    /// Whether there are any. Nothing for paths at which Apache's server stumbles.
+    std::optional<bool> any(std::string_view path, zk::proto::watcher_type type) const;
     bool remove(std::string_view path, watcher w, zk::proto::watcher_type type);
     void forget(watcher w);
 
     /// What happened. Delivers the events in the order of Apache's server.
-    void created(std::string_view path);
-    void deleted(std::string_view path);
-    void data_changed(std::string_view path);
+    void created(std::string_view path, const acls& own, const acls& parents);
+    void deleted(std::string_view path, const acls& own, const acls& parents);
+    void data_changed(std::string_view path, const acls& own);
 
     std::size_t size() const noexcept { return data_.size() + children_.size(); }
 

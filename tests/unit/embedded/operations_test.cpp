@@ -229,7 +229,7 @@ TEST_CASE("requests that nobody knows are refused, and the connection is closed"
         const auto h = w.hear(*c);
         REQUIRE(h.has_value());
         CHECK(h->xid == 5);
-        CHECK(h->zxid == 0);
+        CHECK(h->zxid == -1);
         CHECK(h->err == unimplemented);
         CHECK(c->closed);
         CHECK(w.e.at(0).connections() == 0);
