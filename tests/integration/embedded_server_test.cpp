@@ -43,23 +43,20 @@ TEST_CASE("a server on any free port serves, counts, and ends with its object") 
     const auto empty = server.counters();
 
     client c(l.io, server.connect_string());
-    auto work = [&]() -> asio::awaitable<void> {
-        co_await c.create("/a", "data");
-        co_await c.create("/a/e", "", create_mode::ephemeral);
-        auto watched = co_await c.get_and_watch("/a", asio::as_tuple(await));
-        CHECK(std::get<1>(watched).data == "data");
-        const auto counters = server.counters();
-        CHECK(counters.connections == 1);
-        CHECK(counters.sessions == 1);
-        CHECK(counters.watches == 1);
-        CHECK(counters.znodes == empty.znodes + 2);
-        CHECK(counters.requests >= empty.requests + 4);
-        CHECK(counters.bytes_in > 0);
-        CHECK(counters.bytes_out > 0);
-        CHECK(server.sessions() == std::vector<std::int64_t>{c.session().id});
-        co_await c.close();
-    };
-    l.run(work());
+    l.run(c.create("/a", "data", create_mode::persistent, await));
+    l.run(c.create("/a/e", "", create_mode::ephemeral, await));
+    const auto watched = l.run(c.get_and_watch("/a", asio::as_tuple(await)));
+    CHECK(std::get<1>(watched).data == "data");
+    const auto counters = server.counters();
+    CHECK(counters.connections == 1);
+    CHECK(counters.sessions == 1);
+    CHECK(counters.watches == 1);
+    CHECK(counters.znodes == empty.znodes + 2);
+    CHECK(counters.requests >= empty.requests + 4);
+    CHECK(counters.bytes_in > 0);
+    CHECK(counters.bytes_out > 0);
+    CHECK(server.sessions() == std::vector<std::int64_t>{c.session().id});
+    l.run(c.close(await));
     CHECK(l.until([&] { return server.counters().connections == 0; }));
     const auto after = server.counters();
     CHECK(after.sessions == 0);
@@ -121,11 +118,8 @@ TEST_CASE("all interfaces and IPv6: the connect string leads to it") {
         }
         REQUIRE_FALSE(ec);
         client c(l.io, server.connect_string());
-        auto work = [&]() -> asio::awaitable<void> {
-            co_await c.create("/a", "");
-            co_await c.close();
-        };
-        l.run(work());
+        l.run(c.create("/a", "", create_mode::persistent, await));
+        l.run(c.close(await));
     }
 }
 
@@ -208,21 +202,23 @@ TEST_CASE("delayed replies and events come late, and in order") {
     f.server.delay(80ms);
     std::vector<int> order;
     const auto begin = clock_type::now();
-    for (int i = 0; i < 3; ++i)
-        f.c->set("/a", std::to_string(i), any_version, [&, i](muster::error_code ec, muster::zk::stat) {
+    const auto done = [&](int i) {
+        return [&, i](muster::error_code ec, muster::zk::stat) {
             CHECK_FALSE(ec);
             order.push_back(i);
-        });
+        };
+    };
+    for (int i = 0; i < 3; ++i) f.c->set("/a", std::to_string(i), any_version, done(i));
     REQUIRE(f.l.until([&] { return order.size() == 1; }));
     CHECK(clock_type::now() - begin >= 80ms);
     REQUIRE(f.l.until([&] { return event_at != clock_type::time_point{}; }));
     CHECK(event_at - begin >= 80ms);
 
     // What is said after the delay has ended does not overtake what it holds back.
-    f.c->set("/a", "3", any_version, [&](muster::error_code, muster::zk::stat) { order.push_back(3); });
+    f.c->set("/a", "3", any_version, done(3));
     REQUIRE(f.l.until([&] { return f.l.io.poll() == 0 && order.size() == 3; }));
     f.server.delay(0ms);
-    f.c->set("/a", "4", any_version, [&](muster::error_code, muster::zk::stat) { order.push_back(4); });
+    f.c->set("/a", "4", any_version, done(4));
     REQUIRE(f.l.until([&] { return order.size() == 5; }));
     CHECK(order == std::vector<int>{0, 1, 2, 3, 4});
     const auto again = clock_type::now();

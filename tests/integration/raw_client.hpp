@@ -65,12 +65,13 @@ public:
         return frame_of(r);
     }
 
-    static std::string get_frame(std::int32_t xid, std::string path) {
+    static std::string get_frame(std::int32_t xid, std::string path, bool watch = false) {
         zk::proto::request_header h;
         h.xid = xid;
         h.type = zk::proto::to_wire(zk::proto::opcode::get_data);
         zk::proto::path_watch_request r;
         r.path = std::move(path);
+        r.watch = watch;
         return frame_of(h, r);
     }
 
