@@ -63,6 +63,25 @@ TEST_CASE("a server that lags answers with what it has, and orders its replies")
     CHECK(w.e.deadline() != w.now);
 }
 
+TEST_CASE("transactions stay in order when a lag ends, and a client that leaves gets its reply") {
+    three w;
+    auto a = w.connect(0);
+    auto b = w.connect(1);
+    w.e.set_lag(1, 100ms);
+    CHECK(w.create(*a, "/n") == 0);
+    w.e.set_lag(1, 0ms);
+    const auto set = w.ask(*b, opcode::set_data, proto::set_data_request{"/n", "x", -1});
+    const auto leave = w.ask(*b, opcode::close_session);
+    CHECK(b->in.empty());
+    CHECK_FALSE(b->closed);
+    CHECK(w.e.session_ids() == std::vector<std::int64_t>{a->session});
+    w.pass(100ms);
+    CHECK(w.reply(*b, set).err == 0);
+    CHECK(w.reply(*b, leave).err == 0);
+    CHECK(b->closed);
+    CHECK(w.e.at(1).data().size() == w.e.leader_tree().size());
+}
+
 TEST_CASE("sync waits for everything that was committed") {
     three w;
     auto a = w.connect(0);

@@ -66,6 +66,8 @@ TEST_CASE("a multi that fails changes nothing, fires nothing, and tells who fail
     CHECK(errors(h) == errs{0, 0, 0, 0, bad_version, -2});
     CHECK(w.told(*c).empty());
     CHECK(w.stat(*c, "/a") == before);
+    CHECK(w.e.leader_tree().stat_of(*w.e.leader_tree().find("/a")) == before);
+    CHECK(w.e.leader_tree().size() == w.e.at(0).data().size());
     CHECK(w.stat(*c, "/a/b").ephemeral_owner == c->session);
     CHECK(w.call(*c, opcode::get_ephemerals, proto::path_request{"/"}).as<proto::get_ephemerals_response>().ephemerals ==
           lines{"/a/b"});
