@@ -20,7 +20,7 @@ void household::start() {
 }
 
 void household::stop() {
-    if (absent()) return;
+    if (absent() || home()->frozen()) return;
     stopping_ = true;
     for (member* m : members_) m->stop();
     tend();
@@ -42,7 +42,7 @@ void household::forget() {
 }
 
 void household::tend() {
-    if (absent()) return;
+    if (absent() || home()->frozen()) return;
     const bool all_gone = std::all_of(members_.begin(), members_.end(), [](const member* m) { return m->absent(); });
     if (session_->given_up && !closing_) {
         stopping_ = true;

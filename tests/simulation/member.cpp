@@ -59,7 +59,7 @@ void member::follow(std::uint64_t life, std::uint64_t seen) {
 }
 
 void member::update() {
-    if (!running()) return;
+    if (!running() || home_->frozen()) return;
     instance_.weight = static_cast<std::uint32_t>(1 + chance_.below(5));
     instance_.metadata["release"] = std::to_string(chance_.below(1'000'000));
     env_.time.note("{} updates", name_);
@@ -67,7 +67,7 @@ void member::update() {
 }
 
 void member::stop() {
-    if (!running()) return;
+    if (!running() || home_->frozen()) return;
     env_.time.note("{} stops", name_);
     phase_ = phase::stopping;
     const auto life = life_;
@@ -114,7 +114,7 @@ void member::forget() {
 }
 
 bool member::believes_master() const {
-    if (phase_ == phase::absent || told_.role != role::master) return false;
+    if (!running() || told_.role != role::master) return false;
     const registration_status s = status();
     return s.role == role::master && home_->local(env_.time.now()) < s.session.safe_until;
 }

@@ -48,7 +48,7 @@ public:
     const registration_status& told() const noexcept { return told_; }
     /// As `registrar::status()` says now.
     registration_status status() const { return registrar_->status(); }
-    /// True if it believes that it is master, and that its session lives.
+    /// True if it believes that it is master, and that its session lives. Who has been told to stop acts no more.
     bool believes_master() const;
     const instance& published() const noexcept { return instance_; }
     const zk::client* client() const noexcept { return client_ ? &*client_ : nullptr; }

@@ -116,7 +116,7 @@ void observer::resume() {
 }
 
 void observer::stop() {
-    if (!running()) return;
+    if (!running() || home_->frozen()) return;
     env_.time.note("{} stops", name_);
     phase_ = phase::stopping;
     const auto life = life_;
