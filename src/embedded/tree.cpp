@@ -1,7 +1,7 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 #include "embedded/tree.hpp"
 
-#include "embedded/java_order.hpp"
+#include "embedded/java_strings.hpp"
 #include "proto_zk/path.hpp"
 
 #include <algorithm>

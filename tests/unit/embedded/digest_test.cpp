@@ -1,6 +1,6 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 #include "embedded/digest.hpp"
-#include "embedded/java_order.hpp"
+#include "embedded/java_strings.hpp"
 
 #include <doctest/doctest.h>
 

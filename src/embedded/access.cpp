@@ -1,0 +1,167 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+#include "embedded/access.hpp"
+
+#include "embedded/digest.hpp"
+#include "embedded/errors.hpp"
+#include "embedded/java_strings.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <optional>
+#include <set>
+#include <tuple>
+#include <utility>
+
+namespace muster::embedded {
+namespace {
+
+// Integer.parseInt.
+std::optional<int> parse_int(std::string_view s) {
+    if (s.starts_with('+')) {
+        s.remove_prefix(1);
+        if (s.starts_with('-')) return std::nullopt;
+    }
+    int v = 0;
+    const auto [end, ec] = std::from_chars(s.data(), s.data() + s.size(), v);
+    if (ec != std::errc() || end != s.data() + s.size()) return std::nullopt;
+    return v;
+}
+
+// IPv4 only, as Apache's server has it.
+std::optional<std::uint32_t> parse_address(std::string_view s) {
+    std::uint32_t address = 0;
+    for (int part = 0; part < 4; ++part) {
+        const std::size_t dot = s.find('.');
+        if ((dot == s.npos) != (part == 3)) return std::nullopt;
+        const auto v = parse_int(s.substr(0, dot));
+        if (!v || *v < 0 || *v > 255) return std::nullopt;
+        address = address << 8 | static_cast<std::uint32_t>(*v);
+        s.remove_prefix(part == 3 ? s.size() : dot + 1);
+    }
+    return address;
+}
+
+// An address, and the mask of the bits that count.
+std::optional<std::pair<std::uint32_t, std::uint32_t>> parse_network(std::string_view s) {
+    const std::size_t slash = s.find('/');
+    const auto address = parse_address(s.substr(0, slash));
+    if (!address) return std::nullopt;
+    int bits = 32;
+    if (slash != s.npos) {
+        const auto v = parse_int(s.substr(slash + 1));
+        if (!v || *v < 0 || *v > 32) return std::nullopt;
+        bits = *v;
+    }
+    return std::pair(*address, bits == 0 ? 0 : ~std::uint32_t{0} << (32 - bits));
+}
+
+bool ip_matches(std::string_view client, std::string_view allowed) {
+    const auto network = parse_network(allowed);
+    const auto address = parse_address(client);
+    return network && address && ((*address ^ network->first) & network->second) == 0;
+}
+
+// Two parts by Java's String.split, which drops empty ones at the end.
+bool is_digest(std::string_view id) {
+    while (id.ends_with(':')) id.remove_suffix(1);
+    return std::count(id.begin(), id.end(), ':') == 1;
+}
+
+// The bucket of an Id in Java.
+std::size_t bucket_of(const identity& i, std::size_t buckets) {
+    const auto scheme = static_cast<std::uint32_t>(java_hash(i.scheme));
+    const auto id = static_cast<std::uint32_t>(java_hash(i.id));
+    return java_bucket(static_cast<std::int32_t>((17 * 37 + scheme) * 37 + id), buckets);
+}
+
+}    // namespace
+
+identities::identities(std::string address) : address_(std::move(address)) { all_.push_back({"ip", address_}); }
+
+bool identities::add(identity i) {
+    if (std::find(all_.begin(), all_.end(), i) != all_.end()) return true;
+    if (all_.size() == max) return false;
+    all_.push_back(std::move(i));
+    // Java's table doubles when it is three quarters full, and gives its elements by buckets.
+    std::size_t buckets = 16;
+    while (all_.size() >= buckets / 4 * 3) buckets *= 2;
+    std::stable_sort(all_.begin(), all_.end(),
+                     [&](const identity& a, const identity& b) { return bucket_of(a, buckets) < bucket_of(b, buckets); });
+    return true;
+}
+
+bool identities::authenticate(const text& scheme, const text& proof, std::string_view super_digest) {
+    if (scheme == "ip") return add({"ip", address_});
+    if (scheme != "digest" || !proof) return false;
+    std::string id = digest_id(*proof);
+    if (!super_digest.empty() && id == super_digest && !add({"super", ""})) return false;
+    return add({"digest", std::move(id)});
+}
+
+std::string_view identities::user_of(const identity& i) noexcept {
+    if (i.scheme == "digest") return std::string_view(i.id).substr(0, i.id.find(':'));
+    return i.scheme == "ip" ? std::string_view(i.id) : std::string_view();
+}
+
+bool permits(const std::vector<zk::acl>& acls, std::int32_t permissions, const identities& who) {
+    for (const auto& a : acls)
+        if ((a.permissions & permissions) != 0 && a.scheme == "world" && a.id == "anyone") return true;
+    for (const auto& i : who.all())
+        if (i.scheme == "super") return true;
+    for (const auto& a : acls) {
+        if ((a.permissions & permissions) == 0) continue;
+        for (const auto& i : who.all()) {
+            if (i.scheme != a.scheme) continue;
+            if (i.scheme == "digest" && i.id == a.id) return true;
+            if (i.scheme == "ip" && ip_matches(i.id, a.id)) return true;
+        }
+    }
+    return false;
+}
+
+std::int32_t fix_up(const std::vector<acl_view>& asked, const identities& who, std::vector<zk::acl>& stored) {
+    if (asked.empty()) return err::invalid_acl;
+    // A frame has room for many: no comparing of each with each. Apache's server does that, and stumbles over what is null.
+    std::vector<const acl_view*> unique;
+    std::set<std::tuple<std::int32_t, text, text>> seen;
+    for (const auto& a : asked) {
+        if (!a.scheme || !a.id) {
+            const auto at = seen.lower_bound({a.permissions, a.scheme, std::nullopt});
+            if (at != seen.end() && std::get<0>(*at) == a.permissions && (!a.scheme || std::get<1>(*at) == a.scheme))
+                return err::marshalling_error;
+        }
+        if (seen.emplace(a.permissions, a.scheme, a.id).second) unique.push_back(&a);
+    }
+    for (const acl_view* one : unique) {
+        const acl_view& a = *one;
+        if (!a.scheme) return err::invalid_acl;
+        if (a.scheme == "auth") {
+            bool any = false;
+            for (const auto& i : who.all()) {
+                if (i.scheme != "digest") continue;    // an address proves nothing
+                stored.emplace_back(a.permissions, i.scheme, i.id);
+                any = true;
+            }
+            if (!any) return err::invalid_acl;
+            continue;
+        }
+        const bool known = a.scheme == "world" || a.scheme == "digest" || a.scheme == "ip";
+        if (!known) return err::invalid_acl;
+        if (!a.id) return err::marshalling_error;    // Apache's server stumbles
+        const bool valid = a.scheme == "world"    ? a.id == "anyone"
+                           : a.scheme == "digest" ? is_digest(*a.id)
+                                                  : parse_network(*a.id).has_value();
+        if (!valid) return err::invalid_acl;
+        stored.emplace_back(a.permissions, std::string(*a.scheme), std::string(*a.id));
+    }
+    return err::ok;
+}
+
+std::vector<zk::acl> masked(std::vector<zk::acl> acls) {
+    for (auto& a : acls)
+        if (const auto colon = a.id.find(':'); a.scheme == "digest" && colon != a.id.npos) a.id = a.id.substr(0, colon) + ":x";
+    return acls;
+}
+
+}    // namespace muster::embedded
