@@ -10,7 +10,7 @@ namespace {
 
 std::vector<std::string> some_services(random chance) {
     std::vector<std::string> out;
-    const auto n = chance.between(std::int64_t{1}, std::int64_t{3});
+    const auto n = chance.number(1, 3);
     for (std::int64_t i = 0; i != n; ++i) out.push_back("service" + std::to_string(i));
     return out;
 }
@@ -21,7 +21,7 @@ cast::cast(environment& env)
     : services(some_services(env.time.chance("services"))), foreigner(env, "stranger", services), env_(env) {
     random chance = env.time.chance("cast");
     for (const auto& s : services) {
-        const auto n = chance.between(std::int64_t{1}, std::int64_t{4});
+        const auto n = chance.number(1, 4);
         for (std::int64_t i = 0; i != n; ++i) members.emplace_back(env, s, static_cast<std::size_t>(i));
     }
     if (chance.percent(60)) {

@@ -19,8 +19,8 @@ environment::environment(std::uint64_t seed, std::size_t servers, const embedded
 std::shared_ptr<process> environment::make_process(const std::string& name) {
     const bool skewed = chance_.percent(70);
     if (skewed) faults.count(fault::clock_skew);
-    const auto offset = std::chrono::hours(chance_.between(1, 100'000));
-    const std::int64_t rate = skewed ? chance_.between(-process::worst_rate, process::worst_rate) : 0;
+    const auto offset = std::chrono::hours(chance_.number(1, 100'000));
+    const std::int64_t rate = skewed ? chance_.number(-process::worst_rate, process::worst_rate) : 0;
     processes_.push_back(std::make_shared<process>(time, network, name, processes_.size(), offset, rate));
     return processes_.back();
 }
@@ -50,7 +50,7 @@ void environment::expect_nothing_left(std::shared_ptr<process> p) {
 
 zk::client environment::make_client(const std::shared_ptr<process>& p) {
     zk::config c(cluster.connect_string());
-    c.session_timeout = std::chrono::milliseconds(chance_.between(4'000, 10'000));
+    c.session_timeout = std::chrono::milliseconds(chance_.number(4'000, 10'000));
     c.backoff_min = 50ms;
     c.backoff_max = 2s;
     c.close_timeout = std::chrono::milliseconds(chance_.percent(10) ? 0 : 3'000);

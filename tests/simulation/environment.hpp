@@ -48,7 +48,7 @@ public:
     /// An instance's znode.
     struct placed {
         std::string path;
-        role role = role::none;
+        muster::role role = muster::role::none;
         std::string identity;    ///< Empty if the data is no instance.
         std::string data;
         zk::session_id owner = 0;

@@ -55,7 +55,7 @@ void observer::start() {
     balancer_params p;
     p.prefix = environment::prefix;
     p.read_window = 1 + chance_.below(4);
-    p.coalesce = std::chrono::milliseconds(chance_.percent(30) ? 0 : chance_.between(1, 50));
+    p.coalesce = std::chrono::milliseconds(chance_.percent(30) ? 0 : chance_.number(1, 50));
     p.remember = 5s;
     balancer_ = std::make_unique<balancer>(*client_, p);
     env_.time.note("{} starts", name_);
@@ -225,7 +225,7 @@ void observer::check_pick(const followed& f, const lease& l, const error_code& e
 
 void observer::pick_patiently(std::uint64_t life, followed& f) {
     pick_options o = options();
-    o.wait = std::chrono::milliseconds(chance_.between(0, 3'000));
+    o.wait = std::chrono::milliseconds(chance_.number(0, 3'000));
     balancer_->pick(f.name, o,
                     env_.operations.expect(*home_, name_ + " pick", [this, life](error_code ec, lease l) {
                         if (ec && l) env_.time.fail("{}: a pick failed, and gave a lease", name_);

@@ -23,7 +23,7 @@ public:
     std::size_t below(std::size_t n) noexcept { return static_cast<std::size_t>(bits() % n); }
 
     /// From `first` to `last`, both included.
-    std::int64_t between(std::int64_t first, std::int64_t last) noexcept {
+    std::int64_t number(std::int64_t first, std::int64_t last) noexcept {
         return first + static_cast<std::int64_t>(bits() % static_cast<std::uint64_t>(last - first + 1));
     }
 
@@ -31,8 +31,8 @@ public:
     template <class D1, class D2>
     std::chrono::nanoseconds between(D1 shortest, D2 longest) noexcept {
         using std::chrono::microseconds;
-        return microseconds(between(std::int64_t{std::chrono::duration_cast<microseconds>(shortest).count()},
-                                    std::int64_t{std::chrono::duration_cast<microseconds>(longest).count()}));
+        return microseconds(number(std::chrono::duration_cast<microseconds>(shortest).count(),
+                                   std::chrono::duration_cast<microseconds>(longest).count()));
     }
 
     /// True in so many of a hundred cases.

@@ -166,7 +166,7 @@ void turmoil::strike_server(fault f) {
         case fault::no_quorum:
             return cluster.lose_quorum(down);
         case fault::server_lags:
-            cluster.lag(i, std::chrono::milliseconds(chance_.between(1, 2'000)));
+            cluster.lag(i, std::chrono::milliseconds(chance_.number(1, 2'000)));
             return undo_after(down, [&cluster, i] { cluster.lag(i, 0ms); });
         case fault::read_only_minority:
             return cluster.isolate(i, down);
