@@ -41,8 +41,10 @@ std::string environment::left_of(const std::shared_ptr<process>& p) const {
 
 void environment::expect_nothing_left(std::shared_ptr<process> p) {
     // The event that ends it may hold it, too.
-    time.after(1us, [this, weak = std::weak_ptr(p)] {
+    const instant wait = network.looks_up(*p) ? instant(1s) : instant(1us);
+    time.after(wait, [this, weak = std::weak_ptr(p)] {
         const auto held = weak.lock();
+        if (network.looks_up(*held)) return expect_nothing_left(held);
         const std::string left = left_of(held);
         if (!left.empty()) time.fail("{}", left);
     });

@@ -214,6 +214,10 @@ std::vector<std::shared_ptr<connection>> network::live() {
     return out;
 }
 
+bool network::looks_up(const process& p) const {
+    return std::any_of(look_ups_.begin(), look_ups_.end(), [&p](const auto& l) { return &l->client == &p; });
+}
+
 std::size_t network::uses_of(const process& p) const {
     const auto of_p = [&p](const auto& x) { return &x->client == &p && x->done; };
     return static_cast<std::size_t>(std::count_if(attempts_.begin(), attempts_.end(), of_p) +

@@ -49,6 +49,8 @@ public:
 
     /// Connections that both ends believe in, in the order of their beginning.
     std::vector<std::shared_ptr<connection>> live();
+    /// True while a look-up of `p` is under way. Nobody can end one: whoever gave up on it still waits for it.
+    bool looks_up(const process& p) const;
     /// Attempts, look-ups and connections of `p` that are not over.
     std::size_t uses_of(const process& p) const;
 

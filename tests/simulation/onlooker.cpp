@@ -18,7 +18,13 @@ constexpr std::size_t kept_paths = 2;
 }    // namespace
 
 onlooker::onlooker(environment& env, std::string name, std::vector<std::string> paths)
-    : env_(env), chance_(env.time.chance(name)), name_(std::move(name)), paths_(std::move(paths)) {}
+    : env_(env), chance_(env.time.chance(name)), name_(std::move(name)), paths_(std::move(paths)) {
+    for (std::size_t i = 0; i != kept_paths; ++i) {
+        const auto it = paths_.begin() + static_cast<std::ptrdiff_t>(chance_.below(paths_.size()));
+        kept_paths_.push_back(*it);
+        paths_.erase(it);
+    }
+}
 
 // Life ---------------------------------------------------------------------------------------------------------------------
 
@@ -31,7 +37,7 @@ void onlooker::start() {
     const auto life = ++life_;
     for (std::size_t i = 0; i != kept_paths; ++i) {
         auto& k = kept_.emplace_back();
-        k.path = paths_[chance_.below(paths_.size())];
+        k.path = kept_paths_[i];
         k.mode = i == 0 ? zk::add_watch_mode::persistent : zk::add_watch_mode::persistent_recursive;
         keep(life, k);
     }

@@ -16,7 +16,8 @@
 namespace muster::sim {
 
 /// A client that watches the znodes of others: by one-shot watches of every kind, and by persistent ones behind which it reads again
-/// what it keeps.
+/// what it keeps. Not both of one path: a server before 3.9 has one watch of a session on a path, and the last one replaces the one
+/// before (ZOOKEEPER-4466).
 class onlooker {
 public:
     onlooker(environment& env, std::string name, std::vector<std::string> paths);
@@ -72,7 +73,8 @@ private:
     environment& env_;
     random chance_;
     const std::string name_;
-    const std::vector<std::string> paths_;
+    std::vector<std::string> paths_;    // for one-shot watches
+    std::vector<std::string> kept_paths_;
     phase phase_ = phase::absent;
     std::uint64_t life_ = 0;
     std::shared_ptr<process> home_;

@@ -54,7 +54,9 @@ public:
         every(chance_.between(1s, 6s), [this] {
             if (turmoil_.lasts()) actors_.stir(chance_);
         });
-        every(chance_.between(1s, 8s), [this] { actors_.revive(); });
+        every(chance_.between(1s, 8s), [this] {
+            if (!quiet_) actors_.revive();
+        });
         settle();
         while (env_.time.now() < shortest_run) {
             turmoil_.begin();
@@ -93,6 +95,7 @@ private:
 
     /// All connections break, and nobody writes anything when he comes back.
     void resume_in_calm() {
+        quiet_ = true;
         const auto before = env_.cluster.tree().last_zxid();
         for (const auto& c : env_.network.live()) {
             env_.faults.count(fault::reset);
@@ -103,6 +106,7 @@ private:
         if (!wrong.empty()) env_.time.fail("after a reset in calm: {}", wrong);
         const auto after = env_.cluster.tree().last_zxid();
         if (after != before) env_.time.fail("resuming sessions made transactions {:x} to {:x}", before + 1, after);
+        quiet_ = false;
     }
 
     void leave() {
@@ -126,6 +130,7 @@ private:
     turmoil turmoil_;
     random chance_;
     bool leaving_ = false;
+    bool quiet_ = false;    // nobody comes back
 };
 
 }    // namespace

@@ -208,7 +208,7 @@ void turmoil::break_some() {
 void turmoil::strike_process(fault f) {
     const auto homes = actors_.homes();
     if (homes.empty()) return;
-    const auto p = homes[chance_.below(homes.size())];
+    process* const p = homes[chance_.below(homes.size())].get();    // a plain pointer: who holds a process keeps it from ending
     switch (f) {
         case fault::partition: {
             env_.faults.count(f);

@@ -167,11 +167,17 @@ void worker::begin(slot& s, effect e) {
             t.check(base_).create(s.path + "/never", v).check("/", 1'000'000);
             client_->multi(std::move(t), expect([plain](error_code ec, const zk::multi_result&) { plain(ec); }));
             return;
-        case effect::read:
-            client_->get(s.path, expect([this, &s, e](error_code ec, const zk::get_result& r) {
-                             ended(s, e, {}, ec, r.data, r.stat.ephemeral_owner);
+        case effect::read: {
+            // Without the sync a server that lags may not show yet what was written without a reply on an earlier connection.
+            const auto synced = std::make_shared<bool>(false);
+            client_->sync(s.path, env_.operations.expect_surely(name_ + " sync before a read",
+                                                                [synced](error_code ec) { *synced = !ec; }));
+            client_->get(s.path, expect([this, &s, synced](error_code ec, const zk::get_result& r) {
+                             if (!*synced) ec = zk::client_errc::connection_lost;
+                             ended(s, effect::read, {}, ec, r.data, r.stat.ephemeral_owner);
                          }));
             return;
+        }
     }
 }
 
@@ -210,6 +216,7 @@ void worker::ended(slot& s, effect e, const std::string& v, const error_code& ec
                                                    ec == zk::server_errc::no_children_for_ephemerals);
         if (!refused) env_.time.fail("{}: {} gave {}", name_, s.path, ec.message());
     }
+    if (may_be_gone(s)) s.possible.insert(std::nullopt);    // its session may have ended before the reply came
     check_tree(s);
 }
 
