@@ -165,10 +165,11 @@ std::vector<const zk::client*> cast::clients() const {
 }
 
 void cast::crash_one(random& chance) {
+    // Who is closing goes on to its end also where its handle is destroyed, which takes a clock; the dead have none.
     std::vector<std::function<void()>> ways;
     const auto add = [&ways](auto& all) {
         for (auto& x : all) {
-            if (!x.absent()) ways.emplace_back([&x] { x.crash(); });
+            if (x.running()) ways.emplace_back([&x] { x.crash(); });
         }
     };
     add(households);
@@ -176,7 +177,7 @@ void cast::crash_one(random& chance) {
     add(workers);
     add(onlookers);
     for (auto& m : members) {
-        if (!m.absent() && !m.on_shared_session()) ways.emplace_back([&m] { m.crash(); });
+        if (m.running() && !m.on_shared_session()) ways.emplace_back([&m] { m.crash(); });
     }
     if (!ways.empty()) chance.pick(ways)();
 }

@@ -22,6 +22,7 @@ public:
     void tend();
 
     bool absent() const noexcept { return session_ == nullptr; }
+    bool running() const noexcept { return !absent() && !stopping_; }
     const std::shared_ptr<process>& home() const noexcept { return session_->home; }
     const std::shared_ptr<shared_session>& session() const noexcept { return session_; }
     const std::string& name() const noexcept { return name_; }

@@ -185,7 +185,7 @@ void worker::ended(slot& s, effect e, const std::string& v, const error_code& ec
     s.busy = false;
     ++done_;
     env_.time.note("{} {} {}: {}", name_, s.path, v, ec ? ec.message() : "done");
-    if (owner != 0 && e == effect::create) s.owners = {owner};
+    if (owner != 0 && (e == effect::create || e == effect::read)) s.owners = {owner};
     if (owner != 0) s.owners.insert(owner);
     if (may_be_gone(s)) s.possible.insert(std::nullopt);
     const bool might_exist = s.possible.size() > 1 || !s.possible.contains(std::nullopt);
