@@ -81,8 +81,11 @@ void cast::stop_all() {
 }
 
 bool cast::all_absent() const {
-    const auto absent = [](const auto& all) { return std::all_of(all.begin(), all.end(), [](const auto& x) { return x.absent(); }); };
-    return absent(members) && absent(households) && absent(observers) && absent(workers) && absent(onlookers) && foreigner.absent();
+    const auto absent = [](const auto& all) {
+        return std::all_of(all.begin(), all.end(), [](const auto& x) { return x.absent(); });
+    };
+    return absent(members) && absent(households) && absent(observers) && absent(workers) && absent(onlookers) &&
+           foreigner.absent();
 }
 
 void cast::stir(random& chance) {

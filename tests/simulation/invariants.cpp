@@ -15,7 +15,8 @@ invariants::invariants(environment& env, cast& actors) : env_(env), actors_(acto
 void invariants::on_change(const process* cause) {
     const bool by_stranger = !actors_.foreigner.absent() && cause == actors_.foreigner.home().get();
     for (const auto& service : actors_.services) {
-        const auto* n = env_.cluster.tree().find(env_.layout->master_path(env_.layout->service_path(environment::prefix, service)));
+        const auto* n =
+            env_.cluster.tree().find(env_.layout->master_path(env_.layout->service_path(environment::prefix, service)));
         zk::zxid& known = masters_[service];
         const zk::zxid now = n ? n->czxid : 0;
         if (known != now && by_stranger) deleted_by_stranger_.insert(known);
@@ -24,8 +25,8 @@ void invariants::on_change(const process* cause) {
 }
 
 /// ZooKeeper promises a session its timeout, and the owner of an ephemeral znode that nobody else removes it. Where a session is
-/// ended before its time, or a stranger deletes the master's znode, the promise is broken behind the master's back: it hears of it a
-/// round trip later, and no client can do anything about that.
+/// ended before its time, or a stranger deletes the master's znode, the promise is broken behind the master's back: it hears of
+/// it a round trip later, and no client can do anything about that.
 bool invariants::excused(const member& m) const {
     return env_.cluster.ended_early(m.told().session.id) || deleted_by_stranger_.contains(m.told().czxid);
 }

@@ -18,7 +18,8 @@ public:
     /// What must hold at every moment; ends the run otherwise.
     void always();
 
-    /// What must hold once everything is healed and has had time to settle. Gives what does not hold yet; empty: everything holds.
+    /// What must hold once everything is healed and has had time to settle. Gives what does not hold yet; empty: everything
+    /// holds.
     std::string unsettled() const;
 
     /// What must hold once everybody has gone; ends the run otherwise.

@@ -73,9 +73,7 @@ private:
         std::uint64_t number;
         std::function<void()> act;
     };
-    static bool later(const event& a, const event& b) noexcept {
-        return a.at != b.at ? a.at > b.at : a.number > b.number;
-    }
+    static bool later(const event& a, const event& b) noexcept { return a.at != b.at ? a.at > b.at : a.number > b.number; }
 
     const std::uint64_t seed_;
     instant now_{};

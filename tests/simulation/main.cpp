@@ -11,8 +11,8 @@
 
 namespace {
 
-constexpr const char* usage = R"(Usage: muster-sim [--seeds N] [--first S] [--jobs J] [--twice]
-       muster-sim --seed S
+constexpr const char* usage = R"(Usage: ./dev sim [--seeds N] [--first S] [--jobs J] [--twice]
+       ./dev sim --seed S
 
 Runs clusters of servers, registrars, balancers and clients in virtual time, with faults, and checks what must hold.
 
@@ -27,7 +27,7 @@ Exit: 0 nothing is wrong, 1 something is, 2 wrong usage.
 )";
 
 int complain(std::string_view what) {
-    fmt::print(stderr, "muster-sim: {}\n{}", what, usage);
+    fmt::print(stderr, "sim: {}\n{}", what, usage);
     return 2;
 }
 
@@ -54,7 +54,8 @@ int main(int argc, char** argv) {
         if (text.empty() || ec != std::errc() || end != text.data() + text.size()) {
             return complain(fmt::format("{} '{}': expected a whole number", option, text));
         }
-        if (value == 0 && (option == "--seeds" || option == "--jobs")) return complain(fmt::format("{} 0: expected 1 or more", option));
+        if (value == 0 && (option == "--seeds" || option == "--jobs"))
+            return complain(fmt::format("{} 0: expected 1 or more", option));
         if (option == "--seeds") p.seeds = value;
         if (option == "--first") p.first = value;
         if (option == "--jobs") p.jobs = value;

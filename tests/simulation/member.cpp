@@ -13,7 +13,8 @@ member::member(environment& env, std::string service, std::size_t number)
       chance_(env.time.chance(service + "/member" + std::to_string(number))),
       service_(std::move(service)),
       name_(service_ + "." + std::to_string(number)) {
-    instance_ = instance("10.5." + service_.substr(service_.size() - 1) + "." + std::to_string(number + 1), static_cast<std::uint16_t>(1'000 + number));
+    instance_ = instance("10.5." + service_.substr(service_.size() - 1) + "." + std::to_string(number + 1),
+                         static_cast<std::uint16_t>(1'000 + number));
     instance_.weight = static_cast<std::uint32_t>(1 + chance_.below(5));
     if (chance_.percent(50)) instance_.unique_code = "code-of-" + name_;
 }

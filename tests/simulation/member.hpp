@@ -19,8 +19,8 @@ struct shared_session {
     bool given_up = false;    ///< A member could not deregister: only the end of the session removes it.
 };
 
-/// An instance of a service: a registrar, in a process of its own or on a shared session. It comes, changes its data, goes in order
-/// or crashes, and comes back.
+/// An instance of a service: a registrar, in a process of its own or on a shared session. It comes, changes its data, goes in
+/// order or crashes, and comes back.
 class member {
 public:
     member(environment& env, std::string service, std::size_t number);

@@ -222,9 +222,8 @@ std::size_t network::uses_of(const process& p) const {
     const auto of_p = [&p](const auto& x) { return &x->client == &p && x->done; };
     return static_cast<std::size_t>(std::count_if(attempts_.begin(), attempts_.end(), of_p) +
                                     std::count_if(look_ups_.begin(), look_ups_.end(), of_p) +
-                                    std::count_if(connections_.begin(), connections_.end(), [&p](const auto& c) {
-                                        return &c->client() == &p && !c->client_closed();
-                                    }));
+                                    std::count_if(connections_.begin(), connections_.end(),
+                                                  [&p](const auto& c) { return &c->client() == &p && !c->client_closed(); }));
 }
 
 }    // namespace muster::sim

@@ -37,8 +37,8 @@ private:
     bool stale_ = true;
 };
 
-/// A balancer: picks all the time by every policy, borrows and returns instances, follows the changes with a subscriber that reads
-/// at once and another that sometimes does not read.
+/// A balancer: picks all the time by every policy, borrows and returns instances, follows the changes with a subscriber that
+/// reads at once and another that sometimes does not read.
 class observer {
 public:
     observer(environment& env, std::string name, std::vector<std::string> services);

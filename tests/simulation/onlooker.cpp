@@ -85,10 +85,10 @@ void onlooker::watch_once() {
     const auto expect = [&](auto f) { return env_.operations.expect(*home_, name_ + " watches " + path, std::move(f)); };
     switch (chance_.below(3)) {
         case 0:
-            client_->exists_and_watch(
-                path, expect([this, life, path](error_code ec, const std::optional<zk::stat>& s, zk::watcher w) {
-                    if (life == life_) armed(path, kind::exists, ec, s, std::move(w));
-                }));
+            client_->exists_and_watch(path,
+                                      expect([this, life, path](error_code ec, const std::optional<zk::stat>& s, zk::watcher w) {
+                                          if (life == life_) armed(path, kind::exists, ec, s, std::move(w));
+                                      }));
             return;
         case 1:
             client_->get_and_watch(path, expect([this, life, path](error_code ec, const zk::get_result& r, zk::watcher w) {
@@ -96,10 +96,10 @@ void onlooker::watch_once() {
                                    }));
             return;
         default:
-            client_->children_and_watch(
-                path, expect([this, life, path](error_code ec, const zk::children_result& r, zk::watcher w) {
-                    if (life == life_) armed(path, kind::children, ec, r.stat, std::move(w));
-                }));
+            client_->children_and_watch(path,
+                                        expect([this, life, path](error_code ec, const zk::children_result& r, zk::watcher w) {
+                                            if (life == life_) armed(path, kind::children, ec, r.stat, std::move(w));
+                                        }));
             return;
     }
 }
@@ -147,21 +147,21 @@ void onlooker::keep(std::uint64_t life, kept& k) {
 }
 
 void onlooker::listen(std::uint64_t life, kept& k) {
-    k.watcher.next(env_.operations.expect(
-        *home_, name_ + " next of persistent " + k.path, [this, life, &k](error_code ec, const zk::watch_event& e) {
-            if (life != life_ || !running()) return;
-            if (ec == asio::error::operation_aborted) return listen(life, k);
-            if (ec) {
-                k.watcher = {};
-                k.dirty = true;
-                return later(life, k);
-            }
-            ++events_;
-            env_.time.note("{} hears of {} {}", name_, e.path, zk::to_string(e.type));
-            k.dirty = true;
-            read(life, k);
-            listen(life, k);
-        }));
+    k.watcher.next(env_.operations.expect(*home_, name_ + " next of persistent " + k.path,
+                                          [this, life, &k](error_code ec, const zk::watch_event& e) {
+                                              if (life != life_ || !running()) return;
+                                              if (ec == asio::error::operation_aborted) return listen(life, k);
+                                              if (ec) {
+                                                  k.watcher = {};
+                                                  k.dirty = true;
+                                                  return later(life, k);
+                                              }
+                                              ++events_;
+                                              env_.time.note("{} hears of {} {}", name_, e.path, zk::to_string(e.type));
+                                              k.dirty = true;
+                                              read(life, k);
+                                              listen(life, k);
+                                          }));
 }
 
 void onlooker::later(std::uint64_t life, kept& k) {
@@ -208,8 +208,9 @@ std::string onlooker::complaint() const {
         if (w.fired) continue;
         const auto s = now(w.path);
         const bool children = w.what == kind::children;
-        const bool same = s.has_value() == w.read.has_value() &&
-                          (!s || (s->czxid == w.read->czxid && (children ? s->pzxid == w.read->pzxid : s->mzxid == w.read->mzxid)));
+        const bool same =
+            s.has_value() == w.read.has_value() &&
+            (!s || (s->czxid == w.read->czxid && (children ? s->pzxid == w.read->pzxid : s->mzxid == w.read->mzxid)));
         if (!same) return fmt::format("{}: {} changed, and a watch of it has not fired", name_, w.path);
     }
     for (const auto& k : kept_) {

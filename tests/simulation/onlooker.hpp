@@ -15,9 +15,9 @@
 
 namespace muster::sim {
 
-/// A client that watches the znodes of others: by one-shot watches of every kind, and by persistent ones behind which it reads again
-/// what it keeps. Not both of one path: a server before 3.9 has one watch of a session on a path, and the last one replaces the one
-/// before (ZOOKEEPER-4466).
+/// A client that watches the znodes of others: by one-shot watches of every kind, and by persistent ones behind which it reads
+/// again what it keeps. Not both of one path: a server before 3.9 has one watch of a session on a path, and the last one replaces
+/// the one before (ZOOKEEPER-4466).
 class onlooker {
 public:
     onlooker(environment& env, std::string name, std::vector<std::string> paths);

@@ -8,8 +8,8 @@
 
 namespace muster::sim {
 
-/// Random numbers of one purpose. The same seed and purpose give the same numbers with every compiler and library; one more draw for
-/// one purpose changes those of no other.
+/// Random numbers of one purpose. The same seed and purpose give the same numbers with every compiler and library; one more draw
+/// for one purpose changes those of no other.
 class random {
 public:
     random(std::uint64_t seed, std::string_view purpose) noexcept : state_(seed) {

@@ -11,9 +11,9 @@ namespace muster::sim {
 
 /// What came of a run.
 struct outcome {
-    std::string violation;     ///< Empty: there was none.
-    std::string last_events;   ///< Before the violation, in order.
-    std::uint64_t hash = 0;    ///< Of everything that happened.
+    std::string violation;      ///< Empty: there was none.
+    std::string last_events;    ///< Before the violation, in order.
+    std::uint64_t hash = 0;     ///< Of everything that happened.
     std::uint64_t steps = 0;
     instant simulated{};
     fault_counts faults;

@@ -52,9 +52,9 @@ std::optional<environment::placed> stranger::any_znode() {
 }
 
 std::string stranger::nonsense() {
-    const std::array<std::string, 5> data{
-        "", "{", R"({"serverip":1})", R"({"serverip":"10.8.0.1","serverport":80,"weight":-1,"serveruniquecode":"stranger"})",
-        R"({"serverip":"10.8.0.1","serverport":80,"serveruniquecode":"stranger"})"};
+    const std::array<std::string, 5> data{"", "{", R"({"serverip":1})",
+                                          R"({"serverip":"10.8.0.1","serverport":80,"weight":-1,"serveruniquecode":"stranger"})",
+                                          R"({"serverip":"10.8.0.1","serverport":80,"serveruniquecode":"stranger"})"};
     return data[chance_.below(data.size())];
 }
 

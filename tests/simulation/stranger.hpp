@@ -12,8 +12,8 @@
 
 namespace muster::sim {
 
-/// Somebody who does not keep to the rules: writes to znodes of instances, deletes them, and puts others beside them. It tidies up
-/// after itself when asked to.
+/// Somebody who does not keep to the rules: writes to znodes of instances, deletes them, and puts others beside them. It tidies
+/// up after itself when asked to.
 class stranger {
 public:
     stranger(environment& env, std::string name, std::vector<std::string> services);

@@ -11,14 +11,16 @@ using namespace std::chrono_literals;
 namespace {
 
 /// What is struck at a time, by how often it is of use: what takes everything down hides what is finer.
-constexpr std::array often{fault::delay,         fault::split,           fault::coalesce,      fault::reset,
-                           fault::cut_request,   fault::cut_inside_request, fault::cut_reply,  fault::cut_reply,
-                           fault::black_hole,    fault::black_hole_up,   fault::black_hole_down, fault::write_stalls,
-                           fault::foreign_write, fault::foreign_delete,  fault::foreign_znode, fault::slow_subscriber,
-                           fault::process_frozen, fault::server_lags,    fault::partition,     fault::session_expired};
-constexpr std::array rare{fault::connect_refused, fault::connect_hangs,       fault::name_elsewhere,     fault::name_missing,
-                          fault::name_slow,       fault::address_moves,       fault::server_restart,     fault::session_loss,
-                          fault::leader_change,   fault::connections_dropped, fault::no_quorum,          fault::read_only_minority,
+constexpr std::array often{fault::delay,           fault::split,           fault::coalesce,
+                           fault::reset,           fault::cut_request,     fault::cut_inside_request,
+                           fault::cut_reply,       fault::cut_reply,       fault::black_hole,
+                           fault::black_hole_up,   fault::black_hole_down, fault::write_stalls,
+                           fault::foreign_write,   fault::foreign_delete,  fault::foreign_znode,
+                           fault::slow_subscriber, fault::process_frozen,  fault::server_lags,
+                           fault::partition,       fault::session_expired};
+constexpr std::array rare{fault::connect_refused, fault::connect_hangs,       fault::name_elsewhere, fault::name_missing,
+                          fault::name_slow,       fault::address_moves,       fault::server_restart, fault::session_loss,
+                          fault::leader_change,   fault::connections_dropped, fault::no_quorum,      fault::read_only_minority,
                           fault::process_crashed};
 
 }    // namespace

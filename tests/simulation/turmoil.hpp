@@ -12,8 +12,8 @@
 
 namespace muster::sim {
 
-/// Strikes at random while it lasts, and undoes everything when it ends. Which kinds of faults there are differs from time to time:
-/// some bugs show only where others do not hide them.
+/// Strikes at random while it lasts, and undoes everything when it ends. Which kinds of faults there are differs from time to
+/// time: some bugs show only where others do not hide them.
 class turmoil {
 public:
     turmoil(environment& env, cast& actors);

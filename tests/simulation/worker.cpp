@@ -170,8 +170,8 @@ void worker::begin(slot& s, effect e) {
         case effect::read: {
             // Without the sync a server that lags may not show yet what was written without a reply on an earlier connection.
             const auto synced = std::make_shared<bool>(false);
-            client_->sync(s.path, env_.operations.expect_surely(name_ + " sync before a read",
-                                                                [synced](error_code ec) { *synced = !ec; }));
+            client_->sync(
+                s.path, env_.operations.expect_surely(name_ + " sync before a read", [synced](error_code ec) { *synced = !ec; }));
             client_->get(s.path, expect([this, &s, synced](error_code ec, const zk::get_result& r) {
                              if (!*synced) ec = zk::client_errc::connection_lost;
                              ended(s, effect::read, {}, ec, r.data, r.stat.ephemeral_owner);
@@ -244,20 +244,20 @@ void worker::check_tree(slot& s) {
 
 void worker::create_sequential() {
     const std::string v = fresh_value();
-    client_->create(base_ + "/s", v, zk::create_mode::persistent_sequential,
-                    env_.operations.expect(*home_, name_ + " create sequential " + v,
-                                           [this, v](error_code ec, const zk::create_result& r) {
-                                               ++done_;
-                                               if (!ec) {
-                                                   const auto* n = env_.cluster.tree().find(r.path);
-                                                   if (!n || !n->data || *n->data != v) {
-                                                       env_.time.fail("{}: {} was created, and is not there", name_, r.path);
-                                                   }
-                                                   certain_.insert(v);
-                                               } else if (!unknown(ec)) {
-                                                   impossible_.insert(v);
-                                               }
-                                           }));
+    client_->create(
+        base_ + "/s", v, zk::create_mode::persistent_sequential,
+        env_.operations.expect(*home_, name_ + " create sequential " + v, [this, v](error_code ec, const zk::create_result& r) {
+            ++done_;
+            if (!ec) {
+                const auto* n = env_.cluster.tree().find(r.path);
+                if (!n || !n->data || *n->data != v) {
+                    env_.time.fail("{}: {} was created, and is not there", name_, r.path);
+                }
+                certain_.insert(v);
+            } else if (!unknown(ec)) {
+                impossible_.insert(v);
+            }
+        }));
 }
 
 std::string worker::complaint() const {
