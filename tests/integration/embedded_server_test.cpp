@@ -12,6 +12,7 @@
 #include <chrono>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -28,6 +29,9 @@ namespace {
 namespace asio = boost::asio;
 
 constexpr auto await = asio::use_awaitable;
+
+// GCC 12 destroys aggregates in co_await expressions twice.
+static_assert(!std::is_aggregate_v<embedded_server_params>);
 
 }    // namespace
 
