@@ -102,6 +102,11 @@ void tree::apply(const change& c, zk::zxid zxid, std::int64_t time, undo* u) {
             u->parent_pzxid = parent->pzxid;
             u->parent_creations = parent->creations;
         }
+        const auto set = ephemerals_.find(u->before ? u->before->owner : c.owner);
+        if (set != ephemerals_.end()) {
+            u->buckets = set->second.buckets;
+            if (const auto at = set->second.paths.find(c.path); at != set->second.paths.end()) u->inserted = at->second;
+        }
     }
     switch (c.what) {
         case change::kind::create: {
@@ -161,11 +166,20 @@ void tree::revert(undo&& u) {
         if (u.before) {
             parent.children.insert(name);
             own(u.path, u.before->owner);
+            if (const auto set = ephemerals_.find(u.before->owner); set != ephemerals_.end()) {
+                set->second.paths[u.path] = u.inserted;
+                set->second.buckets = u.buckets;
+            }
             data_size_ += u.path.size() + (u.before->data ? u.before->data->size() : 0);
         } else {
             parent.children.erase(name);
             const auto at = nodes_.find(u.path);
             disown(u.path, at->second.owner);
+            const auto set = ephemerals_.find(at->second.owner);
+            if (set != ephemerals_.end() && u.buckets > 0)
+                set->second.buckets = u.buckets;
+            else if (set != ephemerals_.end())
+                ephemerals_.erase(set);
             data_size_ -= u.path.size() + (at->second.data ? at->second.data->size() : 0);
             nodes_.erase(at);
             return;

@@ -76,6 +76,8 @@ public:
         std::optional<znode_values> before;    ///< The znode, if there was one.
         zk::zxid parent_pzxid = 0;
         std::int32_t parent_creations = 0;
+        std::uint64_t inserted = 0;    // its place among the ephemerals of its session, and the size of their set
+        std::size_t buckets = 0;
     };
 
     /// Makes a change that is known to be possible.

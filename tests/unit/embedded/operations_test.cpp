@@ -83,6 +83,10 @@ TEST_CASE("the checks of a create come in Apache's order") {
     CHECK(w.call(*c, opcode::create, r).err == bad_arguments);
     r.path = "/zookeeper/config/y";
     CHECK(w.call(*c, opcode::create, r).err == no_auth);
+    CHECK(w.call(*c, opcode::set_acl, proto::set_acl_request{"/zookeeper", {muster::zk::acl(27, "world", "anyone")}, -1}).err ==
+          0);
+    r.path = "/zookeeper/config";
+    CHECK(w.call(*c, opcode::create, r).err == no_auth);    // although it exists
     r.path = "/zookeeper/config/..";
     CHECK(w.call(*c, opcode::create, r).err == no_auth);    // before what is wrong with the name
     r.path = "/";

@@ -135,6 +135,20 @@ TEST_CASE("every change can be reverted") {
     }
 }
 
+TEST_CASE("ephemerals are listed by Java's buckets, then as they came, whatever was reverted") {
+    tree t;
+    t.apply(creation("/q", 1, 5), 1, 0);    // of the same bucket as /a
+    t.apply(creation("/a", 2, 5), 2, 0);
+    t.apply(creation("/b", 3, 5), 3, 0);
+    const std::vector<std::string> order{"/q", "/a", "/b"};
+    CHECK(t.ephemerals_of(5) == order);
+    tree::undo undo;
+    t.apply(other(change::kind::erase, "/q"), 4, 0, &undo);
+    CHECK(t.ephemerals_of(5) == std::vector<std::string>{"/a", "/b"});
+    t.revert(std::move(undo));
+    CHECK(t.ephemerals_of(5) == order);
+}
+
 TEST_CASE("descendants are counted as Apache's server counts them") {
     tree t;
     t.apply(creation("/a", 1), 1, 0);

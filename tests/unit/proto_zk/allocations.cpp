@@ -9,9 +9,12 @@ namespace {
 thread_local std::size_t largest = 0;
 }
 
-void* operator new(std::size_t n) {
+void* operator new(std::size_t n, const std::nothrow_t&) noexcept {
     largest = std::max(largest, n);
-    if (void* p = std::malloc(n != 0 ? n : 1)) return p;
+    return std::malloc(n != 0 ? n : 1);
+}
+void* operator new(std::size_t n) {
+    if (void* p = operator new(n, std::nothrow)) return p;
     throw std::bad_alloc();
 }
 void operator delete(void* p) noexcept { std::free(p); }
