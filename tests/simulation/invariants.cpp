@@ -91,9 +91,13 @@ std::string invariants::unsettled() const {
     if (wrong.empty()) wrong = services();
     const auto ask = [&wrong](const auto& all) {
         for (const auto& x : all) {
+            if (wrong.empty() && !x.running() && !x.absent()) wrong = x.name() + " is about to go";
             if (wrong.empty()) wrong = x.complaint();
         }
     };
+    for (const auto& h : actors_.households) {
+        if (wrong.empty() && !h.running() && !h.absent()) wrong = h.name() + " is about to go";
+    }
     ask(actors_.members);
     ask(actors_.observers);
     ask(actors_.workers);

@@ -187,6 +187,8 @@ void worker::ended(slot& s, effect e, const std::string& v, const error_code& ec
     env_.time.note("{} {} {}: {}", name_, s.path, v, ec ? ec.message() : "done");
     if (owner != 0 && (e == effect::create || e == effect::read)) s.owners = {owner};
     if (owner != 0) s.owners.insert(owner);
+    // A transaction does not tell in which session it was done.
+    if (client_ && client_->session().id != 0) s.owners.insert(client_->session().id);
     if (may_be_gone(s)) s.possible.insert(std::nullopt);
     const bool might_exist = s.possible.size() > 1 || !s.possible.contains(std::nullopt);
     if (!ec) {
