@@ -237,7 +237,7 @@ void connection::gather(instant until) noexcept {
 
 void connection::stall(instant until) {
     stalled_until_ = until;
-    kernel_.at(until, [self = shared_from_this()] { self->unstall(); });
+    if (until != instant::max()) kernel_.at(until, [self = shared_from_this()] { self->unstall(); });
 }
 
 void connection::unstall() {

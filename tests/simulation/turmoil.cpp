@@ -130,7 +130,8 @@ void turmoil::strike_connection(fault f) {
         case fault::cut_reply:
             return c->arm(connection::cut::after);
         case fault::write_stalls:
-            return c->stall(now + chance_.between(100ms, 15s));
+            c->stall(instant::max());
+            return undo_after(chance_.between(100ms, 15s), [this, c] { c->stall(env_.time.now()); });
         default:
             break;
     }

@@ -246,9 +246,12 @@ void worker::check_tree(slot& s) {
 
 void worker::create_sequential() {
     const std::string v = fresh_value();
+    ++sequential_;
+    env_.time.note("{} creates sequential {}", name_, v);
     client_->create(
         base_ + "/s", v, zk::create_mode::persistent_sequential,
         env_.operations.expect(*home_, name_ + " create sequential " + v, [this, v](error_code ec, const zk::create_result& r) {
+            --sequential_;
             ++done_;
             if (!ec) {
                 const auto* n = env_.cluster.tree().find(r.path);
@@ -265,6 +268,7 @@ void worker::create_sequential() {
 std::string worker::complaint() const {
     if (running()) {
         if (!ready_) return name_ + " has not begun";
+        if (sequential_ != 0) return name_ + " waits for its sequential znodes";
         if (std::any_of(slots_.begin(), slots_.end(), [](const slot& s) { return s.busy || s.possible.size() != 1; })) {
             return name_ + " waits for its operations";
         }

@@ -81,6 +81,7 @@ private:
     std::vector<slot> slots_;
     std::set<zk::session_id> sessions_;    // of former lives
     std::uint64_t last_value_ = 0;
+    std::size_t sequential_ = 0;          // creations of sequential znodes that are under way
     std::set<std::string> certain_;       // values of sequential znodes that were acknowledged
     std::set<std::string> impossible_;    // and of those that were not created
     std::uint64_t done_ = 0;
