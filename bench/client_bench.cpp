@@ -2,7 +2,7 @@
 #include "bench/client_bench.hpp"
 
 #include "bench/statistics.hpp"
-#include "cli/local_zookeeper.hpp"
+#include "support/apache_server.hpp"
 
 #include <fmt/format.h>
 
@@ -79,7 +79,7 @@ std::vector<std::string> row_of(const tally& t, const tally& reference, const wo
          {&client_round::ops_per_s, &client_round::cpu_us_per_op, &client_round::p50_us, &client_round::p99_us})
         row.push_back(cell(t.median_of(member)));
     // The peers in C do not allocate by operator new.
-    row.push_back(t.impl.run == &run_muster ? cell(t.median_of(&client_round::allocs_per_op)) : "");
+    row.push_back(t.impl.name == "muster" ? cell(t.median_of(&client_round::allocs_per_op)) : "");
     if (&t == &reference || reference.failed) return row;
     for (const auto member : {&client_round::ops_per_s, &client_round::cpu_us_per_op})
         row.push_back(fmt::format("{:.2f}", t.median_of(member) / reference.median_of(member)));
@@ -113,10 +113,15 @@ std::vector<client_impl> chosen(const client_options& o, report& out) {
     std::vector<client_impl> impls;
     for (const client_impl& i : all_client_impls()) {
         if (std::find(o.impls.begin(), o.impls.end(), i.name) == o.impls.end()) continue;
-        if (i.run)
-            impls.push_back(i);
+        client_impl use = i;
+        if (o.server == "embedded") {
+            use.run = i.run_embedded;
+            use.missing = "it has threads of its own, and does not run in that of the embedded server";
+        }
+        if (use.run)
+            impls.push_back(use);
         else
-            out.say(fmt::format("The peer \"{}\" is not measured: {}", i.name, i.missing));
+            out.say(fmt::format("The peer \"{}\" is not measured: {}", use.name, use.missing));
     }
     return impls;
 }
@@ -124,29 +129,30 @@ std::vector<client_impl> chosen(const client_options& o, report& out) {
 }    // namespace
 
 std::vector<client_impl> all_client_impls() {
-    return {{"muster", &run_muster, {}},
-            {"socket", &run_bare_socket, {}},
+    return {{"muster", &run_muster, {}, &run_muster_embedded},
+            {"socket", &run_bare_socket, {}, nullptr},
 #ifdef MUSTER_BENCH_ZOOKEEPER_C
-            {"c", &run_zookeeper_c, {}}};
+            {"c", &run_zookeeper_c, {}, nullptr}};
 #else
-            {"c", nullptr, "install Debian's package libzookeeper-mt-dev and build again"}};
+            {"c", nullptr, "install Debian's package libzookeeper-mt-dev and build again", nullptr}};
 #endif
 }
 
 void bench_client(const client_options& o, report& out) {
     const auto impls = chosen(o, out);
     if (impls.empty()) return out.fail("client", {"none of the clients asked for is there"});
-    std::optional<cli::local_zookeeper> own_server;
+    std::optional<test::apache_server> own_server;
     std::string hosts = o.server;
     if (o.server == "apache") {
-        cli::zookeeper_options server;
+        test::zookeeper_options server;
         server.quick_start = false;
         own_server.emplace(std::move(server));
         own_server->start();
-        hosts = own_server->connect_string();
+        hosts = fmt::format("127.0.0.1:{}", own_server->port());
     }
+    const bool embedded = o.server == "embedded";
     const znodes nodes(hosts, fmt::format("/muster-bench-{}", getpid()));
-    if (auto f = nodes.make()) return out.fail(fmt::format("client: cannot prepare \"{}\"", hosts), *f);
+    if (auto f = embedded ? std::nullopt : nodes.make()) return out.fail(fmt::format("client: cannot prepare \"{}\"", hosts), *f);
 
     out.say(fmt::format("client: medians of {} rounds of {} s, server {}{}", o.rounds,
                         std::chrono::duration<double>(o.duration).count(), o.server,
@@ -181,7 +187,7 @@ void bench_client(const client_options& o, report& out) {
         }
     }
     out.print(t);
-    if (own_server) return;
+    if (own_server || embedded) return;
     if (auto f = nodes.remove()) out.fail(fmt::format("client: cannot remove {} from \"{}\"", w.root, hosts), *f);
 }
 

@@ -16,6 +16,7 @@ struct client_impl {
     std::string_view name;
     client_peer run;             ///< Null: it was not there when the bench was built.
     std::string_view missing;    ///< What to install then.
+    client_peer run_embedded;    ///< With the embedded server in its own thread; null: it cannot.
 };
 
 /// All that the bench knows, ours first.
@@ -25,7 +26,8 @@ struct client_options {
     std::vector<client_op> ops;
     std::vector<unsigned> windows;
     std::vector<std::string> impls;
-    std::string server = "apache";    ///< `apache`: one is started; else a connect string.
+    /// `apache`: one is started; `embedded`: the embedded server, in the client's own thread; else a connect string.
+    std::string server = "apache";
     unsigned rounds = 5;
     std::chrono::nanoseconds duration{};    ///< Of one client's part of a round.
 };

@@ -3,6 +3,7 @@
 // The work done by muster's client, with callbacks, on one thread.
 #include "bench/workload.hpp"
 
+#include <muster/embedded_server.hpp>
 #include <muster/zk/client.hpp>
 
 #include <boost/asio/awaitable.hpp>
@@ -43,6 +44,8 @@ public:
             issue(s);
         }
     }
+
+    bool active() const noexcept { return active_ > 0; }
 
     client_round result() const {
         if (!error_.empty()) throw std::runtime_error(error_);
@@ -166,6 +169,26 @@ client_round run_muster(const workload& w) {
     load l(ioc, w);
     l.start();
     ioc.run();
+    return l.result();
+}
+
+client_round run_muster_embedded(const workload& w) {
+    asio::io_context ioc(1);
+    embedded_server server(ioc);
+    server.start();
+    workload own = w;
+    own.hosts = server.connect_string();
+    bool prepared = false;
+    std::exception_ptr failed;
+    asio::co_spawn(ioc, make_znodes(own.hosts, own.root), [&](std::exception_ptr e) {
+        prepared = true;
+        failed = std::move(e);
+    });
+    while (!prepared) ioc.run_one();
+    if (failed) std::rethrow_exception(failed);
+    load l(ioc, own);
+    l.start();
+    while (l.active()) ioc.run_one();
     return l.result();
 }
 

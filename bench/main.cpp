@@ -102,7 +102,10 @@ int run(int argc, char** argv) {
     CLI::App* client_app = app.add_subcommand("client", "Operations of ZooKeeper clients on the same server");
     add_names(*client_app, "--op", ops, names_of(all_client_ops), "Operations (default: get)");
     add_numbers(*client_app, "--window", client.windows, CLI::Range(1, 100'000), "Operations outstanding at a time");
-    client_app->add_option("--server", client.server, "`apache` starts one; else a connect string")->capture_default_str();
+    client_app
+        ->add_option("--server", client.server,
+                     "`apache` starts one, `embedded` is in the client's own thread; else a connect string")
+        ->capture_default_str();
     add_names(*client_app, "--impl", client.impls, impl_names, "Clients")->capture_default_str();
 
     try {
@@ -110,7 +113,7 @@ int run(int argc, char** argv) {
     } catch (const CLI::ParseError& e) {
         return app.exit(e) == 0 ? 0 : exit_usage;
     }
-    if (client.server != "apache") {
+    if (client.server != "apache" && client.server != "embedded") {
         if (const auto hosts = zk::connect_string::parse(client.server); !hosts) {
             fmt::print(stderr, "--server: {}\n", hosts.error().message);
             return exit_usage;

@@ -27,7 +27,9 @@ picks = lines_of("picks", "--instances", "4", "33", "--threads", "1", "2")
 assert len(picks) == 7 * 4 * 2 * 2, len(picks)
 client = lines_of("client", "--op", "get,set,create_delete,children,multi", "--window", "8", "--impl", "muster")
 assert [line["op"] for line in client] == ["get", "set", "create_delete", "children", "multi"], client
-for line in picks + client:
+embedded = lines_of("client", "--op", "get,set,create_delete,children,multi", "--window", "8", "--server", "embedded")
+assert [(line["impl"], line["server"]) for line in embedded] == [("muster", "embedded")] * 5, embedded
+for line in picks + client + embedded:
     assert list(line) == (PICKS if line["bench"] == "picks" else CLIENT), line
     numbers = [v for k, v in line.items() if isinstance(v, float) and k != "allocs_per_op"]
     assert all(v >= 0 for v in numbers) and line["ops_per_s"] > 0, line

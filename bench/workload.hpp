@@ -100,6 +100,9 @@ using client_peer = client_round (*)(const workload& w);
 
 client_round run_muster(const workload& w);
 client_round run_bare_socket(const workload& w);
+/// With an embedded server in the same thread: `hosts` is not used, and the znodes of `prepare` are made. Time on the processor
+/// is that of both.
+client_round run_muster_embedded(const workload& w);
 client_round run_zookeeper_c(const workload& w);
 
 /// Makes the znodes that the operations need, and removes them. Both throw what went wrong.

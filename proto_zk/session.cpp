@@ -44,7 +44,7 @@ void session::close(time_point now) {
     if (closing_ || phase_ == phase::finished) return;
     closing_ = true;
     close_deadline_ = now + settings_.close_timeout;
-    if (info_.id == 0 && queued_.empty()) finish({});
+    if (info_.id == 0 && queued_.empty()) finish(end_without_session());
 }
 
 void session::abandon() {
@@ -149,7 +149,7 @@ void session::disconnected(const error_code& why, time_point now, std::uint64_t 
     info_.last_error = why;
     ++info_.version;
     if (was_attached) set_state(session_state::suspended);
-    if (closing_ && info_.id == 0 && queued_.empty()) finish({});
+    if (closing_ && info_.id == 0 && queued_.empty()) finish(end_without_session());
 }
 
 // Time ---------------------------------------------------------------------------------------------------------------------
@@ -226,6 +226,7 @@ void session::set_state(session_state s) {
 
 void session::expire(const error_code& why) {
     ++metrics_.expiries;
+    given_up_ = why == client_errc::session_expired;
     info_.id = 0;
     info_.password.fill(0);
     info_.safe_until = {};
@@ -234,7 +235,13 @@ void session::expire(const error_code& why) {
     set_state(session_state::expired);
     fail(queued_, client_errc::session_expired);
     watches_.end(client_errc::session_expired);
-    if (closing_) finish({});
+    if (closing_) finish(end_without_session());
+}
+
+/// How closing ends where there is no session to be closed. One that was given up by the own clock may be kept by the ensemble for
+/// longer, with its ephemerals: a new leader begins all timeouts anew.
+error_code session::end_without_session() const noexcept {
+    return given_up_ ? error_code(client_errc::close_timed_out) : error_code();
 }
 
 void session::finish(const error_code& result) {

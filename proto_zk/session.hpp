@@ -145,6 +145,7 @@ private:
     void on_session(time_point now, std::int64_t id, std::string_view password, std::chrono::milliseconds timeout);
     void expire(const error_code& why);
     void finish(const error_code& result);
+    error_code end_without_session() const noexcept;
     void set_state(session_state s);
     void prove(time_point sent) noexcept;
     void fail(queue& q, const error_code& ec);
@@ -168,7 +169,8 @@ private:
     phase phase_ = phase::idle;
     bool closing_ = false;
     bool close_sent_ = false;
-    bool renew_ = false;    // the session was found expired: the next one is asked for at once
+    bool given_up_ = false;    // the last session ended by the own clock: a server may still keep it
+    bool renew_ = false;       // the session was found expired: the next one is asked for at once
     bool connect_request_due_ = false;
     bool ping_due_ = false;
     error_code close_result_;

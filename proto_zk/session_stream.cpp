@@ -155,6 +155,7 @@ void session::on_session(time_point now, std::int64_t id, std::string_view passw
     last_sent_ = connect_sent_;
     ++metrics_.connects;
     if (info_.id == 0) ++info_.generation;
+    given_up_ = false;
     info_.id = id;
     renew_ = false;
     info_.password.fill(0);

@@ -52,9 +52,12 @@ struct registration_status {
     std::string message;                       ///< The same in words, with what it is about; empty once registered.
 };
 
+class registrar;
+
 namespace detail {
 class registrar_impl;
-}
+registrar make_registrar(zk::client client, registration r, bool own_session);
+}    // namespace detail
 
 /// Keeps one instance of a service registered for as long as it lives, and takes part in the election of the master.
 ///
@@ -144,7 +147,10 @@ public:
     }
 
 private:
+    friend registrar detail::make_registrar(zk::client client, registration r, bool own_session);
+
     using impl_ptr = std::shared_ptr<detail::registrar_impl>;
+    explicit registrar(impl_ptr impl);
     static void start_start(asio::any_completion_handler<void(error_code)> h, impl_ptr impl);
     static void start_update(asio::any_completion_handler<void(error_code)> h, impl_ptr impl, muster::instance i);
     static void start_close(asio::any_completion_handler<void(error_code)> h, impl_ptr impl);

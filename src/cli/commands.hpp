@@ -13,5 +13,6 @@ asio::awaitable<int> run_pick(environment& env);
 asio::awaitable<int> run_master(environment& env);
 asio::awaitable<int> run_ls(environment& env);
 asio::awaitable<int> run_watch(environment& env);
+asio::awaitable<int> run_zk(environment& env);
 
 }    // namespace muster::cli

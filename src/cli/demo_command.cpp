@@ -4,11 +4,11 @@
 #include "cli/commands.hpp"
 #include "cli/demo_instance.hpp"
 #include "cli/demo_stage.hpp"
-#include "cli/local_zookeeper.hpp"
 #include "cli/output.hpp"
 #include "cli/values.hpp"
 
 #include <muster/balancer.hpp>
+#include <muster/embedded_server.hpp>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
@@ -359,30 +359,18 @@ asio::awaitable<int> tour::run() {
     co_return exit_done;
 }
 
-/// A ZooKeeper that notices quickly who is dead.
-zookeeper_options quick(milliseconds session_timeout) {
-    zookeeper_options o;
-    o.tick = 100ms;
-    o.min_session_timeout = std::min(session_timeout, milliseconds(1'000));
-    o.max_session_timeout = std::max(session_timeout, milliseconds(60'000));
-    return o;
-}
-
 }    // namespace
 
 asio::awaitable<int> run_demo(environment& env) {
     asio::signal_set signals(env.io, SIGINT, SIGTERM, SIGHUP);
-    std::optional<local_zookeeper> server;
+    embedded_server server(env.io);
     std::string zk = env.options.zk.servers.to_string();
     std::string service = fmt::format("demo-{}", ::getpid());    // nobody else's
     if (env.options.own_zookeeper) {
-        if (!env.json) print_text("muster starts a ZooKeeper of its own ...");
-        const auto begin = env.world.now();
-        server.emplace(quick(env.options.zk.session_timeout));
-        server->start();
-        zk = server->connect_string();
+        server.start();
+        zk = server.connect_string();
         service = "demo";
-        if (!env.json) print_text(fmt::format("ZooKeeper serves at {} after {}.\n", zk, in_words(env.world.now() - begin)));
+        if (!env.json) print_text(fmt::format("muster's embedded ZooKeeper serves at {}.\n", zk));
     }
     int code = exit_failed;
     {

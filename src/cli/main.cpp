@@ -23,9 +23,11 @@ asio::awaitable<int> run_command(environment& env) {
         case command::ls:
             return run_ls(env);
         case command::watch:
+            return run_watch(env);
+        case command::zk:
             break;
     }
-    return run_watch(env);
+    return run_zk(env);
 }
 
 int run_main(int argc, char** argv) {

@@ -6,6 +6,8 @@
 #include "registry/layout.hpp"
 #include "registry/text.hpp"
 
+#include <boost/asio/ip/address.hpp>
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <CLI/CLI.hpp>
@@ -42,16 +44,20 @@ struct raw_options {
     std::string service, wait = "5s";
     std::string ip, port, weight, unique_code, user;
     std::string policy = "roundrobin", pool = "normals_then_master", key, count = "1";
+    std::string bind = "127.0.0.1", tick = "100ms", min_session_timeout = "100ms", max_session_timeout = "10m", data_dir;
     bool json = false;
 };
 
 struct command_line {
     CLI::App app;
     raw_options raw;
-    std::array<CLI::App*, 6> commands{};    // in the order of the enum
+    std::array<CLI::App*, 7> commands{};    // in the order of the enum
 
     command_line();
     CLI::App& add(command c, const std::string& name, const std::string& description);
+    /// One that talks to a ZooKeeper.
+    CLI::App& add_client(command c, const std::string& name, const std::string& description);
+    void add_zk();
     CLI::App& operator[](command c) { return *commands[static_cast<std::size_t>(c)]; }
     void add_service(CLI::App& a, bool required);
     void add_wait(CLI::App& a, const std::string& for_what);
@@ -60,8 +66,16 @@ struct command_line {
 CLI::App& command_line::add(command c, const std::string& name, const std::string& description) {
     CLI::App& a = *app.add_subcommand(name, description);
     commands[static_cast<std::size_t>(c)] = &a;
+    a.add_flag(
+        "--json", raw.json,
+        c == command::demo ? "JSON, one object per line" : "JSON, one object per line; so it is where output is no terminal");
+    return a;
+}
+
+CLI::App& command_line::add_client(command c, const std::string& name, const std::string& description) {
+    CLI::App& a = add(c, name, description);
     a.add_option("--zk", raw.zk,
-                 c == command::demo ? "ZooKeeper's connect string; without it the demo starts a ZooKeeper of its own"
+                 c == command::demo ? "ZooKeeper's connect string; without it the demo has the embedded server"
                                     : "ZooKeeper's connect string, host:port,host:port/chroot [$MUSTER_ZK, else 127.0.0.1:2181]")
         ->type_name("HOSTS");
     a.add_option("--prefix", raw.prefix, "first component of the path [micro-service]")->type_name("NAME");
@@ -69,10 +83,20 @@ CLI::App& command_line::add(command c, const std::string& name, const std::strin
     a.add_option("--session-timeout", raw.session_timeout,
                  c == command::demo ? "as in 500ms, 10s, 2m [1s]" : "as in 500ms, 10s, 2m [10s]")
         ->type_name("TIME");
-    a.add_flag(
-        "--json", raw.json,
-        c == command::demo ? "JSON, one object per line" : "JSON, one object per line; so it is where output is no terminal");
     return a;
+}
+
+void command_line::add_zk() {
+    CLI::App& z = add(command::zk, "zk", "Runs the embedded ZooKeeper server until SIGINT or SIGTERM");
+    z.add_option("--port", raw.port, "port to listen on; 0: any free one [2181]")->type_name("PORT");
+    z.add_option("--bind", raw.bind, "IP address to listen on [127.0.0.1]")->type_name("ADDRESS");
+    z.add_option("--tick", raw.tick, "sessions expire at multiples of it [100ms]")->type_name("TIME");
+    z.add_option("--min-session-timeout", raw.min_session_timeout, "shortest that a client gets [100ms]")->type_name("TIME");
+    z.add_option("--max-session-timeout", raw.max_session_timeout, "longest that a client gets [10m]")->type_name("TIME");
+    z.add_option("--data-dir", raw.data_dir, "not there: see below")->type_name("FOLDER");
+    z.footer(
+        "For tests and development. Everything is in memory and gone when it ends: there is no data directory. For data that\n"
+        "lasts, and for production, run Apache ZooKeeper.");
 }
 
 void command_line::add_service(CLI::App& a, bool required) {
@@ -92,12 +116,12 @@ command_line::command_line() : app("muster: calls the roll of a service's instan
         "Exit code: 0 done, 1 failed, 2 wrong usage, 3 nothing found in time, 4 ZooKeeper not reached.\n"
         "Environment: MUSTER_ZK stands for --zk; NO_COLOR turns colours off.");
 
-    CLI::App& d = add(command::demo, "demo", "The tour: register, elect, pick, fail over");
+    CLI::App& d = add_client(command::demo, "demo", "The tour: register, elect, pick, fail over");
     d.footer(
         "On a ZooKeeper that is there it registers a service of its own, demo-PID, and removes it in the end.\n"
         "Environment: NO_COLOR turns colours off.");
 
-    CLI::App& r = add(command::registration, "register", "Keeps an instance registered until SIGINT or SIGTERM");
+    CLI::App& r = add_client(command::registration, "register", "Keeps an instance registered until SIGINT or SIGTERM");
     add_service(r, true);
     r.add_option("--ip", raw.ip, "address or host name where the instance serves")->type_name("ADDRESS");
     r.add_option("--port", raw.port, "port where it serves, 1 to 65535")->type_name("PORT");
@@ -112,7 +136,7 @@ command_line::command_line() : app("muster: calls the roll of a service's instan
         "Without a command, being ended before it was ever registered is exit code 1.\n"
         "An instance needs --ip and --port, or --unique-code.");
 
-    CLI::App& p = add(command::pick, "pick", "Picks instances of a service");
+    CLI::App& p = add_client(command::pick, "pick", "Picks instances of a service");
     add_service(p, true);
     std::vector<std::string_view> policies;
     for (const policy each : all_policies()) policies.push_back(to_string(each));
@@ -123,20 +147,22 @@ command_line::command_line() : app("muster: calls the roll of a service's instan
     add_wait(p, "how long to wait for an instance [5s]");
     p.footer("JSON shows the whole instance, with the password (userpwd) that its callers may need. Tables do not.");
 
-    CLI::App& m = add(command::master, "master", "Shows the master of a service");
+    CLI::App& m = add_client(command::master, "master", "Shows the master of a service");
     add_service(m, true);
     add_wait(m, "how long to wait for a master [5s]");
     m.footer("JSON shows the whole instance, with the password (userpwd) that its callers may need. Tables do not.");
 
-    CLI::App& l = add(command::ls, "ls", "Lists the services, or the instances of one");
+    CLI::App& l = add_client(command::ls, "ls", "Lists the services, or the instances of one");
     add_service(l, false);
     add_wait(l, "how long to wait for ZooKeeper [5s]");
     l.footer("Nothing to list gives exit code 3. Passwords are not shown.");
 
-    CLI::App& w = add(command::watch, "watch", "Shows changes of a service as they come, until SIGINT or SIGTERM");
+    CLI::App& w = add_client(command::watch, "watch", "Shows changes of a service as they come, until SIGINT or SIGTERM");
     add_service(w, true);
     add_wait(w, "how long to wait for ZooKeeper at first [5s]");
     w.footer("Passwords are not shown.");
+
+    add_zk();
 }
 
 void check_instance(options& o, const raw_options& raw, const CLI::App& a) {
@@ -169,10 +195,35 @@ void check_pick(options& o, const raw_options& raw) {
         throw usage_error(fmt::format("policy '{}' needs a key to hash: expected --key TEXT", to_string(o.policy)));
 }
 
+void check_server(options& o, const raw_options& raw, const CLI::App& a) {
+    if (a.count("--data-dir") > 0)
+        throw usage_error(
+            "--data-dir: the embedded server keeps everything in memory, and has no data directory; for data that lasts, run "
+            "Apache ZooKeeper");
+    o.server.port = 2181;
+    if (a.count("--port") > 0) o.server.port = static_cast<std::uint16_t>(checked(parse_number("--port", raw.port, 0, 65535)));
+    error_code not_an_address;
+    boost::asio::ip::make_address(raw.bind, not_an_address);
+    if (not_an_address)
+        throw usage_error(
+            fmt::format("--bind {}: expected an IP address, as in 127.0.0.1, 0.0.0.0 or ::1", registry::quoted(raw.bind)));
+    o.server.address = raw.bind;
+    o.server.tick = checked(parse_duration("--tick", raw.tick, milliseconds(1)));
+    o.server.min_session_timeout = checked(parse_duration("--min-session-timeout", raw.min_session_timeout, milliseconds(1)));
+    o.server.max_session_timeout = checked(parse_duration("--max-session-timeout", raw.max_session_timeout, milliseconds(1)));
+    if (o.server.min_session_timeout > o.server.max_session_timeout)
+        throw usage_error(fmt::format("--min-session-timeout {} is longer than --max-session-timeout {}", raw.min_session_timeout,
+                                      raw.max_session_timeout));
+}
+
 options check(command what, const CLI::App& a, raw_options raw, std::vector<std::string> program) {
     options o;
     o.what = what;
     o.json = raw.json;
+    if (what == command::zk) {
+        check_server(o, raw, a);
+        return o;
+    }
     o.program = std::move(program);
     o.own_zookeeper = what == command::demo && a.count("--zk") == 0;
     if (a.count("--zk") == 0) {

@@ -3,6 +3,7 @@
 // The command line, read and checked.
 #pragma once
 
+#include <muster/embedded_server.hpp>
 #include <muster/instance.hpp>
 #include <muster/policy.hpp>
 #include <muster/zk/config.hpp>
@@ -25,7 +26,7 @@ enum exit_code : int {
     exit_not_reached = 4,
 };
 
-enum class command { demo, registration, pick, master, ls, watch };
+enum class command { demo, registration, pick, master, ls, watch, zk };
 
 /// What to do. Every value is legal.
 struct options {
@@ -44,6 +45,8 @@ struct options {
     muster::pool pool = pool::normals_then_master;
     std::string key;
     std::size_t count = 1;
+
+    embedded_server_params server;    ///< For zk.
 };
 
 /// Reads the command line. Help, version and complaints are printed; the exit code is what remains then.

@@ -9,14 +9,18 @@ namespace muster {
 
 using detail::registrar_impl;
 
-registrar::registrar(asio::any_io_executor ex, zk::config cfg, registration r)
-    : impl_(std::make_shared<registrar_impl>(zk::client(std::move(ex), std::move(cfg)), std::move(r), true)) {
+registrar::registrar(impl_ptr impl) : impl_(std::move(impl)) {
     runtime::notify_shutdown(impl_->get_executor(), std::weak_ptr<registrar_impl>(impl_));
 }
 
+registrar::registrar(asio::any_io_executor ex, zk::config cfg, registration r)
+    : registrar(std::make_shared<registrar_impl>(zk::client(std::move(ex), std::move(cfg)), std::move(r), true)) {}
+
 registrar::registrar(zk::client client, registration r)
-    : impl_(std::make_shared<registrar_impl>(std::move(client), std::move(r), false)) {
-    runtime::notify_shutdown(impl_->get_executor(), std::weak_ptr<registrar_impl>(impl_));
+    : registrar(std::make_shared<registrar_impl>(std::move(client), std::move(r), false)) {}
+
+registrar detail::make_registrar(zk::client client, registration r, bool own_session) {
+    return registrar(std::make_shared<registrar_impl>(std::move(client), std::move(r), own_session));
 }
 
 registrar::registrar(registrar&&) noexcept = default;

@@ -122,4 +122,7 @@ private:
     std::list<status_waiter> status_waiters_;
 };
 
+/// A registrar on a client in whatever world. `own_session`: `close()` closes the client.
+registrar make_registrar(zk::client client, registration r, bool own_session);
+
 }    // namespace muster::detail

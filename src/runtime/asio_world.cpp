@@ -65,6 +65,7 @@ public:
     }
 
     time_point now() noexcept override { return clock::now(); }
+    wall_time_point wall_now() noexcept override { return std::chrono::system_clock::now(); }
 
     std::uint64_t random() noexcept override {
         const std::lock_guard lock(mutex_);

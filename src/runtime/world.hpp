@@ -25,6 +25,7 @@ namespace asio = boost::asio;
 using clock = std::chrono::steady_clock;
 using time_point = clock::time_point;
 using duration = clock::duration;
+using wall_time_point = std::chrono::system_clock::time_point;
 using endpoint = asio::ip::tcp::endpoint;
 
 using void_handler = asio::any_completion_handler<void(error_code)>;
@@ -72,6 +73,8 @@ class world {
 public:
     virtual ~world() = default;
     virtual time_point now() noexcept = 0;
+    /// The time of day, for what people read. It may jump: nothing is measured by it.
+    virtual wall_time_point wall_now() noexcept = 0;
     /// 64 independent random bits.
     virtual std::uint64_t random() noexcept = 0;
     virtual std::unique_ptr<timer> make_timer(const asio::any_io_executor& ex) = 0;

@@ -54,7 +54,7 @@ private:
 
 class apache final : public server_under_test {
 public:
-    apache() : server_(options()) { server_.start(); }
+    apache() : server_(options(), server_kind::apache) { server_.start(); }
     std::string_view name() const override { return "Apache"; }
     std::unique_ptr<wire> connect() override { return std::make_unique<socket_wire>(server_.port()); }
     void pass_time() override {}

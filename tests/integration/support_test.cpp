@@ -98,7 +98,7 @@ TEST_CASE("process: time on the processor") {
     CHECK(idle.cpu_time() < 50ms);
 }
 
-TEST_CASE("zk_server answers, and keeps its data through a crash") {
+TEST_CASE("zk_server answers, and keeps its data through a crash" * apache_only("the data must be there after a crash")) {
     zk_server& server = shared_server();
     CHECK(server.four_letter("ruok") == "imok");
     CHECK(server.mode() == "standalone");
@@ -125,7 +125,8 @@ TEST_CASE("zk_server: pause holds answers back, resume gives them") {
     CHECK(eventually([&] { return server.four_letter("ruok") == "imok"; }));
 }
 
-TEST_CASE("zk_server stops in order and starts again, with the session timeouts it was told") {
+TEST_CASE("zk_server stops in order and starts again, with the session timeouts it was told" *
+          apache_only("the word conf is Apache's")) {
     zk_options o;
     o.min_session_timeout = 1234ms;
     o.max_session_timeout = 2345ms;
@@ -140,7 +141,7 @@ TEST_CASE("zk_server stops in order and starts again, with the session timeouts 
     CHECK(server.mode() == "standalone");
 }
 
-TEST_CASE("zk_server: one that cannot start says why") {
+TEST_CASE("zk_server: one that cannot start says why" * apache_only("it has a configuration file")) {
     zk_options o;
     o.config = {"tickTime=nonsense"};
     zk_server server(o);
@@ -182,7 +183,7 @@ TEST_CASE("kazoo ends a session from a second connection") {
                     std::runtime_error);
 }
 
-TEST_CASE("zk_ensemble elects, and elects another when the leader is killed") {
+TEST_CASE("zk_ensemble elects, and elects another when the leader is killed" * apache_only("it takes three servers")) {
     zk_ensemble ensemble;
     ensemble.start();
     run_kazoo("create.py", {ensemble.connect_string(), "/kept", "content"});

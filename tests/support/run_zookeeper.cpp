@@ -1,12 +1,12 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
-#include "cli/local_zookeeper.hpp"
+#include "support/zk_server.hpp"
 
 #include <exception>
 #include <iostream>
 #include <string>
 
 int main() try {
-    muster::cli::local_zookeeper server;
+    muster::test::zk_server server;
     server.start();
     std::cout << server.connect_string() << std::endl;
     for (std::string line; std::getline(std::cin, line);) {}

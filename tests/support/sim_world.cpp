@@ -215,6 +215,10 @@ runtime::time_point sim_world::now() noexcept {
     return now_;
 }
 
+runtime::wall_time_point sim_world::wall_now() noexcept {
+    return runtime::wall_time_point(std::chrono::duration_cast<runtime::wall_time_point::duration>(now().time_since_epoch()));
+}
+
 std::uint64_t sim_world::random() noexcept {
     const std::lock_guard lock(mutex_);
     return engine_();

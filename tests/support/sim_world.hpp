@@ -130,6 +130,7 @@ public:
 
     // runtime::world
     runtime::time_point now() noexcept override;
+    runtime::wall_time_point wall_now() noexcept override;
     std::uint64_t random() noexcept override;
     std::unique_ptr<runtime::timer> make_timer(const asio::any_io_executor& ex) override;
     void async_resolve(const asio::any_io_executor& ex, std::string host, std::uint16_t port,

@@ -3,9 +3,60 @@
 
 #include "support/eventually.hpp"
 
+#include <cstdlib>
 #include <stdexcept>
+#include <utility>
+#include <vector>
 
 namespace muster::test {
+namespace {
+
+class embedded_server_process final : public local_server {
+public:
+    using local_server::local_server;
+
+private:
+    std::vector<std::string> command() const override {
+        const auto time = [](std::chrono::milliseconds d) { return std::to_string(d.count()) + "ms"; };
+        const zookeeper_options& o = options();
+        // The bounds that Apache's server takes without any.
+        const auto least = o.min_session_timeout.count() > 0 ? o.min_session_timeout : 2 * o.tick;
+        const auto most = o.max_session_timeout.count() > 0 ? o.max_session_timeout : 20 * o.tick;
+        return {MUSTER_COMMAND,
+                "zk",
+                "--port",
+                std::to_string(port()),
+                "--tick",
+                time(o.tick),
+                "--min-session-timeout",
+                time(least),
+                "--max-session-timeout",
+                time(most)};
+    }
+    std::string how_to_get_it() const override { return "build it"; }
+};
+
+std::unique_ptr<local_server> make_server(zk_options o, server_kind kind) {
+    if (kind == server_kind::embedded) return std::make_unique<embedded_server_process>(std::move(o));
+    return std::make_unique<apache_server>(std::move(o));
+}
+
+}    // namespace
+
+server_kind chosen_server() {
+    const char* set = std::getenv("MUSTER_TEST_SERVER");
+    const std::string_view kind = set && *set ? set : "apache";
+    if (kind == "apache") return server_kind::apache;
+    if (kind == "embedded") return server_kind::embedded;
+    throw std::runtime_error("MUSTER_TEST_SERVER=" + std::string(kind) + ": expected apache or embedded");
+}
+
+zk_server::zk_server(zk_options o, server_kind kind) : server_(make_server(std::move(o), kind)) {}
+
+void zk_server::restart() {
+    kill();
+    start();
+}
 
 zk_ensemble::zk_ensemble(zk_options o) {
     for (std::size_t i = 1; i <= size; ++i) {
@@ -15,7 +66,7 @@ zk_ensemble::zk_ensemble(zk_options o) {
     for (std::size_t i = 0; i < size; ++i) {
         o.port = 0;
         o.id = static_cast<int>(i) + 1;
-        servers_[i] = std::make_unique<zk_server>(o);
+        servers_[i] = std::make_unique<zk_server>(o, server_kind::apache);
     }
 }
 

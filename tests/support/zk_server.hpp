@@ -1,26 +1,72 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 //
-// Real ZooKeeper servers for tests.
+// ZooKeeper servers for tests. Which kind is chosen by the environment, so that the same tests run against both.
 #pragma once
 
-#include "cli/local_zookeeper.hpp"
+#include "support/apache_server.hpp"
 
 #include <array>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace muster::test {
 
-using cli::free_port;
-using cli::temp_dir;
-using zk_options = cli::zookeeper_options;
+using zk_options = zookeeper_options;
 
-/// One ZooKeeper server; see there.
-using zk_server = cli::local_zookeeper;
+enum class server_kind {
+    apache,     ///< Apache's server.
+    embedded    ///< `muster zk`: the embedded server in a process of its own. What `kill()` ends has lost all data.
+};
 
-/// Three ZooKeeper servers with a quorum among them.
+/// What MUSTER_TEST_SERVER says, "apache" or "embedded"; Apache's without. Throws `std::runtime_error` for anything else.
+server_kind chosen_server();
+
+/// Leaves a test case out where the embedded server was chosen: `TEST_CASE("..." * apache_only("keeps data on disk"))`.
+struct apache_only {
+    const char* reason;
+
+    explicit apache_only(const char* why) noexcept : reason(why) {}
+    template <class TestCase>
+    void fill(TestCase& t) const {
+        if (chosen_server() != server_kind::apache) t.m_skip = true;
+    }
+};
+
+/// One ZooKeeper server.
+class zk_server {
+public:
+    /// Prepares it; nothing runs yet.
+    explicit zk_server(zk_options o = {}, server_kind kind = chosen_server());
+
+    void start(std::chrono::milliseconds timeout = std::chrono::seconds(30)) { server_->start(timeout); }
+    void launch() { server_->launch(); }
+    bool running() { return server_->running(); }
+    void kill() { server_->kill(); }
+    void stop() { server_->stop(); }
+    /// `kill()` and `start()`: the same port, and the same data where that is kept.
+    void restart();
+    void pause() noexcept { server_->pause(); }
+    void resume() noexcept { server_->resume(); }
+
+    std::uint16_t port() const noexcept { return server_->port(); }
+    /// "127.0.0.1:PORT"
+    std::string connect_string() const { return "127.0.0.1:" + std::to_string(port()); }
+    pid_t pid() const noexcept { return server_->pid(); }
+
+    std::string four_letter(std::string_view word, std::chrono::milliseconds timeout = std::chrono::seconds(1)) const {
+        return server_->four_letter(word, timeout);
+    }
+    std::string mode(std::chrono::milliseconds timeout = std::chrono::seconds(1)) const { return server_->mode(timeout); }
+
+private:
+    std::unique_ptr<local_server> server_;
+};
+
+/// Three of Apache's servers with a quorum among them.
 class zk_ensemble {
 public:
     static constexpr std::size_t size = 3;

@@ -135,6 +135,26 @@ TEST_CASE("a session found expired while closing is closed") {
     CHECK(!m.s.close_result());
 }
 
+TEST_CASE("a session given up by the own clock is not known to be closed") {
+    for (const bool before : {false, true}) {
+        CAPTURE(before);
+        auto settings = settings_for_tests();
+        settings.close_timeout = 60s;
+        machine m(settings);
+        m.attach();
+        m.lose();
+        if (!before) m.s.close(m.now);
+        m.now += 9s * 4 / 3;
+        (void)m.s.tick(m.now);
+        if (before) {
+            CHECK(m.state() == session_state::expired);
+            m.s.close(m.now);
+        }
+        CHECK(m.s.finished());
+        CHECK(m.s.close_result() == client_errc::close_timed_out);
+    }
+}
+
 TEST_CASE("the connection breaks behind closeSession: it is asked for again") {
     machine m;
     m.attach();

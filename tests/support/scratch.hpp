@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <utility>
 
-namespace muster::cli {
+namespace muster::test {
 
 /// A new, empty folder, removed with all its contents on destruction.
 class temp_dir {
@@ -34,4 +34,4 @@ private:
 /// a server that is to come back on it is down. Throws `std::runtime_error` where none is left.
 std::uint16_t free_port();
 
-}    // namespace muster::cli
+}    // namespace muster::test

@@ -1,5 +1,5 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
-#include "cli/local_zookeeper.hpp"
+#include "support/local_server.hpp"
 
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -10,30 +10,15 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
-#include <cstdlib>
 #include <fstream>
 #include <iterator>
 #include <stdexcept>
 #include <system_error>
 
-namespace muster::cli {
+namespace muster::test {
 namespace {
 
 using std::chrono::milliseconds;
-
-// The folder in which Debian and Ubuntu keep Java libraries; the jar's manifest names what it needs besides itself.
-constexpr const char* zookeeper_jar = "/usr/share/java/zookeeper.jar";
-constexpr const char* logging_jar = "/usr/share/java/slf4j-simple.jar";
-
-std::string class_path() {
-    if (const char* set = std::getenv("MUSTER_ZOOKEEPER_CLASSPATH"); set && *set) return set;
-    if (!std::filesystem::exists(zookeeper_jar)) {
-        throw std::runtime_error(std::string("no ZooKeeper at ") + zookeeper_jar +
-                                 ": install Debian's package libzookeeper-java, or name the jars of another one in "
-                                 "MUSTER_ZOOKEEPER_CLASSPATH");
-    }
-    return std::string(zookeeper_jar) + ":" + logging_jar;
-}
 
 std::string tail(const std::filesystem::path& file, std::size_t most) {
     std::ifstream in(file, std::ios::binary);
@@ -58,54 +43,27 @@ bool ready(int fd, short what, milliseconds timeout) noexcept {
 
 }    // namespace
 
-local_zookeeper::local_zookeeper(zookeeper_options o) : options_(std::move(o)) {
+local_server::local_server(zookeeper_options o) : options_(std::move(o)) {
     if (options_.port == 0) options_.port = free_port();
-    std::filesystem::create_directory(dir_.path() / "data");
-    write_config();
 }
 
-void local_zookeeper::write_config() const {
-    std::ofstream cfg(dir_.path() / "zoo.cfg");
-    cfg << "tickTime=" << options_.tick.count() << "\ninitLimit=20\nsyncLimit=10\n"
-        << "dataDir=" << (dir_.path() / "data").string() << "\n"
-        << "clientPort=" << options_.port << "\nclientPortAddress=127.0.0.1\nmaxClientCnxns=0\n"
-        << "admin.enableServer=false\n4lw.commands.whitelist=*\n";
-    if (options_.min_session_timeout.count() > 0) cfg << "minSessionTimeout=" << options_.min_session_timeout.count() << "\n";
-    if (options_.max_session_timeout.count() > 0) cfg << "maxSessionTimeout=" << options_.max_session_timeout.count() << "\n";
-    for (const std::string& line : options_.config) cfg << line << "\n";
-    if (options_.id > 0) std::ofstream(dir_.path() / "data" / "myid") << options_.id << "\n";
-}
-
-void local_zookeeper::launch() {
+void local_server::launch() {
     if (running()) return;
-    child_options o;
-    o.argv = {"java",
-              "-Xmx256m",
-              "-XX:+UseSerialGC",
-              "-XX:-UsePerfData",
-              "-Dzookeeper.extendedTypesEnabled=true",
-              "-Dzookeeper.forceSync=no",
-              "-Dzookeeper.preAllocSize=64",
-              "-Dorg.slf4j.simpleLogger.showDateTime=true",
-              "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS",
-              "-Dorg.slf4j.simpleLogger.showShortLogName=true"};
-    if (options_.quick_start) o.argv.emplace_back("-XX:TieredStopAtLevel=1");
-    o.argv.insert(o.argv.end(), options_.jvm.begin(), options_.jvm.end());
-    o.argv.insert(o.argv.end(),
-                  {"-cp", class_path(), "org.apache.zookeeper.server.quorum.QuorumPeerMain", (dir_.path() / "zoo.cfg").string()});
+    cli::child_options o;
+    o.argv = command();
     const descriptor log(::open(log_file().c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
     if (log.fd < 0) throw std::system_error(errno, std::system_category(), "cannot write " + log_file().string());
     o.out = log.fd;
     o.err = log.fd;
     try {
-        process_ = std::make_unique<child_process>(o);
+        process_ = std::make_unique<cli::child_process>(o);
     } catch (const std::system_error& e) {
         if (e.code() != std::errc::no_such_file_or_directory) throw;
-        throw std::runtime_error("no java in PATH: install Debian's package default-jre-headless");
+        throw std::runtime_error("no " + o.argv.front() + " in PATH: " + how_to_get_it());
     }
 }
 
-void local_zookeeper::start(milliseconds timeout) {
+void local_server::start(milliseconds timeout) {
     launch();
     constexpr milliseconds step{20};
     // Each round takes one step at least, so the bound is kept without a clock; an answer that never comes costs ten.
@@ -119,9 +77,9 @@ void local_zookeeper::start(milliseconds timeout) {
                              std::to_string(timeout.count()) + " ms:\n" + tail(log_file(), 4'000));
 }
 
-void local_zookeeper::kill() { process_.reset(); }
+void local_server::kill() { process_.reset(); }
 
-void local_zookeeper::stop() {
+void local_server::stop() {
     if (!process_) return;
     process_->signal(SIGTERM);
     process_->signal(SIGCONT);    // it may be paused
@@ -129,22 +87,15 @@ void local_zookeeper::stop() {
     process_.reset();
 }
 
-void local_zookeeper::restart() {
-    kill();
-    start();
-}
-
-void local_zookeeper::pause() noexcept {
+void local_server::pause() noexcept {
     if (process_) process_->signal(SIGSTOP);
 }
 
-void local_zookeeper::resume() noexcept {
+void local_server::resume() noexcept {
     if (process_) process_->signal(SIGCONT);
 }
 
-std::string local_zookeeper::connect_string() const { return "127.0.0.1:" + std::to_string(port()); }
-
-std::string local_zookeeper::four_letter(std::string_view word, milliseconds timeout) const {
+std::string local_server::four_letter(std::string_view word, milliseconds timeout) const {
     const descriptor s(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     sockaddr_in a{};
     a.sin_family = AF_INET;
@@ -163,7 +114,7 @@ std::string local_zookeeper::four_letter(std::string_view word, milliseconds tim
     return {};
 }
 
-std::string local_zookeeper::mode(milliseconds timeout) const {
+std::string local_server::mode(milliseconds timeout) const {
     const std::string answer = four_letter("srvr", timeout);
     constexpr std::string_view key = "Mode: ";
     const auto at = answer.find(key);
@@ -172,4 +123,4 @@ std::string local_zookeeper::mode(milliseconds timeout) const {
     return answer.substr(begin, answer.find('\n', begin) - begin);
 }
 
-}    // namespace muster::cli
+}    // namespace muster::test

@@ -1,5 +1,5 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
-#include "cli/scratch.hpp"
+#include "support/scratch.hpp"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -16,7 +16,7 @@
 #include <string>
 #include <system_error>
 
-namespace muster::cli {
+namespace muster::test {
 namespace {
 
 template <class Address>
@@ -81,4 +81,4 @@ std::uint16_t free_port() {
     throw std::runtime_error("no free port from " + std::to_string(end - span) + " to " + std::to_string(end - 1));
 }
 
-}    // namespace muster::cli
+}    // namespace muster::test

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "cli/child_process.hpp"
-#include "cli/scratch.hpp"
+#include "support/scratch.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-namespace muster::cli {
+namespace muster::test {
 
 /// How a local ZooKeeper is run.
 struct zookeeper_options {
@@ -20,22 +20,26 @@ struct zookeeper_options {
     std::chrono::milliseconds tick{500};                ///< Granularity of its timeouts.
     std::chrono::milliseconds min_session_timeout{};    ///< 0: two ticks.
     std::chrono::milliseconds max_session_timeout{};    ///< 0: twenty ticks.
-    bool quick_start = true;                            ///< Starts faster, serves slower: turn it off to measure throughput.
-    std::vector<std::string> config;                    ///< Lines added to zoo.cfg.
-    std::vector<std::string> jvm;                       ///< Options added to the JVM's.
-    int id = 0;                                         ///< Its `myid` as a member of an ensemble; 0: it is none.
+
+    // For Apache's alone.
+    bool quick_start = true;            ///< Starts faster, serves slower: turn it off to measure throughput.
+    std::vector<std::string> config;    ///< Lines added to zoo.cfg.
+    std::vector<std::string> jvm;       ///< Options added to the JVM's.
+    int id = 0;                         ///< Its `myid` as a member of an ensemble; 0: it is none.
 };
 
-/// An Apache ZooKeeper on the loopback interface, as a child process with a folder of its own.
+/// A ZooKeeper on the loopback interface, as a child process with a folder of its own, which goes with it.
 ///
-/// For demos and tests: its transaction log is not forced to disk. Data is kept across `kill()` and `start()`, until
-/// destruction, which ends the server and removes the folder. The thread that started it must outlive it (`child_process`).
+/// The thread that started it must outlive it (`child_process`).
 /// \par Errors
 /// Members throw `std::runtime_error`; where the server does not start, with the end of its log.
-class local_zookeeper {
+class local_server {
 public:
     /// Prepares it; nothing runs yet.
-    explicit local_zookeeper(zookeeper_options o = {});
+    explicit local_server(zookeeper_options o);
+    local_server(const local_server&) = delete;
+    local_server& operator=(const local_server&) = delete;
+    virtual ~local_server() = default;
 
     /// Starts it and returns once it serves. Does nothing if it runs.
     void start(std::chrono::milliseconds timeout = std::chrono::seconds(30));
@@ -45,13 +49,10 @@ public:
 
     void kill();              ///< As a crash: SIGKILL.
     void stop();              ///< In order: SIGTERM.
-    void restart();           ///< `kill()` and `start()`: same port, same data.
     void pause() noexcept;    ///< SIGSTOP: connections stay open, nothing is answered.
     void resume() noexcept;
 
     std::uint16_t port() const noexcept { return options_.port; }
-    /// "127.0.0.1:PORT"
-    std::string connect_string() const;
     pid_t pid() const noexcept { return process_ ? process_->pid() : -1; }
 
     /// The answer to a four letter word, such as "ruok" or "mntr"; empty where there is none within `timeout`.
@@ -60,12 +61,19 @@ public:
     std::string mode(std::chrono::milliseconds timeout = std::chrono::seconds(1)) const;
     std::filesystem::path log_file() const { return dir_.path() / "zookeeper.log"; }
 
+protected:
+    const zookeeper_options& options() const noexcept { return options_; }
+    const std::filesystem::path& folder() const noexcept { return dir_.path(); }
+
 private:
-    void write_config() const;
+    /// The program and its arguments.
+    virtual std::vector<std::string> command() const = 0;
+    /// What to install where the program is not there.
+    virtual std::string how_to_get_it() const = 0;
 
     zookeeper_options options_;
     temp_dir dir_;
-    std::unique_ptr<child_process> process_;
+    std::unique_ptr<cli::child_process> process_;
 };
 
-}    // namespace muster::cli
+}    // namespace muster::test

@@ -1,0 +1,163 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+#pragma once
+
+#include <muster/error.hpp>
+
+#include <boost/asio/any_io_executor.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace muster {
+
+namespace asio = boost::asio;
+
+/// How an embedded server runs.
+struct embedded_server_params {
+    /// Where it listens: an IP address, not a name. "0.0.0.0" or "::" stand for all interfaces.
+    std::string address = "127.0.0.1";
+
+    /// 0: any free one, told by `embedded_server::port()`.
+    std::uint16_t port = 0;
+
+    /// Sessions expire at multiples of it, rounded up. Legal: 1 ms to 24 days.
+    std::chrono::milliseconds tick{100};
+
+    /// A session gets the timeout that its client asks for, but no shorter and no longer one than these. Unlike Apache's, the
+    /// bounds do not follow from the tick: tests want short sessions, and whoever debugs wants long ones.
+    /// Legal: 1 ms to 24 days, the shorter one first.
+    std::chrono::milliseconds min_session_timeout{100};
+    std::chrono::milliseconds max_session_timeout{600'000};
+
+    /// How often it looks for containers without children and for znodes that outlived their time to live. Legal: as `tick`.
+    std::chrono::milliseconds cleanup_interval{500};
+
+    /// Largest request, in bytes; whoever announces a larger one is disconnected. Legal: 1024 to 2^31 - 1.
+    std::size_t max_frame = 1'048'575;
+
+    /// Replies and events, in bytes, that a client may leave unread before the server stops reading from it. 0 counts as 1.
+    std::size_t max_unread = 4 * 1024 * 1024;
+
+    /// The identity of scheme `digest` that no ACL binds, as Apache's `superDigest` is written: "super:" and the Base64 of the
+    /// SHA-1 of "super:PASSWORD". Empty: there is none.
+    std::string super_digest;
+
+    embedded_server_params() = default;
+};
+
+/// What an embedded server has now, and what it has done since it was made.
+struct embedded_server_counters {
+    std::size_t connections = 0;    ///< Open now.
+    std::size_t sessions = 0;       ///< Live now, connected or not.
+    std::size_t watches = 0;        ///< Set now.
+    std::size_t znodes = 0;         ///< Of the tree now, with "/" and those of ZooKeeper itself.
+    std::uint64_t requests = 0;     ///< Received; pings and handshakes included.
+    std::uint64_t bytes_in = 0;     ///< Received.
+    std::uint64_t bytes_out = 0;    ///< Sent.
+    std::uint64_t refused = 0;      ///< Connections closed because of `refuse(true)`.
+};
+
+namespace detail {
+class embedded_server_impl;
+}
+
+/// A ZooKeeper server in this process, in memory: for tests, demos and development.
+///
+/// It speaks ZooKeeper's own protocol on a TCP port, so that any client can use it, and does what Apache's server does,
+/// except that it keeps nothing on disk and has no other servers beside it. It knows every request of ZooKeeper 3.8 but those
+/// about the ensemble's members, SASL, and the words `ruok`, `srvr`, `isro` and `mntr`. Production is an ensemble of
+/// Apache ZooKeeper.
+///
+/// Its hooks make happen what a test of a client needs: sessions that expire, connections that break, replies that are late.
+/// They take effect before they return, so that a test need not wait for them.
+///
+/// \code
+/// asio::io_context io;
+/// muster::embedded_server server(io);
+/// server.start();
+/// muster::zk::client client(io, server.connect_string());
+/// ...
+/// server.expire_session(client.session().id);
+/// \endcode
+/// \par Executor
+/// It serves while the executor's context runs, by handlers that take a moment each; it starts no thread.
+/// \par Thread safety
+/// Distinct objects: safe. Same object: safe, except for assignment and destruction. All members may be called from any
+/// thread, also from handlers of the executor: a mutex that is held for as long as one read takes to serve, and never while
+/// foreign code runs, keeps them apart. None waits for the executor's context, which need not run.
+/// \par Object lifetimes
+/// Destruction is `stop()`, and loses all data. The executor's context must outlive the object.
+class embedded_server {
+public:
+    using executor_type = asio::any_io_executor;
+
+    /// Prepares it; it serves from `start()` on. Throws `boost::system::system_error` with `client_errc::invalid_argument`
+    /// where `p` is out of its ranges.
+    explicit embedded_server(asio::any_io_executor ex, embedded_server_params p = embedded_server_params());
+
+    template <class Context>
+    requires requires(Context& c) { asio::any_io_executor(c.get_executor()); }
+    explicit embedded_server(Context& ctx, embedded_server_params p = embedded_server_params())
+        : embedded_server(asio::any_io_executor(ctx.get_executor()), std::move(p)) {}
+
+    embedded_server(embedded_server&&) noexcept;
+    embedded_server& operator=(embedded_server&&) noexcept;
+    ~embedded_server();
+
+    executor_type get_executor() const noexcept;
+
+    /// Listens; clients can connect once it returns. Does nothing while it runs. After `stop()` it comes back as a server that
+    /// was restarted does: on the same port, with its data and its sessions, whose timeouts begin anew.
+    /// \par Errors
+    /// Throws `boost::system::system_error` with the system's error, such as `asio::error::address_in_use`, and a message
+    /// that names address and port. The other form gives the error instead.
+    void start();
+    void start(error_code& ec);
+
+    /// Closes the port and all connections, without a word to the clients. Nobody can connect; no session expires meanwhile.
+    void stop() noexcept;
+
+    /// Whether it listens.
+    bool running() const;
+
+    /// The port on which it listens, or will: 0 before the first `start()` where any was asked for.
+    std::uint16_t port() const;
+
+    /// What clients connect to, such as "127.0.0.1:2181"; the loopback address where it listens on all interfaces.
+    std::string connect_string() const;
+
+    /// Ends a session as if it had expired: its ephemerals go, watches on them fire, its connection is closed. False if there
+    /// is no such session.
+    bool expire_session(std::int64_t id);
+
+    /// Closes all connections, as a failing network would: what was on its way to the clients is lost. Sessions stay; clients
+    /// may connect again at once.
+    void drop_connections();
+
+    /// Holds back what the server sends from now on, replies as well as events, by `d`, as a slow network would. What each
+    /// client gets stays in order. 0 ends it, for what is sent after that.
+    void delay(std::chrono::milliseconds d);
+
+    /// While it is on, new connections are closed as soon as they were accepted; those that are there stay. Where clients
+    /// should find nobody listening, `stop()` is it.
+    void refuse(bool on);
+
+    /// While it is on, the server behaves as a member that lost its quorum with `readonlymode.enabled`: all connections are
+    /// closed, then only clients that ask for read-only mode are served, and all writes fail.
+    void read_only(bool on);
+
+    /// The ids of all live sessions.
+    std::vector<std::int64_t> sessions() const;
+
+    embedded_server_counters counters() const;
+
+private:
+    std::shared_ptr<detail::embedded_server_impl> impl_;
+};
+
+}    // namespace muster

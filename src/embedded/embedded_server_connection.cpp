@@ -1,0 +1,115 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+#include "embedded/embedded_server_connection.hpp"
+
+#include "embedded/embedded_server_impl.hpp"
+
+#include <algorithm>
+#include <mutex>
+#include <utility>
+
+namespace muster::detail {
+namespace {
+
+// Output beyond this is given back once it was sent: one large reply should not cost its size for ever.
+constexpr std::size_t kept_capacity = 256 * 1024;
+
+bool not_now(const error_code& ec) noexcept { return ec == asio::error::would_block || ec == asio::error::try_again; }
+
+}    // namespace
+
+embedded_server_connection::embedded_server_connection(std::shared_ptr<embedded_server_impl> owner, asio::ip::tcp::socket socket)
+    : owner_(std::move(owner)), socket_(std::move(socket)) {}
+
+void embedded_server_connection::announce_output() {
+    if (std::exchange(announced_, true)) return;
+    owner_->has_output(*this);
+}
+
+void embedded_server_connection::send(std::string_view bytes) {
+    if (!open_) return;
+    announce_output();
+    if (held_back_.empty() && owner_->delay() == owner_->delay().zero()) {
+        out_.append(bytes);
+        return;
+    }
+    // Never earlier than what was said before it.
+    auto due = owner_->now() + owner_->delay();
+    if (!held_back_.empty()) due = std::max(due, held_back_.back().due);
+    if (held_back_.empty() || held_back_.back().due != due) {
+        held_back_.push_back({due, {}});
+        owner_->wake_at(due);
+    }
+    held_back_.back().bytes.append(bytes);
+    held_back_size_ += bytes.size();
+}
+
+void embedded_server_connection::close() {
+    closing_ = true;
+    announce_output();
+}
+
+bool embedded_server_connection::may_read() const noexcept { return open_ && !closing_ && unread() <= owner_->max_unread(); }
+
+void embedded_server_connection::await_readable() {
+    if (reading_ || !may_read()) return;
+    reading_ = true;
+    socket_.async_wait(asio::ip::tcp::socket::wait_read, [self = shared_from_this()](const error_code& ec) {
+        const std::lock_guard lock(self->owner_->mutex());
+        self->reading_ = false;
+        if (self->open_) self->owner_->readable(*self, ec);
+    });
+}
+
+void embedded_server_connection::await_writable() {
+    writing_ = true;
+    socket_.async_wait(asio::ip::tcp::socket::wait_write, [self = shared_from_this()](const error_code& ec) {
+        const std::lock_guard lock(self->owner_->mutex());
+        self->writing_ = false;
+        if (self->open_) self->owner_->writable(*self, ec);
+    });
+}
+
+std::size_t embedded_server_connection::read(asio::mutable_buffer into, error_code& ec) {
+    const std::size_t n = socket_.read_some(into, ec);
+    if (not_now(ec)) ec.clear();
+    return n;
+}
+
+void embedded_server_connection::flush() {
+    announced_ = false;
+    if (!open_ || writing_) return;
+    while (sent_ < out_.size()) {
+        error_code ec;
+        const std::size_t n = socket_.write_some(asio::buffer(out_.data() + sent_, out_.size() - sent_), ec);
+        sent_ += n;
+        owner_->sent(n);
+        if (not_now(ec)) {
+            // What a client does not read for long is kept, but not what it has read of it.
+            if (sent_ > out_.size() / 2) out_.erase(0, std::exchange(sent_, 0));
+            return await_writable();
+        }
+        if (ec) return owner_->lost(*this);
+    }
+    sent_ = 0;
+    out_.clear();
+    if (out_.capacity() > kept_capacity) out_.shrink_to_fit();
+    if (closing_ && held_back_.empty()) owner_->finished(*this);
+}
+
+std::optional<runtime::time_point> embedded_server_connection::release(runtime::time_point now) {
+    for (; !held_back_.empty() && held_back_.front().due <= now; held_back_.pop_front()) {
+        out_.append(held_back_.front().bytes);
+        held_back_size_ -= held_back_.front().bytes.size();
+        announce_output();
+    }
+    if (held_back_.empty()) return std::nullopt;
+    return held_back_.front().due;
+}
+
+void embedded_server_connection::abandon() noexcept {
+    open_ = false;
+    error_code ignored;
+    socket_.close(ignored);
+}
+
+}    // namespace muster::detail

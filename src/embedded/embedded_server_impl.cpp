@@ -1,0 +1,341 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+#include "embedded/embedded_server_impl.hpp"
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/ip/address.hpp>
+#include <boost/asio/socket_base.hpp>
+#include <boost/system/system_error.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <utility>
+
+namespace muster::detail {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t input_size = 256 * 1024;
+// Input is served in portions that double for as long as they make the server say little: a few bytes can ask for a lot.
+constexpr std::size_t first_portion = 1024;
+constexpr std::size_t little = 64 * 1024;
+// After an accept that failed, as where the process has run out of descriptors.
+constexpr auto accept_pause = 100ms;
+constexpr auto longest_timeout = std::chrono::hours(24 * 24);
+constexpr std::size_t smallest_frame = 1024;
+
+embedded_server_params checked(embedded_server_params p) {
+    error_code not_an_address;
+    asio::ip::make_address(p.address, not_an_address);
+    const auto check = [](bool good, const char* what) {
+        if (!good) throw boost::system::system_error(zk::client_errc::invalid_argument, what);
+    };
+    check(!not_an_address, "address of an embedded server");
+    check(p.tick >= 1ms && p.tick <= longest_timeout, "tick of an embedded server");
+    check(p.min_session_timeout >= 1ms && p.max_session_timeout <= longest_timeout &&
+              p.min_session_timeout <= p.max_session_timeout,
+          "session timeouts of an embedded server");
+    check(p.cleanup_interval >= 1ms && p.cleanup_interval <= longest_timeout, "cleanup_interval of an embedded server");
+    check(p.max_frame >= smallest_frame && p.max_frame <= INT32_MAX, "max_frame of an embedded server");
+    return p;
+}
+
+embedded::settings settings_of(const embedded_server_params& p) {
+    embedded::settings s;
+    s.tick = p.tick;
+    s.min_session_timeout = p.min_session_timeout;
+    s.max_session_timeout = p.max_session_timeout;
+    s.max_frame = p.max_frame;
+    s.extended_types = true;
+    s.container_check_interval = p.cleanup_interval;
+    s.read_only_mode = true;
+    s.super_digest = p.super_digest;
+    return s;
+}
+
+/// Takes what a server says.
+class listener final : public embedded::connection_sink {
+public:
+    void send(std::string_view bytes) override { heard += bytes; }
+    void close() override {}
+    std::string heard;
+};
+
+}    // namespace
+
+std::string to_text(const asio::ip::tcp::endpoint& e) {
+    const std::string address = e.address().to_string();
+    return (e.address().is_v6() ? '[' + address + ']' : address) + ':' + std::to_string(e.port());
+}
+
+embedded_server_impl::embedded_server_impl(asio::any_io_executor ex, embedded_server_params p,
+                                           std::shared_ptr<runtime::world> world)
+    : ex_(std::move(ex)),
+      params_(checked(std::move(p))),
+      world_(std::move(world)),
+      endpoint_(asio::ip::make_address(params_.address), params_.port),
+      ensemble_(settings_of(params_), 1, world_->random(), world_->now(), world_->wall_now()),
+      input_(input_size),
+      timer_(world_->make_timer(ex_)),
+      now_(world_->now()) {}
+
+void embedded_server_impl::start(error_code& ec) {
+    const std::lock_guard lock(mutex_);
+    ec.clear();
+    if (acceptor_ || shut_down_) return;
+    now_ = world_->now();
+    listen(ec);
+    if (ec) return;
+    ensemble_.restart(0, now_);
+    settle();
+    accept();
+}
+
+void embedded_server_impl::listen(error_code& ec) {
+    tcp::acceptor a(ex_);
+    a.open(endpoint_.protocol(), ec);
+    // Connections of an earlier run that are not forgotten yet must not keep us from our port.
+    if (!ec) a.set_option(tcp::acceptor::reuse_address(true), ec);
+    if (!ec) a.bind(endpoint_, ec);
+    if (!ec) a.listen(asio::socket_base::max_listen_connections, ec);
+    if (ec) return;
+    endpoint_.port(a.local_endpoint(ec).port());
+    if (!ec) acceptor_.emplace(std::move(a));
+}
+
+void embedded_server_impl::stop() noexcept {
+    const std::lock_guard lock(mutex_);
+    if (!acceptor_) return;
+    now_ = world_->now();
+    acceptor_.reset();
+    ++listening_;
+    accept_again_.reset();
+    drop_all();
+    ensemble_.crash(0, now_);
+    ++wait_;
+    wake_at_.reset();
+    timer_->cancel();
+}
+
+bool embedded_server_impl::running() const {
+    const std::lock_guard lock(mutex_);
+    return acceptor_.has_value();
+}
+
+asio::ip::tcp::endpoint embedded_server_impl::endpoint() const {
+    const std::lock_guard lock(mutex_);
+    return endpoint_;
+}
+
+void embedded_server_impl::accept() {
+    acceptor_->async_accept([self = shared_from_this(), listening = listening_](const error_code& ec, tcp::socket s) {
+        const std::lock_guard lock(self->mutex_);
+        if (listening == self->listening_ && !self->shut_down_) self->accepted(ec, std::move(s));
+    });
+}
+
+void embedded_server_impl::accepted(const error_code& ec, tcp::socket socket) {
+    now_ = world_->now();
+    if (ec == asio::error::connection_aborted) return accept();    // it went before it was accepted
+    if (ec) {
+        accept_again_ = now_ + accept_pause;
+        return wake_at(*accept_again_);
+    }
+    accept();
+    if (refuse_) {
+        ++refused_;
+        return;
+    }
+    error_code failed;
+    const auto peer = socket.remote_endpoint(failed);
+    if (!failed) socket.non_blocking(true, failed);
+    if (!failed) socket.set_option(tcp::no_delay(true), failed);
+    if (failed) return;    // it went
+    const auto c = std::make_shared<embedded_server_connection>(shared_from_this(), std::move(socket));
+    c->id = server().open(*c, peer.address().to_string(), now_);
+    connections_.emplace(c->id, c);
+    settle();
+    c->await_readable();
+}
+
+void embedded_server_impl::readable(embedded_server_connection& c, const error_code& failed) {
+    now_ = world_->now();
+    if (!c.may_read()) return;    // settle() will come back to it
+    error_code ec = failed;
+    std::size_t n = 0;
+    if (!ec) n = c.read(asio::buffer(input_), ec);
+    if (ec) {
+        lost(c);
+        return settle();
+    }
+    bytes_in_ += n;
+    serve(c, {input_.data(), n});
+    settle();
+    c.await_readable();
+}
+
+void embedded_server_impl::writable(embedded_server_connection& c, const error_code& failed) {
+    now_ = world_->now();
+    if (failed)
+        lost(c);
+    else
+        c.flush();
+    resume(c);
+    settle();
+}
+
+/// Has the server serve `bytes`, as far as the client reads what it gets; the rest is kept.
+void embedded_server_impl::serve(embedded_server_connection& c, std::string_view bytes) {
+    std::size_t portion = first_portion;
+    while (!bytes.empty() && c.open() && !c.closing()) {
+        if (!c.may_read()) c.flush();
+        if (!c.may_read()) break;
+        const std::size_t before = c.unread();
+        const auto part = bytes.substr(0, portion);
+        server().received(c.id, part, now_);
+        bytes.remove_prefix(part.size());
+        portion = c.unread() - before <= little ? 2 * portion : first_portion;
+    }
+    c.unserved.append(bytes);
+}
+
+/// Goes on with a client that has read enough by now.
+void embedded_server_impl::resume(embedded_server_connection& c) {
+    if (!c.may_read()) return;
+    if (!c.unserved.empty()) serve(c, std::exchange(c.unserved, {}));
+    if (c.unserved.empty()) c.await_readable();
+}
+
+/// After every call of the server: sends what it made it say, to whomever, and keeps its time.
+void embedded_server_impl::settle() {
+    for (std::size_t i = 0; i < waiting_output_.size(); ++i) {
+        const auto c = waiting_output_[i];    // the vector may grow meanwhile
+        c->flush();
+        resume(*c);
+    }
+    waiting_output_.clear();
+    if (const auto t = ensemble_.deadline()) wake_at(*t);
+}
+
+void embedded_server_impl::lost(embedded_server_connection& c) {
+    if (!c.closing()) server().closed(c.id, now_);
+    finished(c);
+}
+
+void embedded_server_impl::finished(embedded_server_connection& c) {
+    c.abandon();
+    connections_.erase(c.id);
+}
+
+void embedded_server_impl::drop_all() {
+    const auto all = std::exchange(connections_, {});
+    for (const auto& [id, c] : all) {
+        if (!c->closing()) server().closed(id, now_);
+        c->abandon();
+    }
+    settle();
+}
+
+void embedded_server_impl::wake_at(runtime::time_point t) {
+    if (!acceptor_ || (wake_at_ && *wake_at_ <= t)) return;
+    wake_at_ = t;
+    timer_->expires_at(t);
+    timer_->async_wait([self = shared_from_this(), wait = ++wait_](const error_code& ec) {
+        const std::lock_guard lock(self->mutex_);
+        if (ec || wait != self->wait_ || !self->acceptor_) return;
+        self->wake_at_.reset();
+        self->woken();
+    });
+}
+
+void embedded_server_impl::woken() {
+    now_ = world_->now();
+    ensemble_.tick(now_);
+    if (accept_again_ && *accept_again_ <= now_) {
+        accept_again_.reset();
+        accept();
+    } else if (accept_again_) {
+        wake_at(*accept_again_);
+    }
+    for (const auto& [id, c] : connections_) {
+        if (const auto next = c->release(now_)) wake_at(*next);
+    }
+    settle();
+}
+
+bool embedded_server_impl::expire_session(std::int64_t id) {
+    const std::lock_guard lock(mutex_);
+    now_ = world_->now();
+    const bool found = ensemble_.expire_session(id, now_);
+    settle();
+    return found;
+}
+
+void embedded_server_impl::drop_connections() {
+    const std::lock_guard lock(mutex_);
+    now_ = world_->now();
+    drop_all();
+}
+
+void embedded_server_impl::delay(std::chrono::milliseconds d) {
+    const std::lock_guard lock(mutex_);
+    delay_ = runtime::bounded(d);
+}
+
+void embedded_server_impl::refuse(bool on) {
+    const std::lock_guard lock(mutex_);
+    refuse_ = on;
+}
+
+void embedded_server_impl::read_only(bool on) {
+    const std::lock_guard lock(mutex_);
+    now_ = world_->now();
+    server().set_read_only(on, now_);
+    settle();
+}
+
+std::vector<std::int64_t> embedded_server_impl::sessions() const {
+    const std::lock_guard lock(mutex_);
+    return ensemble_.session_ids();
+}
+
+/// The server counts them itself, and tells those who ask by `mntr`.
+std::uint64_t embedded_server_impl::requests() {
+    listener l;
+    server().received(server().open(l, {}, now_), "mntr", now_);
+    constexpr std::string_view key = "zk_packets_received\t";
+    const auto at = l.heard.find(key);
+    if (at != std::string::npos) requests_ = std::strtoull(l.heard.c_str() + at + key.size(), nullptr, 10);
+    return requests_;    // a server that does not serve says nothing
+}
+
+embedded_server_counters embedded_server_impl::counters() {
+    const std::lock_guard lock(mutex_);
+    now_ = world_->now();
+    embedded_server_counters c;
+    c.connections = connections_.size();
+    c.sessions = ensemble_.session_ids().size();
+    c.watches = server().watch_count();
+    c.znodes = ensemble_.leader_tree().size();
+    c.requests = requests();
+    c.bytes_in = bytes_in_;
+    c.bytes_out = bytes_out_;
+    c.refused = refused_;
+    return c;
+}
+
+void embedded_server_impl::on_context_shutdown() noexcept {
+    const std::lock_guard lock(mutex_);
+    shut_down_ = true;
+    // What belongs to the context must not outlive it.
+    for (const auto& [id, c] : connections_) c->abandon();
+    connections_.clear();
+    waiting_output_.clear();
+    acceptor_.reset();
+    timer_.reset();
+}
+
+}    // namespace muster::detail

@@ -1,0 +1,210 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+//
+// The embedded server in the test's own process, with clients that misbehave, many at a time, or at the wrong moment.
+// GCC 12 takes the operators of Asio's coroutine frames, inlined in part, for mismatched ones.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
+#endif
+
+#include "integration/embedded_fixture.hpp"
+#include "integration/raw_client.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/use_future.hpp>
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <optional>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+using namespace muster::test;
+using namespace muster::zk;
+using namespace std::chrono_literals;
+using muster::embedded_server;
+using muster::embedded_server_params;
+using fixture = embedded_fixture;
+
+namespace {
+
+namespace asio = boost::asio;
+
+constexpr auto await = asio::use_awaitable;
+
+}    // namespace
+
+TEST_CASE("threads: many clients of a pool that runs the server, and hooks from beside") {
+    asio::thread_pool pool(4);
+    embedded_server server(pool);
+    server.start();
+    std::vector<client> clients;
+    for (int i = 0; i < 8; ++i) {
+        config cfg(server.connect_string());
+        cfg.backoff_min = 1ms;
+        cfg.backoff_max = 5ms;
+        clients.emplace_back(pool, cfg);
+    }
+    std::atomic<int> done{0};
+    auto work = [&](client c, int n) -> asio::awaitable<void> {
+        const std::string path = "/t" + std::to_string(n);
+        for (int i = 0; i < 200; ++i) {
+            [[maybe_unused]] const auto [ec, made] =
+                co_await c.create(path, std::to_string(i), create_mode::ephemeral, asio::as_tuple(await));
+            [[maybe_unused]] const auto [read_ec, got] = co_await c.get(path, asio::as_tuple(await));
+            [[maybe_unused]] const auto [gone_ec] = co_await c.remove(path, any_version, asio::as_tuple(await));
+        }
+        ++done;
+    };
+    for (int i = 0; i < 8; ++i) asio::co_spawn(pool, work(clients[static_cast<std::size_t>(i)], i), asio::detached);
+    for (int i = 0; done < 8; ++i) {
+        switch (i % 4) {
+            case 0:
+                server.delay(std::chrono::milliseconds(i % 3));
+                break;
+            case 1:
+                server.drop_connections();
+                break;
+            case 2:
+                if (const auto all = server.sessions(); !all.empty()) server.expire_session(all.front());
+                break;
+            default:
+                server.refuse(i % 8 == 3);
+        }
+        static_cast<void>(server.counters());
+        std::this_thread::sleep_for(5ms);
+    }
+    for (client& c : clients) c.close(asio::use_future).wait();
+    server.stop();
+    pool.join();
+    CHECK(server.counters().connections == 0);
+}
+
+TEST_CASE("any bytes: that connection is closed, the others are served") {
+    fixture f;
+    f.create("/a");
+    const unsigned seed = 20'261'122;
+    CAPTURE(seed);
+    std::mt19937 random(seed);
+    const std::string greeting = raw_client::connect_frame(1s);
+    const std::vector<std::string> bad{std::string("\x7f\xff\xff\xff", 4), std::string("\x00\x10\x00\x00", 4),
+                                       std::string("\xff\xff\xff\xff", 4), std::string("\x80\x00\x00\x00", 4),
+                                       std::string("\x00\x00\x00\x00", 4), std::string("\x00\x00\x00\x01x", 5)};
+    for (const std::string& bytes : bad) {
+        CAPTURE(bytes);
+        raw_client fresh(f.l.io, f.server.port());
+        fresh.send(bytes);
+        CHECK(f.l.until([&] { return fresh.closed(); }));
+        raw_client greeted(f.l.io, f.server.port());
+        greeted.send(greeting + bytes);
+        CHECK(f.l.until([&] { return greeted.closed(); }));
+    }
+    for (int i = 0; i < 300; ++i) {
+        raw_client r(f.l.io, f.server.port());
+        std::string bytes(random() % 200, '\0');
+        std::generate(bytes.begin(), bytes.end(), [&] { return static_cast<char>(random()); });
+        if (i % 3 == 1) bytes = greeting + bytes;
+        if (i % 3 == 2) {
+            // A frame of the right size, whose content is nonsense.
+            std::string frame(4, '\0');
+            frame[3] = static_cast<char>(bytes.size());
+            frame[2] = static_cast<char>(bytes.size() >> 8);
+            bytes = greeting + frame + bytes;
+        }
+        r.send(bytes);
+        f.l.io.poll();
+    }
+    CHECK(f.exists("/a"));
+    CHECK(f.l.until([&] { return f.server.counters().connections == 1; }));
+}
+
+TEST_CASE("a client that goes without a word leaves its session, and nothing else") {
+    fixture f;
+    f.create("/a");
+    std::optional<raw_client> r(std::in_place, f.l.io, f.server.port());
+    r->send(raw_client::connect_frame(60s) + raw_client::get_frame(1, "/a", true));
+    REQUIRE(f.l.until([&] { return f.server.counters().watches == 1; }));
+    CHECK(f.server.counters().connections == 2);
+    r.reset();
+    CHECK(f.l.until([&] { return f.server.counters().watches == 0; }));
+    CHECK(f.server.counters().connections == 1);
+    CHECK(f.server.sessions().size() == 2);
+}
+
+TEST_CASE("a client that does not read is not read from, costs bounded memory, and misses nothing") {
+    embedded_server_params p;
+    p.max_unread = 1 << 20;
+    fixture f(p);
+    const std::string large(50'000, 'x');
+    f.create("/large", large);
+    raw_client r(f.l.io, f.server.port());
+    r.send(raw_client::connect_frame(60s));
+    std::string requests;
+    constexpr int count = 20'000;    // for 1 GB, more than one read of them
+    for (int i = 0; i < count; ++i) requests += raw_client::get_frame(i + 1, "/large");
+    std::size_t sent = 0;
+    const auto push = [&] { sent += r.send(std::string_view(requests).substr(sent)); };
+    push();
+    f.l.pass(200ms);
+    CHECK(f.exists("/large"));    // the others are served
+    const auto before = f.server.counters();
+    CHECK(before.requests < 1'000);    // what the bound, the system's buffers and one portion of input allow, and no more
+    f.l.pass(50ms);
+    CHECK(f.server.counters().bytes_out == before.bytes_out);
+
+    std::size_t got = 0, replies = 0;
+    REQUIRE(f.l.until(
+        [&] {
+            push();
+            r.read(1 << 20);
+            for (const auto& frame : take_frames(r.received)) {
+                ++replies;
+                got += frame.size();
+            }
+            return replies == count + 1;
+        },
+        60s));
+    CHECK(got > count * large.size());
+}
+
+TEST_CASE("a server may be destroyed at any time, and may outlive its context") {
+    std::optional<embedded_server> outlives;
+    {
+        loop l;
+        outlives.emplace(l.io);
+        outlives->start();
+        raw_client r(l.io, outlives->port());
+        r.send(raw_client::connect_frame(4s));
+        REQUIRE(l.until([&] { return outlives->sessions().size() == 1; }));
+    }
+    outlives.reset();
+
+    loop l;
+    config cfg;
+    std::optional<embedded_server> s(std::in_place, l.io);
+    s->start();
+    cfg.servers = connect_string(s->connect_string());
+    client c(l.io, cfg);
+    bool done = false;
+    c.create("/a", "", create_mode::persistent, [&](muster::error_code ec, create_result) {
+        CHECK_FALSE(ec);
+        s.reset();
+        done = true;
+    });
+    REQUIRE(l.until([&] { return done; }));
+    CHECK(l.until([&] { return c.session().state == session_state::suspended; }));
+
+    embedded_server a(l.io), b(l.io);
+    a.start();
+    const auto port = a.port();
+    b = std::move(a);
+    CHECK(b.port() == port);
+    CHECK(b.running());
+}

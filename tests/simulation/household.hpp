@@ -1,0 +1,42 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+#pragma once
+
+#include "simulation/member.hpp"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace muster::sim {
+
+/// A process with one session that several members share.
+class household {
+public:
+    household(environment& env, std::string name, std::vector<member*> members);
+
+    void start();
+    /// The members deregister, then the session is closed. On what follows, `tend` goes on.
+    void stop();
+    void crash();
+    /// Does what has become due: closes the session behind the members, or ends it where a member could not deregister.
+    void tend();
+
+    bool absent() const noexcept { return session_ == nullptr; }
+    bool running() const noexcept { return !absent() && !stopping_; }
+    const std::shared_ptr<process>& home() const noexcept { return session_->home; }
+    const std::shared_ptr<shared_session>& session() const noexcept { return session_; }
+    const std::string& name() const noexcept { return name_; }
+
+private:
+    void forget();
+
+    environment& env_;
+    const std::string name_;
+    const std::vector<member*> members_;
+    std::shared_ptr<shared_session> session_;
+    bool stopping_ = false;
+    bool closing_ = false;
+    std::uint64_t life_ = 0;
+};
+
+}    // namespace muster::sim

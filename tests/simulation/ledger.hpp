@@ -1,0 +1,100 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+#pragma once
+
+#include "simulation/faults.hpp"
+#include "simulation/kernel.hpp"
+#include "simulation/process.hpp"
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+
+namespace muster::sim {
+
+/// Keeps account of operations: each completes once. Cancels some of them.
+class ledger {
+public:
+    ledger(kernel& k, fault_counts& faults) : kernel_(k), faults_(faults), chance_(k.chance("cancellation")) {}
+
+    /// How many of a hundred operations are cancelled, at a random time.
+    void cancel(unsigned percent) noexcept { percent_ = percent; }
+
+    std::uint64_t outstanding() const noexcept { return outstanding_; }
+
+    /// Ends the run if an operation was dropped or completed twice.
+    void check() {
+        if (!wrong_.empty()) kernel_.fail("{}", wrong_);
+    }
+
+    /// From now on operations may be dropped: their context goes.
+    void close() noexcept { closed_ = true; }
+
+    /// `f` as the handler of an operation of `p`. It may be cancelled.
+    template <class F>
+    auto expect(process& p, std::string what, F f) {
+        auto signal = std::make_shared<asio::cancellation_signal>();
+        const auto slot = signal->slot();
+        if (percent_ > 0 && chance_.percent(percent_)) cancel_later(p, what, signal);
+        return asio::bind_cancellation_slot(slot, handler<F>(*this, std::move(what), std::move(signal), std::move(f)));
+    }
+
+    /// The same for one that is never cancelled.
+    template <class F>
+    auto expect_surely(std::string what, F f) {
+        return handler<F>(*this, std::move(what), nullptr, std::move(f));
+    }
+
+private:
+    template <class F>
+    class handler {
+    public:
+        handler(ledger& l, std::string what, std::shared_ptr<asio::cancellation_signal> signal, F f)
+            : ledger_(&l), what_(std::move(what)), signal_(std::move(signal)), f_(std::move(f)) {
+            ++ledger_->outstanding_;
+        }
+        handler(handler&& o) noexcept
+            : ledger_(std::exchange(o.ledger_, nullptr)),
+              what_(std::move(o.what_)),
+              signal_(std::move(o.signal_)),
+              f_(std::move(o.f_)) {}
+        handler& operator=(handler&&) = delete;
+        ~handler() {
+            if (ledger_) ledger_->dropped(what_);
+        }
+
+        template <class... Args>
+        void operator()(Args&&... args) {
+            ledger* const l = std::exchange(ledger_, nullptr);
+            if (!l) return;
+            l->completed();
+            f_(std::forward<Args>(args)...);
+        }
+
+    private:
+        ledger* ledger_;
+        std::string what_;
+        std::shared_ptr<asio::cancellation_signal> signal_;    // the operation's slot refers to it
+        F f_;
+    };
+
+    void completed() noexcept { --outstanding_; }
+    void dropped(const std::string& what) {
+        --outstanding_;
+        if (!closed_ && wrong_.empty()) wrong_ = "an operation was dropped without being completed: " + what;
+    }
+    void cancel_later(process& p, std::string what, std::weak_ptr<asio::cancellation_signal> signal);
+
+    kernel& kernel_;
+    fault_counts& faults_;
+    random chance_;
+    unsigned percent_ = 0;
+    std::uint64_t outstanding_ = 0;
+    bool closed_ = false;
+    std::string wrong_;
+};
+
+}    // namespace muster::sim

@@ -1,0 +1,68 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+#include "simulation/report.hpp"
+#include "simulation/run.hpp"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace {
+
+constexpr const char* usage = R"(Usage: ./dev sim [--seeds N] [--first S] [--jobs J] [--twice]
+       ./dev sim --seed S
+
+Runs clusters of servers, registrars, balancers and clients in virtual time, with faults, and checks what must hold.
+
+  --seeds N   runs so many clusters, of seeds one after the other (default: 100)
+  --first S   the first of these seeds (default: 1)
+  --jobs J    in so many processes (default: 1)
+  --twice     runs each seed twice, and checks that both did the same
+  --seed S    runs the cluster of this seed only; a run is the same each time
+  --help      this
+
+Exit: 0 nothing is wrong, 1 something is, 2 wrong usage.
+)";
+
+int complain(std::string_view what) {
+    fmt::print(stderr, "sim: {}\n{}", what, usage);
+    return 2;
+}
+
+}    // namespace
+
+int main(int argc, char** argv) {
+    muster::sim::plan p;
+    for (int i = 1; i < argc; ++i) {
+        const std::string_view option = argv[i];
+        if (option == "--help" || option == "-h") {
+            fmt::print("{}", usage);
+            return 0;
+        }
+        if (option == "--twice") {
+            p.twice = true;
+            continue;
+        }
+        if (option != "--seeds" && option != "--first" && option != "--jobs" && option != "--seed") {
+            return complain(fmt::format("no option is named '{}'", option));
+        }
+        const std::string_view text = i + 1 < argc ? argv[++i] : "";
+        std::uint64_t value = 0;
+        const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), value);
+        if (text.empty() || ec != std::errc() || end != text.data() + text.size()) {
+            return complain(fmt::format("{} '{}': expected a whole number", option, text));
+        }
+        if (value == 0 && (option == "--seeds" || option == "--jobs"))
+            return complain(fmt::format("{} 0: expected 1 or more", option));
+        if (option == "--seeds") p.seeds = value;
+        if (option == "--first") p.first = value;
+        if (option == "--jobs") p.jobs = value;
+        if (option == "--seed") {
+            p.first = value;
+            p.seeds = 1;
+        }
+    }
+    return muster::sim::carry_out(p) ? 0 : 1;
+}

@@ -1,0 +1,146 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+#include "simulation/member.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace muster::sim {
+
+using namespace std::chrono_literals;
+
+member::member(environment& env, std::string service, std::size_t number)
+    : env_(env),
+      chance_(env.time.chance(service + "/member" + std::to_string(number))),
+      service_(std::move(service)),
+      name_(service_ + "." + std::to_string(number)) {
+    instance_ = instance("10.5." + service_.substr(service_.size() - 1) + "." + std::to_string(number + 1),
+                         static_cast<std::uint16_t>(1'000 + number));
+    instance_.weight = static_cast<std::uint32_t>(1 + chance_.below(5));
+    if (chance_.percent(50)) instance_.unique_code = "code-of-" + name_;
+}
+
+void member::start(std::shared_ptr<shared_session> on) {
+    registration r(service_, instance_);
+    r.prefix = environment::prefix;
+    // Short, so that those who fight calm down in time to be checked.
+    r.retry_max = 1s;
+    shared_ = std::move(on);
+    if (shared_) {
+        home_ = shared_->home;
+        registrar_ = std::make_unique<registrar>(shared_->client, std::move(r));
+        client_ = shared_->client;
+    } else {
+        home_ = env_.make_process(name_);
+        client_ = env_.make_client(home_);
+        registrar_ = std::make_unique<registrar>(detail::make_registrar(*client_, std::move(r), true));
+    }
+    phase_ = phase::running;
+    told_ = {};
+    env_.time.note("{} starts{}", name_, shared_ ? " on a shared session" : "");
+    const auto life = ++life_;
+    registrar_->start(env_.operations.expect(*home_, name_ + " start", [this, life](error_code ec) {
+        if (life == life_) env_.time.note("{} started: {}", name_, ec.message());
+    }));
+    follow(life, 0);
+}
+
+void member::follow(std::uint64_t life, std::uint64_t seen) {
+    registrar_->status_change(
+        seen, env_.operations.expect(*home_, name_ + " status_change", [this, life, seen](error_code ec, registration_status s) {
+            if (life != life_) return;
+            if (ec) return follow(life, seen);    // cancelled
+            if (s.version <= seen && !s.closed) env_.time.fail("{}: status {} after {}", name_, s.version, seen);
+            if (s.role != told_.role || s.path != told_.path || s.session.state != told_.session.state) {
+                env_.time.note("{} is {} at '{}', session {:x} {}", name_, to_string(s.role), s.path,
+                               static_cast<std::uint64_t>(s.session.id), zk::to_string(s.session.state));
+            }
+            told_ = s;
+            if (!s.closed) follow(life, s.version);
+        }));
+}
+
+void member::update() {
+    if (!running() || home_->frozen()) return;
+    instance_.weight = static_cast<std::uint32_t>(1 + chance_.below(5));
+    instance_.metadata["release"] = std::to_string(chance_.below(1'000'000));
+    env_.time.note("{} updates", name_);
+    registrar_->update(instance_, env_.operations.expect(*home_, name_ + " update", [](error_code) {}));
+}
+
+void member::stop() {
+    if (!running() || home_->frozen()) return;
+    env_.time.note("{} stops", name_);
+    phase_ = phase::stopping;
+    const auto life = life_;
+    registrar_->close(env_.operations.expect_surely(name_ + " close", [this, life](error_code ec) {
+        if (life == life_) stopped(ec, told_.session.id);
+    }));
+}
+
+void member::stopped(const error_code& ec, zk::session_id session) {
+    env_.time.note("{} stopped: {}", name_, ec.message());
+    const auto life = life_;
+    if (ec && shared_) shared_->given_up = true;
+    // Its znode is gone when close() completes: nothing that its session owns is left.
+    if (!ec && !shared_) {
+        const auto alive = env_.cluster.sessions();
+        if (std::binary_search(alive.begin(), alive.end(), session)) {
+            env_.time.fail("{} has closed its session {:x}, which lives", name_, static_cast<std::uint64_t>(session));
+        }
+    }
+    // Not from within its own handler.
+    env_.time.after(0ns, [this, life] {
+        if (life == life_) forget();
+    });
+}
+
+void member::crash() {
+    if (phase_ == phase::absent) return;
+    if (!shared_) {
+        env_.faults.count(fault::process_crashed);
+        env_.kill(*home_);
+    }
+    forget();
+}
+
+void member::forget() {
+    ++life_;
+    phase_ = phase::absent;
+    registrar_.reset();
+    client_.reset();
+    told_ = {};
+    if (!shared_) env_.expect_nothing_left(home_);
+    home_.reset();
+    shared_.reset();
+}
+
+bool member::believes_master() const {
+    if (!running() || told_.role != role::master) return false;
+    const registration_status s = status();
+    return s.role == role::master && home_->local(env_.time.now()) < s.session.safe_until;
+}
+
+std::string member::complaint() const {
+    if (!running()) return {};
+    const auto s = status();
+    if (s.role == role::none) return fmt::format("{} is not registered: {}", name_, s.last_error.message());
+    std::size_t mine = 0;
+    for (const auto& z : env_.znodes_of(service_)) {
+        if (z.identity != instance_.identity()) continue;
+        ++mine;
+        if (z.path != s.path || z.role != s.role || z.czxid != s.czxid) {
+            return fmt::format("{} believes that it is at {} ({:x}), but {} ({:x}) is there", name_, s.path, s.czxid, z.path,
+                               z.czxid);
+        }
+        if (z.owner != s.session.id) {
+            return fmt::format("{} has session {:x}, but its znode {} belongs to {:x}", name_,
+                               static_cast<std::uint64_t>(s.session.id), z.path, static_cast<std::uint64_t>(z.owner));
+        }
+        if (z.data != env_.layout->encode(instance_)) return fmt::format("{} publishes {}, not what it should", name_, z.data);
+    }
+    if (mine != 1) return fmt::format("{} has {} znodes", name_, mine);
+    if (s.version != told_.version) return fmt::format("{} was told of status {}, and it is {}", name_, told_.version, s.version);
+    return {};
+}
+
+}    // namespace muster::sim

@@ -1,0 +1,226 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+#include "simulation/onlooker.hpp"
+
+#include <boost/asio/error.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace muster::sim {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr std::size_t most_watches = 12;
+constexpr std::size_t kept_paths = 2;
+
+}    // namespace
+
+onlooker::onlooker(environment& env, std::string name, std::vector<std::string> paths)
+    : env_(env), chance_(env.time.chance(name)), name_(std::move(name)), paths_(std::move(paths)) {
+    for (std::size_t i = 0; i != kept_paths; ++i) {
+        const auto it = paths_.begin() + static_cast<std::ptrdiff_t>(chance_.below(paths_.size()));
+        kept_paths_.push_back(*it);
+        paths_.erase(it);
+    }
+}
+
+// Life ---------------------------------------------------------------------------------------------------------------------
+
+void onlooker::start() {
+    if (!absent()) return;
+    home_ = env_.make_process(name_);
+    client_ = env_.make_client(home_);
+    env_.time.note("{} starts", name_);
+    phase_ = phase::running;
+    const auto life = ++life_;
+    for (std::size_t i = 0; i != kept_paths; ++i) {
+        auto& k = kept_.emplace_back();
+        k.path = kept_paths_[i];
+        k.mode = i == 0 ? zk::add_watch_mode::persistent : zk::add_watch_mode::persistent_recursive;
+        keep(life, k);
+    }
+}
+
+void onlooker::stop() {
+    if (!running() || home_->frozen()) return;
+    env_.time.note("{} stops", name_);
+    phase_ = phase::stopping;
+    client_->close(env_.operations.expect_surely(name_ + " close", [this, life = life_](error_code ec) {
+        env_.time.note("{} stopped: {}", name_, ec.message());
+        env_.time.after(0ns, [this, life] {
+            if (life == life_) forget();
+        });
+    }));
+}
+
+void onlooker::crash() {
+    if (absent()) return;
+    env_.faults.count(fault::process_crashed);
+    env_.kill(*home_);
+    forget();
+}
+
+void onlooker::forget() {
+    ++life_;
+    phase_ = phase::absent;
+    watches_.clear();
+    kept_.clear();
+    client_.reset();
+    env_.expect_nothing_left(std::exchange(home_, nullptr));
+}
+
+// One-shot watches ---------------------------------------------------------------------------------------------------------
+
+void onlooker::act() {
+    if (!running() || home_->frozen()) return;
+    if (watches_.size() < most_watches) watch_once();
+    if (chance_.percent(10) && !watches_.empty()) watches_.pop_front();
+}
+
+void onlooker::watch_once() {
+    const std::string path = paths_[chance_.below(paths_.size())];
+    const auto life = life_;
+    const auto expect = [&](auto f) { return env_.operations.expect(*home_, name_ + " watches " + path, std::move(f)); };
+    switch (chance_.below(3)) {
+        case 0:
+            client_->exists_and_watch(path,
+                                      expect([this, life, path](error_code ec, const std::optional<zk::stat>& s, zk::watcher w) {
+                                          if (life == life_) armed(path, kind::exists, ec, s, std::move(w));
+                                      }));
+            return;
+        case 1:
+            client_->get_and_watch(path, expect([this, life, path](error_code ec, const zk::get_result& r, zk::watcher w) {
+                                       if (life == life_) armed(path, kind::data, ec, r.stat, std::move(w));
+                                   }));
+            return;
+        default:
+            client_->children_and_watch(path,
+                                        expect([this, life, path](error_code ec, const zk::children_result& r, zk::watcher w) {
+                                            if (life == life_) armed(path, kind::children, ec, r.stat, std::move(w));
+                                        }));
+            return;
+    }
+}
+
+void onlooker::armed(std::string path, kind what, const error_code& ec, std::optional<zk::stat> s, zk::watcher w) {
+    if (ec && w) env_.time.fail("{}: reading {} failed, and gave a watch", name_, path);
+    if (!ec && !w) env_.time.fail("{}: {} was read without a watch", name_, path);
+    if (ec || !running()) return;
+    watches_.push_back(one_shot{std::move(path), what, std::move(w), s, false, ++last_number_});
+    listen(life_, std::prev(watches_.end()));
+}
+
+void onlooker::listen(std::uint64_t life, std::list<one_shot>::iterator w) {
+    w->watcher.next(env_.operations.expect_surely(
+        name_ + " next of " + w->path, [this, life, w, number = w->number](error_code ec, const zk::watch_event& e) {
+            if (life != life_) return;
+            if (std::none_of(watches_.begin(), watches_.end(), [number](const auto& x) { return x.number == number; })) return;
+            if (ec) {
+                if (ec == zk::client_errc::watch_ended && !w->fired) env_.time.fail("{}: a watch ended unasked", name_);
+                watches_.erase(w);
+                return;
+            }
+            ++events_;
+            env_.time.note("{} sees {} {}", name_, e.path, zk::to_string(e.type));
+            if (std::exchange(w->fired, true)) env_.time.fail("{}: a one-shot watch fired twice", name_);
+            if (e.path != w->path) env_.time.fail("{}: the watch of {} fired for {}", name_, w->path, e.path);
+            listen(life, w);
+        }));
+}
+
+// Persistent watches -------------------------------------------------------------------------------------------------------
+
+void onlooker::keep(std::uint64_t life, kept& k) {
+    k.adding = true;
+    auto added = [this, life, &k](error_code ec, zk::watcher w) {
+        if (life != life_ || !running()) return;
+        k.adding = false;
+        if (ec) return later(life, k);
+        k.watcher = std::move(w);
+        k.dirty = true;
+        listen(life, k);
+        read(life, k);
+    };
+    client_->add_watch(k.path, k.mode, env_.operations.expect(*home_, name_ + " add_watch " + k.path, std::move(added)));
+}
+
+void onlooker::listen(std::uint64_t life, kept& k) {
+    k.watcher.next(env_.operations.expect(*home_, name_ + " next of persistent " + k.path,
+                                          [this, life, &k](error_code ec, const zk::watch_event& e) {
+                                              if (life != life_ || !running()) return;
+                                              if (ec == asio::error::operation_aborted) return listen(life, k);
+                                              if (ec) {
+                                                  k.watcher = {};
+                                                  k.dirty = true;
+                                                  return later(life, k);
+                                              }
+                                              ++events_;
+                                              env_.time.note("{} hears of {} {}", name_, e.path, zk::to_string(e.type));
+                                              k.dirty = true;
+                                              read(life, k);
+                                              listen(life, k);
+                                          }));
+}
+
+void onlooker::later(std::uint64_t life, kept& k) {
+    env_.time.after(200ms, [this, life, &k] {
+        if (life != life_ || !running()) return;
+        home_->when_awake([this, life, &k] {
+            if (life != life_ || !running()) return;
+            if (k.watcher) {
+                read(life, k);
+            } else if (!k.adding) {
+                keep(life, k);
+            }
+        });
+    });
+}
+
+void onlooker::read(std::uint64_t life, kept& k) {
+    if (k.reading || !k.dirty) return;
+    k.reading = true;
+    k.dirty = false;
+    client_->exists(k.path, env_.operations.expect(*home_, name_ + " exists " + k.path,
+                                                   [this, life, &k](error_code ec, const std::optional<zk::stat>& s) {
+                                                       if (life != life_ || !running()) return;
+                                                       k.reading = false;
+                                                       if (ec) {
+                                                           k.dirty = true;
+                                                           return later(life, k);
+                                                       }
+                                                       k.read = s;
+                                                       read(life, k);
+                                                   }));
+}
+
+// What it knows ------------------------------------------------------------------------------------------------------------
+
+std::string onlooker::complaint() const {
+    if (!running()) return {};
+    const auto& tree = env_.cluster.tree();
+    const auto now = [&](const std::string& path) {
+        const auto* n = tree.find(path);
+        return n ? std::optional(tree.stat_of(*n)) : std::nullopt;
+    };
+    for (const auto& w : watches_) {
+        if (w.fired) continue;
+        const auto s = now(w.path);
+        const bool children = w.what == kind::children;
+        const bool same =
+            s.has_value() == w.read.has_value() &&
+            (!s || (s->czxid == w.read->czxid && (children ? s->pzxid == w.read->pzxid : s->mzxid == w.read->mzxid)));
+        if (!same) return fmt::format("{}: {} changed, and a watch of it has not fired", name_, w.path);
+    }
+    for (const auto& k : kept_) {
+        const auto s = now(k.path);
+        if (!k.watcher || k.dirty || k.reading) return fmt::format("{} reads {}", name_, k.path);
+        if (s.has_value() != k.read.has_value() || (s && (s->czxid != k.read->czxid || s->mzxid != k.read->mzxid))) {
+            return fmt::format("{}: {} changed, and a persistent watch of it has not told", name_, k.path);
+        }
+    }
+    return {};
+}
+
+}    // namespace muster::sim

@@ -1,0 +1,153 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+#include "simulation/report.hpp"
+
+#include "simulation/run.hpp"
+
+#include <fmt/format.h>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <vector>
+
+namespace muster::sim {
+namespace {
+
+constexpr std::uint64_t most_violations = 5;    // a job that has seen so many has seen enough
+
+/// What several runs gave. Passed between processes as bytes.
+struct totals {
+    std::uint64_t runs = 0;
+    std::uint64_t violations = 0;
+    std::uint64_t steps = 0;
+    std::uint64_t picks = 0;
+    std::uint64_t operations = 0;
+    std::uint64_t events = 0;
+    std::int64_t simulated_ms = 0;
+    std::array<std::uint64_t, fault_names.size()> faults{};
+
+    void add(const outcome& o) {
+        ++runs;
+        steps += o.steps;
+        picks += o.picks;
+        operations += o.operations;
+        events += o.events;
+        simulated_ms += std::chrono::duration_cast<std::chrono::milliseconds>(o.simulated).count();
+        for (std::size_t i = 0; i != faults.size(); ++i) faults[i] += o.faults.all()[i];
+    }
+    void add(const totals& o) {
+        runs += o.runs;
+        violations += o.violations;
+        steps += o.steps;
+        picks += o.picks;
+        operations += o.operations;
+        events += o.events;
+        simulated_ms += o.simulated_ms;
+        for (std::size_t i = 0; i != faults.size(); ++i) faults[i] += o.faults[i];
+    }
+};
+
+void tell(std::uint64_t seed, const std::string& violation, const std::string& last_events) {
+    // In one piece: several jobs write to the same place.
+    const std::string text = fmt::format("seed {}: {}\nto see it again: ./dev sim --seed {}\nthe last events, in seconds:\n{}\n",
+                                         seed, violation, seed, last_events);
+    std::fputs(text.c_str(), stdout);
+    std::fflush(stdout);
+}
+
+/// Runs every `step`th seed from `first` on.
+totals run_some(const plan& p, std::uint64_t first, std::uint64_t step) {
+    totals sum;
+    for (std::uint64_t i = first; i < p.seeds && sum.violations < most_violations; i += step) {
+        const std::uint64_t seed = p.first + i;
+        outcome o = run(seed);
+        if (p.twice && o.violation.empty()) {
+            const outcome again = run(seed);
+            if (again.hash != o.hash || again.steps != o.steps) o.violation = "two runs of the same seed differ";
+        }
+        sum.add(o);
+        if (o.violation.empty()) continue;
+        ++sum.violations;
+        tell(seed, o.violation, o.last_events);
+    }
+    return sum;
+}
+
+struct job {
+    pid_t process = -1;
+    int result = -1;
+};
+
+job begin(const plan& p, std::uint64_t number) {
+    int ends[2];
+    if (pipe(ends) != 0) return {};
+    std::fflush(stdout);
+    job j;
+    j.process = fork();
+    if (j.process == 0) {
+        close(ends[0]);
+        const totals sum = run_some(p, number, p.jobs);
+        const bool written = write(ends[1], &sum, sizeof sum) == static_cast<ssize_t>(sizeof sum);
+        std::fflush(stdout);
+        std::_Exit(written ? 0 : 1);
+    }
+    close(ends[1]);
+    j.result = ends[0];
+    return j;
+}
+
+/// False if the job did not come to its end.
+bool finish(const job& j, totals& sum) {
+    totals part;
+    std::size_t have = 0;
+    while (have < sizeof part) {
+        const auto n = read(j.result, reinterpret_cast<char*>(&part) + have, sizeof part - have);
+        if (n <= 0) break;
+        have += static_cast<std::size_t>(n);
+    }
+    close(j.result);
+    int status = 0;
+    waitpid(j.process, &status, 0);
+    if (have != sizeof part || status != 0) return false;
+    sum.add(part);
+    return true;
+}
+
+void print(const totals& sum, std::chrono::duration<double> real) {
+    fmt::print("faults injected:\n");
+    constexpr std::size_t columns = 3;
+    const std::size_t rows = (fault_names.size() + columns - 1) / columns;
+    for (std::size_t row = 0; row != rows; ++row) {
+        for (std::size_t i = row; i < fault_names.size(); i += rows) fmt::print("  {:<20} {:>10}", fault_names[i], sum.faults[i]);
+        fmt::print("\n");
+    }
+    const double simulated = static_cast<double>(sum.simulated_ms) / 1'000;
+    fmt::print("{} picks, {} operations, {} watch events, {} steps\n", sum.picks, sum.operations, sum.events, sum.steps);
+    fmt::print("{} seeds, {} violations; {:.1f} h simulated in {:.1f} s: {:.0f} times real time, {:.3f} s a seed\n", sum.runs,
+               sum.violations, simulated / 3'600, real.count(), simulated / real.count(),
+               real.count() / static_cast<double>(std::max<std::uint64_t>(sum.runs, 1)));
+}
+
+}    // namespace
+
+bool carry_out(const plan& p) {
+    const auto begun = std::chrono::steady_clock::now();
+    totals sum;
+    bool ended = true;
+    if (p.jobs == 1) {
+        sum = run_some(p, 0, 1);
+    } else {
+        std::vector<job> jobs;
+        for (std::uint64_t i = 0; i != p.jobs; ++i) jobs.push_back(begin(p, i));
+        for (const job& j : jobs) ended = finish(j, sum) && ended;
+    }
+    print(sum, std::chrono::steady_clock::now() - begun);
+    if (!ended) fmt::print("a job did not come to its end\n");
+    return ended && sum.violations == 0;
+}
+
+}    // namespace muster::sim

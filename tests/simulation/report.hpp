@@ -1,0 +1,19 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+#pragma once
+
+#include <cstdint>
+
+namespace muster::sim {
+
+/// Which runs to do.
+struct plan {
+    std::uint64_t first = 1;
+    std::uint64_t seeds = 100;
+    std::uint64_t jobs = 1;
+    bool twice = false;    ///< Each seed twice, to see that both do the same.
+};
+
+/// Runs them, in as many processes as are asked for, and prints what came of it. False if something is wrong.
+bool carry_out(const plan& p);
+
+}    // namespace muster::sim

@@ -1,0 +1,295 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+#include "simulation/worker.hpp"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+namespace muster::sim {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr std::size_t persistent_slots = 4;
+constexpr std::size_t ephemeral_slots = 2;
+
+bool unknown(const error_code& ec) { return ec && zk::outcome_of(ec) == zk::outcome::unknown; }
+
+}    // namespace
+
+worker::worker(environment& env, std::string name)
+    : env_(env), chance_(env.time.chance(name)), name_(std::move(name)), base_("/work/" + name_) {
+    for (std::size_t i = 0; i != persistent_slots + ephemeral_slots; ++i) {
+        slot& s = slots_.emplace_back();
+        s.ephemeral = i >= persistent_slots;
+        s.path = base_ + (s.ephemeral ? "/e" : "/k") + std::to_string(i);
+    }
+}
+
+std::vector<std::string> worker::paths() const {
+    std::vector<std::string> out;
+    for (const slot& s : slots_) out.push_back(s.path);
+    return out;
+}
+
+// Life ---------------------------------------------------------------------------------------------------------------------
+
+bool worker::alive(zk::session_id id) const {
+    const auto all = env_.cluster.sessions();
+    return std::binary_search(all.begin(), all.end(), id);
+}
+
+bool worker::may_start() const {
+    return absent() && std::none_of(sessions_.begin(), sessions_.end(), [this](auto id) { return alive(id); });
+}
+
+void worker::start() {
+    if (!may_start()) return;
+    sessions_.clear();
+    home_ = env_.make_process(name_);
+    client_ = env_.make_client(home_);
+    env_.time.note("{} starts", name_);
+    phase_ = phase::running;
+    ready_ = false;
+    prepare(++life_, 0);
+}
+
+/// Its znodes need parents.
+void worker::prepare(std::uint64_t life, std::size_t depth) {
+    if (depth == 2) {
+        ready_ = true;
+        return;
+    }
+    client_->create(depth == 0 ? "/work" : base_, "", {},
+                    env_.operations.expect(*home_, name_ + " create parent", [this, life, depth](error_code ec, auto&&) {
+                        if (life != life_ || phase_ != phase::running) return;
+                        if (!ec || ec == zk::server_errc::node_exists) return prepare(life, depth + 1);
+                        env_.time.after(200ms, [this, life, depth] {
+                            if (life != life_ || !running()) return;
+                            home_->when_awake([this, life, depth] {
+                                if (life == life_ && running()) prepare(life, depth);
+                            });
+                        });
+                    }));
+}
+
+void worker::stop() {
+    if (!running() || home_->frozen()) return;
+    env_.time.note("{} stops", name_);
+    phase_ = phase::stopping;
+    const auto session = client_->session().id;
+    client_->close(env_.operations.expect_surely(name_ + " close", [this, life = life_, session](error_code ec) {
+        env_.time.note("{} stopped: {}", name_, ec.message());
+        if (life != life_) return;
+        if (!ec && session != 0 && alive(session) && client_->session().id == session) {
+            env_.time.fail("{} has closed its session {:x}, which lives", name_, static_cast<std::uint64_t>(session));
+        }
+        env_.time.after(0ns, [this, life] {
+            if (life == life_) forget();
+        });
+    }));
+}
+
+void worker::crash() {
+    if (absent()) return;
+    env_.faults.count(fault::process_crashed);
+    env_.kill(*home_);
+    forget();
+}
+
+void worker::forget() {
+    // The operations that are under way end by that, before their life does.
+    if (const auto id = client_->session().id; id != 0) sessions_.insert(id);
+    client_.reset();
+    env_.time.run_ready();
+    ++life_;
+    phase_ = phase::absent;
+    env_.expect_nothing_left(std::exchange(home_, nullptr));
+}
+
+// Operations ---------------------------------------------------------------------------------------------------------------
+
+std::string worker::fresh_value() { return name_ + "#" + std::to_string(++last_value_); }
+
+void worker::act() {
+    if (!running() || !ready_ || home_->frozen()) return;
+    for (slot& s : slots_) {
+        if (!s.busy && chance_.percent(60)) begin(s);
+    }
+    if (chance_.percent(10)) create_sequential();
+    if (chance_.percent(10)) client_->sync(base_, env_.operations.expect(*home_, name_ + " sync", [](error_code) {}));
+}
+
+void worker::settle() {
+    if (!running() || !ready_) return;
+    for (slot& s : slots_) {
+        if (!s.busy) begin(s, effect::read);
+    }
+}
+
+void worker::begin(slot& s) {
+    constexpr std::array effects{effect::create, effect::create,  effect::set,  effect::set, effect::remove,
+                                 effect::remove, effect::replace, effect::fail, effect::read};
+    begin(s, effects[chance_.below(effects.size())]);
+}
+
+void worker::begin(slot& s, effect e) {
+    s.busy = true;
+    const std::string v = e == effect::remove || e == effect::read ? std::string() : fresh_value();
+    const auto session = client_->session().id;
+    if (session != 0) s.owners.insert(session);
+    static constexpr std::array names{"create", "set", "remove", "replace", "fail", "read"};
+    auto what = fmt::format("{} {} {} {}", name_, names[static_cast<std::size_t>(e)], s.path, v);
+    env_.time.note("{}", what);
+    const auto expect = [&](auto f) { return env_.operations.expect(*home_, std::move(what), std::move(f)); };
+    const auto plain = [this, &s, e, v](error_code ec) { ended(s, e, v, ec, v, 0); };
+    const auto mode = s.ephemeral ? zk::create_mode::ephemeral : zk::create_mode::persistent;
+    zk::transaction t;
+    switch (e) {
+        case effect::create:
+            client_->create(s.path, v, mode, expect([this, &s, e, v](error_code ec, const zk::create_result& r) {
+                                ended(s, e, v, ec, v, r.stat.ephemeral_owner);
+                            }));
+            return;
+        case effect::set:
+            client_->set(s.path, v, zk::any_version, expect([plain](error_code ec, const zk::stat&) { plain(ec); }));
+            return;
+        case effect::remove:
+            client_->remove(s.path, zk::any_version,
+                            expect([this, &s, e, v](error_code ec) { ended(s, e, v, ec, std::nullopt, 0); }));
+            return;
+        case effect::replace:
+            t.remove(s.path).create(s.path, v, mode);
+            client_->multi(std::move(t), expect([plain](error_code ec, const zk::multi_result&) { plain(ec); }));
+            return;
+        case effect::fail:
+            t.check(base_).create(s.path + "/never", v).check("/", 1'000'000);
+            client_->multi(std::move(t), expect([plain](error_code ec, const zk::multi_result&) { plain(ec); }));
+            return;
+        case effect::read: {
+            // Without the sync a server that lags may not show yet what was written without a reply on an earlier connection.
+            const auto synced = std::make_shared<bool>(false);
+            client_->sync(
+                s.path, env_.operations.expect_surely(name_ + " sync before a read", [synced](error_code ec) { *synced = !ec; }));
+            client_->get(s.path, expect([this, &s, synced](error_code ec, const zk::get_result& r) {
+                             if (!*synced) ec = zk::client_errc::connection_lost;
+                             ended(s, effect::read, {}, ec, r.data, r.stat.ephemeral_owner);
+                         }));
+            return;
+        }
+    }
+}
+
+void worker::ended(slot& s, effect e, const std::string& v, const error_code& ec, value seen, zk::session_id owner) {
+    s.busy = false;
+    ++done_;
+    env_.time.note("{} {} {}: {}", name_, s.path, v, ec ? ec.message() : "done");
+    if (owner != 0 && (e == effect::create || e == effect::read)) s.owners = {owner};
+    if (owner != 0) s.owners.insert(owner);
+    // A transaction does not tell in which session it was done.
+    if (client_ && client_->session().id != 0) s.owners.insert(client_->session().id);
+    if (may_be_gone(s)) s.possible.insert(std::nullopt);
+    const bool might_exist = s.possible.size() > 1 || !s.possible.contains(std::nullopt);
+    if (!ec) {
+        if (e == effect::fail) env_.time.fail("{}: a transaction that must fail was applied", name_);
+        if (e == effect::create || e == effect::replace || e == effect::set) s.possible = {seen};
+        if (e == effect::create && owner == 0 && s.ephemeral) env_.time.fail("{}: {} has no owner", name_, s.path);
+        if (e == effect::remove) s.possible = {std::nullopt};
+        if (e == effect::set && !might_exist) env_.time.fail("{}: {} was set and cannot exist", name_, s.path);
+        if (e == effect::read) {
+            expect_possible(s, seen, "was read");
+            s.possible = {seen};
+        }
+    } else if (unknown(ec)) {
+        // Either; and what is only under way is done before anything that is asked from now on.
+        const bool might_be_absent = s.possible.contains(std::nullopt);
+        if (e == effect::create && might_be_absent) s.possible.insert(v);
+        if ((e == effect::set || e == effect::replace) && might_exist) s.possible.insert(v);
+        if (e == effect::remove) s.possible.insert(std::nullopt);
+    } else if (ec == zk::server_errc::node_exists && e == effect::create) {
+        s.possible.erase(std::nullopt);
+        if (s.possible.empty()) env_.time.fail("{}: {} exists, and cannot", name_, s.path);
+    } else if (ec == zk::server_errc::no_node && e != effect::create && e != effect::fail) {
+        expect_possible(s, std::nullopt, "was absent");
+        s.possible = {std::nullopt};
+    } else if (ec.category() == zk::server_category()) {
+        const bool refused = e == effect::fail && (ec == zk::server_errc::bad_version || ec == zk::server_errc::no_node ||
+                                                   ec == zk::server_errc::no_children_for_ephemerals);
+        if (!refused) env_.time.fail("{}: {} gave {}", name_, s.path, ec.message());
+    }
+    if (may_be_gone(s)) s.possible.insert(std::nullopt);    // its session may have ended before the reply came
+    check_tree(s);
+}
+
+bool worker::may_be_gone(const slot& s) const {
+    return s.ephemeral && std::any_of(s.owners.begin(), s.owners.end(), [this](auto id) { return !alive(id); });
+}
+
+std::string worker::describe(const slot& s) const {
+    std::string out;
+    for (const value& v : s.possible) out += (out.empty() ? "" : ", ") + v.value_or("nothing");
+    return out;
+}
+
+void worker::expect_possible(slot& s, const value& v, const char* how) {
+    if (s.possible.contains(v)) return;
+    env_.time.fail("{}: {} {} with {}, and can only be {}", name_, s.path, how, v.value_or("nothing"), describe(s));
+}
+
+void worker::check_tree(slot& s) {
+    const auto* n = env_.cluster.tree().find(s.path);
+    value now;
+    if (n) now = n->data ? *n->data : "";
+    expect_possible(s, now, "is in the tree");
+}
+
+void worker::create_sequential() {
+    const std::string v = fresh_value();
+    ++sequential_;
+    env_.time.note("{} creates sequential {}", name_, v);
+    client_->create(
+        base_ + "/s", v, zk::create_mode::persistent_sequential,
+        env_.operations.expect(*home_, name_ + " create sequential " + v, [this, v](error_code ec, const zk::create_result& r) {
+            --sequential_;
+            ++done_;
+            if (!ec) {
+                const auto* n = env_.cluster.tree().find(r.path);
+                if (!n || !n->data || *n->data != v) {
+                    env_.time.fail("{}: {} was created, and is not there", name_, r.path);
+                }
+                certain_.insert(v);
+            } else if (!unknown(ec)) {
+                impossible_.insert(v);
+            }
+        }));
+}
+
+std::string worker::complaint() const {
+    if (running()) {
+        if (!ready_) return name_ + " has not begun";
+        if (sequential_ != 0) return name_ + " waits for its sequential znodes";
+        if (std::any_of(slots_.begin(), slots_.end(), [](const slot& s) { return s.busy || s.possible.size() != 1; })) {
+            return name_ + " waits for its operations";
+        }
+    }
+    const auto& tree = env_.cluster.tree();
+    const auto* parent = tree.find(base_);
+    if (!parent) return {};
+    std::map<std::string, std::size_t> found;
+    for (const auto& name : parent->children) {
+        if (!name.starts_with("s")) continue;
+        const auto* n = tree.find(base_ + "/" + name);
+        if (n->data) ++found[*n->data];
+    }
+    for (const auto& [v, times] : found) {
+        if (times > 1) return fmt::format("{} was created {} times", v, times);
+        if (impossible_.contains(v)) return v + " is in the tree, though its creation failed";
+    }
+    for (const auto& v : certain_) {
+        if (!found.contains(v)) return v + " is not in the tree, though its creation was acknowledged";
+    }
+    return {};
+}
+
+}    // namespace muster::sim
