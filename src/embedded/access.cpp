@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <iterator>
 #include <optional>
 #include <set>
 #include <tuple>
@@ -86,8 +87,10 @@ bool identities::add(identity i) {
     // Java's table doubles when it is three quarters full, and gives its elements by buckets.
     std::size_t buckets = 16;
     while (all_.size() >= buckets / 4 * 3) buckets *= 2;
-    std::stable_sort(all_.begin(), all_.end(),
-                     [&](const identity& a, const identity& b) { return bucket_of(a, buckets) < bucket_of(b, buckets); });
+    // By insertion, since there are few; clang takes what std::stable_sort of GCC 12's library uses for deprecated.
+    const auto before = [buckets](const identity& a, const identity& b) { return bucket_of(a, buckets) < bucket_of(b, buckets); };
+    for (auto it = all_.begin(); it != all_.end(); ++it)
+        std::rotate(std::upper_bound(all_.begin(), it, *it, before), it, std::next(it));
     return true;
 }
 

@@ -31,6 +31,10 @@ public:
 
     // runtime::world
     runtime::time_point now() noexcept override { return local(kernel_.now()); }
+    /// As good as any: nothing of a client's depends on it.
+    runtime::wall_time_point wall_now() noexcept override {
+        return runtime::wall_time_point(std::chrono::duration_cast<runtime::wall_time_point::duration>(now().time_since_epoch()));
+    }
     std::uint64_t random() noexcept override { return chance_.bits(); }
     std::unique_ptr<runtime::timer> make_timer(const asio::any_io_executor& ex) override;
     void async_resolve(const asio::any_io_executor& ex, std::string host, std::uint16_t port,
