@@ -30,6 +30,7 @@ public:
     int alive() const { return static_cast<int>(alive_.use_count()) - 1; }
 
     runtime::time_point now() noexcept override { return world_->now(); }
+    runtime::wall_time_point wall_now() noexcept override { return world_->wall_now(); }
     std::uint64_t random() noexcept override { return world_->random(); }
     std::unique_ptr<runtime::timer> make_timer(const asio::any_io_executor& ex) override {
         return std::make_unique<timer>(world_->make_timer(ex), alive_);
