@@ -111,6 +111,7 @@ void client_impl::cancel(std::uint64_t id) {
     asio::post(*strand_, [self = shared_from_this(), id] {
         self->take_inbox();
         self->session_.cancel(id, asio::error::operation_aborted);
+        if (self->session_.finished()) self->proceed({});
     });
 }
 
