@@ -102,9 +102,11 @@ void service_view::list_again() {
 
 void service_view::child_dirty(const std::string& name, bool created) {
     if (layout_->role_of(name) == role::none) {
-        if (members_.contains(name)) return;
-        members_[name].reason = layout_->parse(path_, name, {}, zk::stat{}).error().message;
-        members_[name].created_since_list = created;
+        const auto [at, arrives] = members_.try_emplace(name);
+        member& m = at->second;
+        m.created_since_list = m.created_since_list || created;
+        if (!arrives) return;
+        m.reason = layout_->parse(path_, name, {}, zk::stat{}).error().message;
         return show(name);
     }
     const bool arrives = !members_.contains(name);

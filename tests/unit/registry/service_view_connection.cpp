@@ -8,6 +8,7 @@
 #include <doctest/doctest.h>
 
 #include <string>
+#include <utility>
 
 namespace muster::registry::testing {
 
@@ -71,6 +72,28 @@ TEST_CASE("a new session sets a new watch and reads everything") {
         v.settle();
         CHECK(v.names() == "b");
     }
+}
+
+TEST_CASE("an odd child that went unseen and was created again behind a list that lacks it stays rejected") {
+    viewer v;
+    fill(v.tree);
+    v.tree.put("/p/s/odd", "");
+    v.connect();
+    v.settle();
+    REQUIRE(v.m.state().rejected.size() == 1);
+    v.expire();
+    v.tree.drop("/p/s/odd");
+    v.connect();
+    REQUIRE(v.step());    // the watch
+    const auto list = v.m.next(v.now);
+    REQUIRE(list);
+    REQUIRE(list->what.what == request::kind::children);
+    auto r = v.perform(list->what);
+    v.tree.put("/p/s/odd", "");
+    v.deliver();
+    v.m.on_reply(list->id, std::move(r), v.now, 0);
+    v.settle();
+    CHECK(v.m.state().rejected.size() == 1);
 }
 
 TEST_CASE("errors remove nothing; they are shown and retried") {
