@@ -170,7 +170,9 @@ void service_view::on_session(zk::session_state s, zk::session_id id, time_point
             resync_owed_ = false;
             behind(now);
             everything_dirty();
-        } else if (reconnected && !recursive_) {
+        } else if (reconnected && (!recursive_ || resync_owed_)) {
+            // Where the watch has told of the reconnection before we heard of the loss, it will not tell again.
+            resync_owed_ = false;
             everything_dirty();
         }
         retry_at_.reset();

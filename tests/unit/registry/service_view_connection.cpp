@@ -54,6 +54,23 @@ TEST_CASE("connected again, the view is stale until the watch told what may be m
     CHECK(v.m.state().instances == unchanged);
 }
 
+TEST_CASE("a view that hears of the lost connection after the watch has told what may be missed becomes fresh") {
+    // On other threads than the client's, what the session does and what the watch tells come by different ways.
+    viewer v;
+    fill(v.tree);
+    v.connect();
+    v.settle();
+    v.tree.listen({});    // missed
+    v.tree.drop("/p/s/master");
+    v.m.on_event(zk::event_type::resync, "/p/s", v.now);
+    v.disconnect();
+    v.connected = true;
+    v.m.on_session(zk::session_state::connected, v.session, v.now);
+    v.settle();
+    CHECK_FALSE(v.m.state().stale);
+    CHECK(v.names() == "a b");
+}
+
 TEST_CASE("a new session sets a new watch and reads everything") {
     for (const bool recursive : {true, false}) {
         viewer v(recursive);
