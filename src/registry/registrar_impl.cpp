@@ -191,6 +191,7 @@ void registrar_impl::run() {
     registry::registration_params p;
     p.layout = layout_;
     p.service_path = layout_->service_path(params_.prefix, params_.service);
+    p.shared = !own_session_;
     p.promotion_step = params_.promotion_step;
     p.retry_min = params_.retry_min;
     p.retry_max = params_.retry_max;
