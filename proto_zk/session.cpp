@@ -32,6 +32,7 @@ void session::cancel(std::uint64_t id, const error_code& ec) {
         const auto r = std::move(*it);
         queued_.erase(it);
         (void)r->complete(ec, {});
+        if (closing_ && info_.id == 0 && queued_.empty()) finish(end_without_session());
         return;
     }
     const auto it = std::find_if(written_.begin(), written_.end(), named);
@@ -238,8 +239,8 @@ void session::expire(const error_code& why) {
     if (closing_) finish(end_without_session());
 }
 
-/// How closing ends where there is no session to be closed. One that was given up by the own clock may be kept by the ensemble for
-/// longer, with its ephemerals: a new leader begins all timeouts anew.
+/// How closing ends where there is no session to be closed. One that was given up by the own clock may be kept by the ensemble
+/// for longer, with its ephemerals: a new leader begins all timeouts anew.
 error_code session::end_without_session() const noexcept {
     return given_up_ ? error_code(client_errc::close_timed_out) : error_code();
 }

@@ -19,7 +19,7 @@ namespace muster {
 namespace detail {
 namespace {
 
-std::shared_ptr<const balance::environment> environment_of(zk::client client, balancer_params p) {
+std::shared_ptr<balance::environment> environment_of(zk::client client, balancer_params p) {
     validate_prefix(p.prefix).value();
     auto world = zk::detail::world_of(client);
     auto env = std::make_shared<balance::environment>(std::move(client), std::move(world), std::move(p));
@@ -106,6 +106,10 @@ void balancer_impl::stop_services() {
 }
 
 void balancer_impl::close(asio::any_completion_handler<void(error_code)> h) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (shut_down_) return;
+    }
     asio::post(env_->strand,
                [self = shared_from_this(), done = runtime::completion<void(error_code)>(std::move(h), env_->ex)]() mutable {
                    self->stop_services();
@@ -120,7 +124,10 @@ void balancer_impl::abandon() noexcept {
         const std::lock_guard lock(mutex_);
         if (shut_down_) return;
     }
-    asio::post(env_->strand, [self = shared_from_this()] { self->stop_services(); });
+    asio::post(env_->strand, [self = shared_from_this()] {
+        self->stop_services();
+        self->env_->release_client();
+    });
 }
 
 void balancer_impl::on_context_shutdown() noexcept {

@@ -56,7 +56,7 @@ private:
     entry* find_locked(std::string_view service, diagnostic& why);
     void stop_services();
 
-    std::shared_ptr<const balance::environment> env_;
+    const std::shared_ptr<balance::environment> env_;
     const bool owns_;
 
     std::mutex mutex_;

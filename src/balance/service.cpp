@@ -90,6 +90,9 @@ void service::discard() noexcept {
     // What belongs to the context must not outlive it.
     timer_.reset();
     driver_.reset();
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
+    publisher_.close();
 }
 
 // On the strand ------------------------------------------------------------------------------------------------------------

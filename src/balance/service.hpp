@@ -31,6 +31,8 @@ struct environment final : runtime::shutdown_target {
 
     void on_context_shutdown() noexcept override {}
     void release_executors() noexcept override { strand = nullptr; }
+    /// On the strand, once nothing uses the client any more: pickers keep all this, and must not keep the session.
+    void release_client() noexcept { const zk::client gone(std::move(client)); }
 
     asio::any_io_executor ex;        ///< The user's.
     asio::any_io_executor strand;    ///< One handler at a time, on `ex`.

@@ -95,12 +95,14 @@ void registrar_impl::update(muster::instance i, void_handler h) {
         return done.post(wrong);
     }
     instance_ = std::move(i);
+    ++updates_;
     enlist(update_waiters_, waiter{++last_id_, std::move(done)});
     if (phase_ == phase::idle) return;    // it is published with the start
     asio::post(strand_, [self = shared_from_this()] {
         if (!self->machine_) return;
         std::unique_lock locked(self->mutex_);
         self->machine_->update(self->instance_);
+        self->taken_ = self->updates_;
         locked.unlock();
         self->drive();
     });
@@ -189,10 +191,12 @@ void registrar_impl::run() {
     registry::registration_params p;
     p.layout = layout_;
     p.service_path = layout_->service_path(params_.prefix, params_.service);
+    p.shared = !own_session_;
     p.promotion_step = params_.promotion_step;
     p.retry_min = params_.retry_min;
     p.retry_max = params_.retry_max;
     machine_.emplace(std::move(p), instance_);
+    taken_ = updates_;
     lock.unlock();
     timer_.emplace(*world_, strand_);
     deadline_.emplace(*world_, strand_);
@@ -282,8 +286,6 @@ void registrar_impl::on_client_closed() {
         const std::lock_guard lock(mutex_);
         // Our own close tells how it ended; somebody else's ends everything.
         if (phase_ == phase::closing && own_session_) return;
-        complete(start_waiters_, registry_errc::closed);
-        complete(update_waiters_, registry_errc::closed);
     }
     finish({});
 }
@@ -318,6 +320,8 @@ void registrar_impl::finish(const error_code& ec) {
         status_.path.clear();
         status_.czxid = 0;
         ++status_.version;
+        complete(start_waiters_, registry_errc::closed);
+        complete(update_waiters_, registry_errc::closed);
         complete(close_waiters_, ec);
         for (status_waiter& w : status_waiters_) w.done.post(error_code{}, status_);
         status_waiters_.clear();
@@ -358,7 +362,8 @@ void registrar_impl::publish() {
     // Trying goes on, but whoever configured it should hear of it: no server that comes back cures this.
     const bool failed_again = std::exchange(failures_, machine_->failures()) != machine_->failures();
     if (failed_again && now.last_error == registry_errc::no_chroot) complete(start_waiters_, now.last_error);
-    if (machine_->published()) complete(update_waiters_, {});
+    // Not while an update is on its way to the machine: what is published is the one before it.
+    if (taken_ == updates_ && machine_->published()) complete(update_waiters_, {});
     const bool changed = now.role != status_.role || now.path != status_.path || now.czxid != status_.czxid ||
                          now.registrations != status_.registrations || now.last_error != status_.last_error ||
                          now.session.version != status_.session.version;

@@ -107,12 +107,14 @@ private:
     watch master_watch_;
     std::uint64_t watches_ = 0;
     std::uint64_t failures_ = 0;    ///< of the machine, when they were looked at last
+    std::uint64_t taken_ = 0;       ///< how many of the updates the machine knows
 
     mutable std::mutex mutex_;
     // Under the mutex.
     phase phase_ = phase::idle;
     bool shut_down_ = false;
     muster::instance instance_;
+    std::uint64_t updates_ = 0;    ///< times it was replaced
     error_code close_result_;
     registration_status status_;
     std::uint64_t last_id_ = 0;

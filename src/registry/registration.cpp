@@ -29,6 +29,13 @@ registration::registration(registration_params p, const instance& i)
 void registration::update(const instance& i) {
     data_ = p_.layout->encode(i);
     identity_ = identity_of(*p_.layout, p_.service_path, data_);
+    if (std::find(identities_.begin(), identities_.end(), identity_) == identities_.end()) identities_.push_back(identity_);
+}
+
+/// Whose it is where the session does not tell.
+bool registration::says_us(const std::string& path, const reply& r) const {
+    const auto parsed = p_.layout->parse(p_.service_path, std::string_view(path).substr(path.rfind('/') + 1), r.data, *r.stat);
+    return parsed && std::find(identities_.begin(), identities_.end(), parsed->identity) != identities_.end();
 }
 
 bool registration::former(zk::session_id owner) const noexcept {
@@ -103,6 +110,11 @@ registration::step registration::ask(purpose p, request r, watch arms) {
     return s;
 }
 
+/// Looks whether a znode is ours; whose data it has matters only where the session does not tell.
+registration::step registration::look(purpose p, std::string path) {
+    return ask(p, request(p_.shared ? request::kind::get : request::kind::exists, std::move(path)));
+}
+
 registration::step registration::next(time_point now) {
     if (closing_) return next_close(now);
     if (gone_ || !connected_) return {};
@@ -148,7 +160,7 @@ registration::step registration::next_close(time_point now) {
 
 registration::step registration::next_stray() {
     for (stray& s : strays_) {
-        if (!s.checked) return ask(purpose::check_stray, request(request::kind::exists, s.path));
+        if (!s.checked) return look(purpose::check_stray, s.path);
     }
     request r(request::kind::remove, strays_.front().path);
     r.version = strays_.front().version;
@@ -165,7 +177,7 @@ registration::step registration::next_search() {
         case search::stage::probe:
             break;
     }
-    return ask(purpose::search_probe, request(request::kind::exists, search_->paths.back()));
+    return look(purpose::search_probe, search_->paths.back());
 }
 
 registration::step registration::next_register(time_point now) {
@@ -224,19 +236,21 @@ registration::step registration::next_promotion(time_point now) {
 }
 
 void registration::lose(bool stray_left) {
-    if (stray_left) add_stray(own_->path);
+    if (stray_left) add_stray(own_->path, own_->czxid);
     own_.reset();
     promotion_ = {};
 }
 
-void registration::add_stray(std::string path) {
+void registration::add_stray(std::string path, zk::zxid czxid) {
     for (stray& s : strays_) {
         if (s.path != path) continue;
+        s.czxid = czxid;
         s.checked = false;
         return;
     }
     stray s;
     s.path = std::move(path);
+    s.czxid = czxid;
     strays_.push_back(std::move(s));
 }
 

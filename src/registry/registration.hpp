@@ -32,6 +32,7 @@ namespace muster::registry {
 struct registration_params {
     std::shared_ptr<const registry::layout> layout;
     std::string service_path;
+    bool shared = false;    ///< The session is not this registration's alone: it may own znodes of others in the service.
     std::chrono::milliseconds promotion_step{30};
     std::chrono::milliseconds retry_min{50};
     std::chrono::milliseconds retry_max{5'000};
@@ -112,6 +113,7 @@ private:
     /// A znode of ours that must go.
     struct stray {
         std::string path;
+        zk::zxid czxid = 0;    ///< 0: not told; what is found at the path must then be judged by its data.
         std::int32_t version = 0;
         bool checked = false;      ///< Seen to be ours, with this version.
         bool in_flight = false;    ///< Part of the transaction that is outstanding.
@@ -160,6 +162,7 @@ private:
     step next_promotion(time_point now);
     step next_stray();
     step ask(purpose p, request r, watch arms = watch::none);
+    step look(purpose p, std::string path);
     step create(purpose p, bool takeover);
     step read_master();
     static step wait(time_point at);
@@ -179,17 +182,19 @@ private:
     void lose(bool stray_left);
     void change_session(zk::session_id id);
     void start_search(bool normals);
-    void add_stray(std::string path);
+    void add_stray(std::string path, zk::zxid czxid);
     void uncheck_strays();
     void fail(const error_code& ec, time_point now, std::uint64_t random);
     void fight(time_point now, std::uint64_t random);
     bool mine(zk::session_id owner) const noexcept { return owner != 0 && (owner == session_ || former(owner)); }
     bool former(zk::session_id owner) const noexcept;
+    bool says_us(const std::string& path, const reply& r) const;
 
     registration_params p_;
     std::string master_path_;
     std::string data_;
     std::string identity_;
+    std::vector<std::string> identities_;    ///< That one, and those it had before.
 
     zk::session_id session_ = 0;
     bool connected_ = false;

@@ -25,6 +25,11 @@ std::string_view last_component(std::string_view path) { return path.substr(path
 
 void registration::on_reply(reply r, time_point now, std::uint64_t random) {
     const purpose p = std::exchange(outstanding_, purpose::none);
+    const bool looks = p == purpose::check_stray || p == purpose::search_probe;
+    if (looks && (r.ec == zk::server_errc::no_node || r.ec == zk::server_errc::no_auth)) {    // ours can be read by everybody
+        r.ec = {};
+        r.stat.reset();
+    }
     switch (p) {
         case purpose::none:
             return;
@@ -72,7 +77,7 @@ void registration::on_reply(reply r, time_point now, std::uint64_t random) {
 }
 
 void registration::stands(muster::role role, std::string path, const zk::stat& s, std::string data) {
-    if (s.ephemeral_owner != 0 && former(s.ephemeral_owner)) return add_stray(std::move(path));
+    if (s.ephemeral_owner != 0 && former(s.ephemeral_owner)) return add_stray(std::move(path), s.czxid);
     own_.emplace();
     own_->role = role;
     own_->path = std::move(path);
@@ -139,7 +144,7 @@ void registration::master_read(reply r, time_point now, std::uint64_t random) {
     const auto parsed = p_.layout->parse(p_.service_path, last_component(master_path_), r.data, s);
     master_is_me_ = parsed && !identity_.empty() && parsed->identity == identity_;
     promotion_ = {};
-    if (s.ephemeral_owner != 0 && s.ephemeral_owner == session_) {
+    if (s.ephemeral_owner != 0 && s.ephemeral_owner == session_ && (!p_.shared || says_us(master_path_, r))) {
         if (own_ && own_->path != master_path_) lose(true);
         stands(role::master, master_path_, s, std::move(r.data));
     }
@@ -154,7 +159,9 @@ void registration::own_read(reply r, time_point now, std::uint64_t random) {
     }
     if (r.ec) return fail(r.ec, now, random);
     const zk::stat& s = *r.stat;
-    if (s.ephemeral_owner == 0 || s.ephemeral_owner != (own_->owner != 0 ? own_->owner : session_)) {
+    const bool read_before = own_->owner != 0;
+    const bool another = p_.shared && (read_before ? s.czxid != own_->czxid : !says_us(own_->path, r));
+    if (s.ephemeral_owner == 0 || s.ephemeral_owner != (read_before ? own_->owner : session_) || another) {
         // Somebody replaced our znode by one of theirs. It is not ours to delete; what it means for us, the master tells.
         const auto parsed = p_.layout->parse(p_.service_path, last_component(own_->path), r.data, s);
         const bool twin = own_->role == role::master && parsed && parsed->identity == identity_;
@@ -226,7 +233,8 @@ void registration::stray_checked(const reply& r, time_point now, std::uint64_t r
     const auto it = std::find_if(strays_.begin(), strays_.end(), [this](const stray& s) { return s.path == sent_path_; });
     if (it == strays_.end()) return;
     if (r.ec) return fail(r.ec, now, random);
-    if (!r.stat || !mine(r.stat->ephemeral_owner)) {
+    const bool another = p_.shared && r.stat && (it->czxid != 0 ? r.stat->czxid != it->czxid : !says_us(it->path, r));
+    if (!r.stat || !mine(r.stat->ephemeral_owner) || another) {
         strays_.erase(it);
         return;
     }
@@ -270,14 +278,14 @@ void registration::searched(reply r, time_point now, std::uint64_t random) {
     }
     if (search_->paths.empty() || search_->paths.back() != sent_path_) return;    // begun anew meanwhile
     search_->paths.pop_back();
-    if (r.stat && mine(r.stat->ephemeral_owner)) found(sent_path_, *r.stat);
+    if (r.stat && mine(r.stat->ephemeral_owner) && (!p_.shared || says_us(sent_path_, r))) found(sent_path_, *r.stat);
     if (search_->paths.empty()) search_.reset();
 }
 
 void registration::found(const std::string& path, const zk::stat& s) {
     if (own_ && own_->path == path) return;
     const bool master = path == master_path_;
-    if (s.ephemeral_owner != session_ || (own_ && !master)) return add_stray(path);
+    if (s.ephemeral_owner != session_ || (own_ && !master)) return add_stray(path, s.czxid);
     if (own_) lose(true);
     // Its data was never seen: the read that verifies it tells.
     stands(master ? role::master : role::normal, path, s, {});

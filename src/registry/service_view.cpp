@@ -102,9 +102,11 @@ void service_view::list_again() {
 
 void service_view::child_dirty(const std::string& name, bool created) {
     if (layout_->role_of(name) == role::none) {
-        if (members_.contains(name)) return;
-        members_[name].reason = layout_->parse(path_, name, {}, zk::stat{}).error().message;
-        members_[name].created_since_list = created;
+        const auto [at, arrives] = members_.try_emplace(name);
+        member& m = at->second;
+        m.created_since_list = m.created_since_list || created;
+        if (!arrives) return;
+        m.reason = layout_->parse(path_, name, {}, zk::stat{}).error().message;
         return show(name);
     }
     const bool arrives = !members_.contains(name);
@@ -168,7 +170,9 @@ void service_view::on_session(zk::session_state s, zk::session_id id, time_point
             resync_owed_ = false;
             behind(now);
             everything_dirty();
-        } else if (reconnected && !recursive_) {
+        } else if (reconnected && (!recursive_ || resync_owed_)) {
+            // Where the watch has told of the reconnection before we heard of the loss, it will not tell again.
+            resync_owed_ = false;
             everything_dirty();
         }
         retry_at_.reset();

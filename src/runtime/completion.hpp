@@ -42,7 +42,7 @@ public:
             ex_ = asio::require(io, asio::execution::blocking.never);
         } else {
             target_ = asio::prefer(target_, asio::execution::outstanding_work.tracked);
-            ex_ = asio::require(hop, asio::execution::blocking.never);
+            ex_ = asio::require(hop ? hop : io, asio::execution::blocking.never);    // none: the context is going away
         }
     }
     completion(handler_type h, const asio::any_io_executor& io) : completion(std::move(h), io, io) {}

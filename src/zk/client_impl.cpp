@@ -68,7 +68,7 @@ client_impl::client_impl(asio::any_io_executor ex, config cfg, std::shared_ptr<r
 void client_impl::start() {
     {
         const std::lock_guard lock(mutex_);
-        if (std::exchange(started_, true)) return;
+        if (shut_down_ || std::exchange(started_, true)) return;
     }
     asio::post(*strand_, [self = shared_from_this()] { self->drive(); });
 }
@@ -91,6 +91,7 @@ void client_impl::submit(std::unique_ptr<proto::request> r) {
     bool first = false;
     {
         const std::lock_guard lock(mutex_);
+        if (shut_down_) return;
         inbox_.push_back(std::move(r));
         post = !std::exchange(taking_, true);
         first = !started_;
@@ -111,6 +112,7 @@ void client_impl::cancel(std::uint64_t id) {
     asio::post(*strand_, [self = shared_from_this(), id] {
         self->take_inbox();
         self->session_.cancel(id, asio::error::operation_aborted);
+        if (self->session_.finished()) self->proceed({});
     });
 }
 
@@ -157,6 +159,7 @@ void client_impl::session_change(std::uint64_t seen, asio::any_completion_handle
     runtime::completion<void(error_code, session_info)> done(std::move(h), ex_, order());
     start();
     std::unique_lock lock(mutex_);
+    if (shut_down_) return;
     if (info_.version > seen || info_.state == session_state::closed) {
         session_info now = info_;
         lock.unlock();
@@ -181,6 +184,7 @@ void client_impl::close(asio::any_completion_handler<void(error_code)> h) {
     start();
     {
         const std::lock_guard lock(mutex_);
+        if (shut_down_) return;
         const auto id = next_id();
         if (auto slot = done.slot(); slot.is_connected()) {
             slot.assign([weak = weak_from_this(), id](asio::cancellation_type) {

@@ -40,7 +40,7 @@ public:
     const config& configuration() const noexcept { return config_; }
     const std::shared_ptr<runtime::world>& world() const noexcept { return world_; }
 
-    // On any thread.
+    // On any thread. What is asked once the context is going away, as by what is destroyed with it, is dropped.
     void start();
     void abandon() noexcept;
     void submit(std::unique_ptr<proto::request> r);

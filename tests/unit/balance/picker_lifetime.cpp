@@ -4,14 +4,17 @@
 // judges most of this.
 #include <muster/balancer.hpp>
 
+#include "balance/balancer_impl.hpp"
 #include "unit/registry/sim_registry.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 #include <doctest/doctest.h>
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -150,4 +153,67 @@ TEST_CASE("a pick outlives the picker that began it") {
         CHECK(e.lent->port == 80);
         CHECK(by_callback.value()->port == 80);
     }
+}
+
+TEST_CASE("a picker that outlives its balancer does not keep the balancer's own session") {
+    scene s;
+    s.lb.reset();
+    s.settle();
+    zk::client own = make_client(s.sim.io.get_executor(), config_for_tests(), s.sim.world);
+    auto impl = std::make_shared<detail::balancer_impl>(std::move(own), balancer_params(), true);
+    const auto service = impl->find("s").value();
+    s.client = make_client(s.sim.io.get_executor(), config_for_tests(), s.sim.world);    // the scene's own ends
+    s.settle();
+    CHECK(s.sim.world->open_connections() == 1);
+    impl->abandon();    // as the balancer's destructor does
+    impl.reset();
+    s.settle();
+    CHECK(s.sim.world->open_connections() == 0);
+    s.sim.run_for(1min);
+    CHECK_FALSE(s.sim.world->next_timer());
+    error_code ec;
+    CHECK_FALSE(balance::hot_picker(service->channel(policy::roundrobin, pool::all)).pick("", ec).valid());
+    CHECK(ec == registry_errc::closed);
+}
+
+TEST_CASE("a picker that outlives context and balancer picks nobody any more") {
+    for (const bool balancer_first : {true, false}) {
+        CAPTURE(balancer_first);
+        std::optional<scene> s(std::in_place);
+        s->add_instance();
+        picker p = s->lb->picker("s").value();
+        s->settle();
+        error_code ec;
+        REQUIRE(p.try_pick(ec).valid());
+        std::optional<balancer> lb(std::move(*s->lb));
+        if (balancer_first) lb.reset();    // with no time to run for what that begins
+        s.reset();
+        lb.reset();
+        CHECK_FALSE(p.try_pick(ec).valid());
+        CHECK(ec == registry_errc::closed);
+    }
+}
+
+TEST_CASE("what is destroyed with its context may close a balancer that outlives it: nothing comes of it") {
+    struct guard {
+        explicit guard(balancer& b) : lb(b) {}
+        guard(const guard&) = delete;
+        guard& operator=(const guard&) = delete;
+        ~guard() {
+            lb.close([](error_code) { FAIL("called without a context"); });
+        }
+        balancer& lb;
+    };
+    auto io = std::make_unique<asio::io_context>();
+    asio::steady_timer(*io).cancel();    // a service that is older than the balancer's is shut down after it
+    const auto world = std::make_shared<sim_world>();
+    balancer lb(make_client(io->get_executor(), config_for_tests(), world));
+    auto wait = [](balancer& b) -> asio::awaitable<void> {
+        const guard g(b);
+        asio::steady_timer t(co_await asio::this_coro::executor, std::chrono::hours(1));
+        co_await t.async_wait(asio::deferred);
+    };
+    asio::co_spawn(*io, wait(lb), asio::detached);
+    io->poll();
+    io.reset();
 }

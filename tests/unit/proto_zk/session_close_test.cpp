@@ -91,6 +91,23 @@ TEST_CASE("closing before the first connection: requests that find no server are
     CHECK(m.log == journal{"a " + closed});
 }
 
+TEST_CASE("closing before the first connection ends with the last request that is withdrawn") {
+    for (int phase = 0; phase != 3; ++phase) {
+        CAPTURE(phase);
+        machine m;
+        const auto a = m.write("a");
+        const auto b = m.read("b");
+        if (phase >= 1) m.open();
+        if (phase >= 2) m.greeting();
+        m.s.close(m.now);
+        m.s.cancel(a, client_errc::timed_out);
+        CHECK(!m.s.finished());
+        m.s.cancel(b, client_errc::timed_out);
+        CHECK(m.s.finished());
+        CHECK(!m.s.close_result());
+    }
+}
+
 TEST_CASE("closing while disconnected gets a connection for it") {
     machine m;
     m.attach();

@@ -34,6 +34,11 @@ public:
             session = ++c.sessions_;
             m.on_session(zk::session_state::connected, session);
         }
+        /// Lives on the session of another from now on.
+        void join(const member& other) {
+            session = other.session;
+            m.on_session(zk::session_state::connected, session);
+        }
         /// The client's own clock says that the session is over; the server may think otherwise.
         void expire_locally() { m.on_session(zk::session_state::expired, session); }
         /// The process dies and its session ends.
@@ -43,12 +48,13 @@ public:
         }
     };
 
-    member& add(const std::string& code) {
+    member& add(const std::string& code, bool shared = false) {
         instance i("10.0.0.1", 80);
         i.unique_code = code;
         registration_params p;
         p.layout = layout;
         p.service_path = "/p/s";
+        p.shared = shared;
         return members_.emplace_back(*this, i, p);
     }
     member& at(int i) { return members_[static_cast<std::size_t>(i)]; }

@@ -8,6 +8,7 @@
 #include <doctest/doctest.h>
 
 #include <string>
+#include <utility>
 
 namespace muster::registry::testing {
 
@@ -53,6 +54,23 @@ TEST_CASE("connected again, the view is stale until the watch told what may be m
     CHECK(v.m.state().instances == unchanged);
 }
 
+TEST_CASE("a view that hears of the lost connection after the watch has told what may be missed becomes fresh") {
+    // On other threads than the client's, what the session does and what the watch tells come by different ways.
+    viewer v;
+    fill(v.tree);
+    v.connect();
+    v.settle();
+    v.tree.listen({});    // missed
+    v.tree.drop("/p/s/master");
+    v.m.on_event(zk::event_type::resync, "/p/s", v.now);
+    v.disconnect();
+    v.connected = true;
+    v.m.on_session(zk::session_state::connected, v.session, v.now);
+    v.settle();
+    CHECK_FALSE(v.m.state().stale);
+    CHECK(v.names() == "a b");
+}
+
 TEST_CASE("a new session sets a new watch and reads everything") {
     for (const bool recursive : {true, false}) {
         viewer v(recursive);
@@ -71,6 +89,28 @@ TEST_CASE("a new session sets a new watch and reads everything") {
         v.settle();
         CHECK(v.names() == "b");
     }
+}
+
+TEST_CASE("an odd child that went unseen and was created again behind a list that lacks it stays rejected") {
+    viewer v;
+    fill(v.tree);
+    v.tree.put("/p/s/odd", "");
+    v.connect();
+    v.settle();
+    REQUIRE(v.m.state().rejected.size() == 1);
+    v.expire();
+    v.tree.drop("/p/s/odd");
+    v.connect();
+    REQUIRE(v.step());    // the watch
+    const auto list = v.m.next(v.now);
+    REQUIRE(list);
+    REQUIRE(list->what.what == request::kind::children);
+    auto r = v.perform(list->what);
+    v.tree.put("/p/s/odd", "");
+    v.deliver();
+    v.m.on_reply(list->id, std::move(r), v.now, 0);
+    v.settle();
+    CHECK(v.m.state().rejected.size() == 1);
 }
 
 TEST_CASE("errors remove nothing; they are shown and retried") {

@@ -7,6 +7,7 @@
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 using namespace muster;
@@ -287,6 +288,39 @@ TEST_CASE("a watcher that lives longer than everything") {
         w = zk::watcher();
     }
     CHECK(!w);
+}
+
+TEST_CASE("what is destroyed with its context may call a client that outlives it: nothing comes of it") {
+    struct guard {
+        explicit guard(zk::client c) : client(std::move(c)) {}
+        guard(const guard&) = delete;
+        guard& operator=(const guard&) = delete;
+        ~guard() {
+            const auto never = [](auto&&...) { FAIL("called without a context"); };
+            client.get("/a", never);
+            client.session_change(1'000, never);
+            client.close(never);
+            client.start();
+        }
+        zk::client client;
+    };
+    for (const bool started : {true, false}) {
+        CAPTURE(started);
+        auto sim = std::make_unique<simulation>();
+        asio::steady_timer(sim->io).cancel();    // a service that is older than the client's is shut down after it
+        {
+            zk::client client = make_client(sim->io.get_executor(), config_for_tests(), sim->world);
+            if (started) client.start();
+            auto wait = [](zk::client c) -> asio::awaitable<void> {
+                const guard g(std::move(c));
+                asio::steady_timer t(co_await asio::this_coro::executor, std::chrono::hours(1));
+                co_await t.async_wait(asio::use_awaitable);
+            };
+            asio::co_spawn(sim->io, wait(client), asio::detached);
+        }
+        sim->run_ready();
+        sim.reset();
+    }
 }
 
 TEST_SUITE_END();
