@@ -238,8 +238,8 @@ void session::expire(const error_code& why) {
     if (closing_) finish(end_without_session());
 }
 
-/// How closing ends where there is no session to be closed. One that was given up by the own clock may be kept by the ensemble for
-/// longer, with its ephemerals: a new leader begins all timeouts anew.
+/// How closing ends where there is no session to be closed. One that was given up by the own clock may be kept by the ensemble
+/// for longer, with its ephemerals: a new leader begins all timeouts anew.
 error_code session::end_without_session() const noexcept {
     return given_up_ ? error_code(client_errc::close_timed_out) : error_code();
 }
