@@ -152,7 +152,8 @@ void observer::forget() {
 
 pick_options observer::options() {
     pick_options o;
-    // Each change of a service makes new tables for the hash policies, which takes nine tenths of the time of a run that uses them.
+    // Each change of a service makes new tables for the hash policies, which takes nine tenths of the time of a run that uses
+    // them.
     const bool hashes = env_.time.chance("hash policies").percent(5);
     do {
         o.policy = all_policies()[chance_.below(all_policies().size())];
