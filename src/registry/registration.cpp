@@ -57,6 +57,11 @@ void registration::on_session(zk::session_state state, zk::session_id id) {
         case zk::session_state::connecting:
         case zk::session_state::suspended:
             connected_ = false;
+            // Nothing is asked again for that alone. But where something is to be written, a version proves nothing any more:
+            // another's znode at the same path can have the same.
+            if (own_) own_->current = false;
+            if (!own_ && master_ == master_state::present) master_ = master_state::taken;
+            uncheck_strays();
             break;
         case zk::session_state::expired:
             connected_ = false;
@@ -125,10 +130,12 @@ registration::step registration::next(time_point now) {
     // The master first: where a promotion's outcome is unknown, it tells.
     const bool normal = own_->role == role::normal;
     if (normal && (master_ == master_state::unknown || master_ == master_state::taken)) return read_master();
-    if (!own_->verified) return ask(purpose::read_own, request(request::kind::get, own_->path), watch::own);
+    const bool differs = own_->data != data_;
+    if (!own_->verified || (differs && !own_->current)) {
+        return ask(purpose::read_own, request(request::kind::get, own_->path), watch::own);
+    }
     if (!strays_.empty()) return next_stray();
 
-    const bool differs = own_->data != data_;
     if (differs && now >= fight_until_) {
         request r(request::kind::set, own_->path);
         r.data = sent_data_ = data_;

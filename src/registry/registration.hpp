@@ -107,6 +107,7 @@ private:
         std::int32_t version = 0;
         std::string data;
         bool verified = false;    ///< Read with a watch since anything was heard of it.
+        bool current = true;      ///< Read or made since the connection was resumed: whatever was missed is known.
 
         own_node() noexcept {}    // clang cannot default it inside of a class that is not complete yet
     };

@@ -176,6 +176,7 @@ void registration::own_read(reply r, time_point now, std::uint64_t random) {
     own_->version = s.version;
     own_->data = std::move(r.data);
     own_->verified = true;
+    own_->current = true;
     if (rewritten) fight(now, random);
 }
 

@@ -61,6 +61,7 @@ std::string invariants::sessions() const {
     if (env_.cluster.connections() != clients.size()) {
         return fmt::format("{} clients are connected, and there are {} connections", clients.size(), env_.cluster.connections());
     }
+    if (env_.network.live().size() != clients.size()) return "some connections are about to break";
     // Two of a member: its own znode and the master's. A balancer has one of each service; a service without a path has another.
     std::size_t most = 2 * actors_.members.size() + 2 * actors_.observers.size() * actors_.services.size();
     for (const auto& w : actors_.workers) most += 2 * (w.paths().size() + 1) * actors_.onlookers.size();

@@ -115,7 +115,8 @@ void turmoil::strike_connection(fault f) {
     switch (f) {
         case fault::delay:
             env_.faults.count(f);
-            return c->slow(chance_.between(5ms, 2s), now + chance_.between(100ms, 10s));
+            c->slow(chance_.between(5ms, 2s), instant::max());
+            return undo_after(chance_.between(100ms, 10s), [c] { c->slow(0ns, 0ns); });
         case fault::split:
             return c->split(now + chance_.between(100ms, 4s));
         case fault::coalesce:

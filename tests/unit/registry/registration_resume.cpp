@@ -1,0 +1,65 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+//
+// What happened while the connection was lost, and is heard of only after the next request.
+#include "registration_fixture.hpp"
+
+namespace muster::registry::testing {
+namespace {
+
+/// Somebody else's znode takes the master's place while `x` is away; it does not hear of it before it is back.
+void replace_master_while_away(cluster& c, cluster::member& x) {
+    x.m.on_session(zk::session_state::suspended, x.session);
+    c.tree.drop("/p/s/master");
+    c.tree.put("/p/s/master", "another", 99);
+    c.tree.take_fired();
+}
+
+void check_untouched(cluster& c) {
+    REQUIRE(c.tree.find("/p/s/master") != nullptr);
+    CHECK(c.tree.find("/p/s/master")->stat.ephemeral_owner == 99);
+    CHECK(c.tree.find("/p/s/master")->data == "another");
+}
+
+}    // namespace
+
+TEST_CASE("an update that waited for the connection is not written to the znode of who took our place") {
+    cluster c;
+    auto& a = c.add("a");
+    c.settle();
+    replace_master_while_away(c, a);
+    a.what.weight = 9;
+    a.m.update(a.what);
+    a.m.on_session(zk::session_state::connected, a.session);
+    c.settle();
+    check_untouched(c);
+    CHECK(a.m.role() == role::normal);
+    CHECK(a.m.published());
+}
+
+TEST_CASE("a takeover that waited for the connection does not remove the znode of who came meanwhile") {
+    cluster c;
+    instance i("10.0.0.1", 80);
+    i.unique_code = "a";
+    c.tree.put("/p", "", 0);
+    c.tree.put("/p/s", "", 0);
+    c.tree.put("/p/s/master", c.layout->encode(i), 77);
+    auto& a = c.add("a");
+    REQUIRE(c.step(a));    // create: it exists
+    REQUIRE(c.step(a));    // read: it is of an earlier start
+    replace_master_while_away(c, a);
+    a.m.on_session(zk::session_state::connected, a.session);
+    c.settle();
+    check_untouched(c);
+    CHECK(a.m.role() == role::normal);
+}
+
+TEST_CASE("a resumed connection alone asks for nothing") {
+    cluster c;
+    auto& a = c.add("a");
+    c.settle();
+    a.m.on_session(zk::session_state::suspended, a.session);
+    a.m.on_session(zk::session_state::connected, a.session);
+    CHECK(a.m.next(c.now).what == registration::step::kind::idle);
+}
+
+}    // namespace muster::registry::testing
