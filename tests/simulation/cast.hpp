@@ -52,7 +52,6 @@ public:
 private:
     bool shares(const member& m) const;
 
-    environment& env_;
     std::vector<std::vector<member*>> sharing_;
 };
 

@@ -222,7 +222,7 @@ TEST_CASE("a stream cut anywhere is the same stream") {
         return c->in;
     };
     const auto whole = heard_when_cut(stream.size());
-    for (const std::size_t piece : {1, 2, 3, 5, 7, 11, 100}) CHECK(heard_when_cut(piece) == whole);
+    for (const std::size_t piece : {1U, 2U, 3U, 5U, 7U, 11U, 100U}) CHECK(heard_when_cut(piece) == whole);
 }
 
 TEST_CASE("noise") {

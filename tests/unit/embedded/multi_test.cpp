@@ -102,8 +102,8 @@ TEST_CASE("in a multi the flags decide what is created") {
                                                 create("/c", 4), op(opcode::create_ttl, ttl), op(opcode::create_ttl, plain)}});
     const auto results = h.as<proto::multi_response>().results;
     REQUIRE(results.size() == 5);
-    for (const std::size_t i : {0, 1, 4}) CHECK(results[i].type == opcode::create);
-    for (const std::size_t i : {2, 3}) CHECK(results[i].type == opcode::create2);
+    for (const std::size_t i : {0U, 1U, 4U}) CHECK(results[i].type == opcode::create);
+    for (const std::size_t i : {2U, 3U}) CHECK(results[i].type == opcode::create2);
     CHECK(w.e.leader_tree().containers() == std::set<std::string, std::less<>>{"/c"});
     CHECK(w.e.leader_tree().ttls() == std::set<std::string, std::less<>>{"/ttl"});
     CHECK(w.call(*c, opcode::multi, proto::multi_request{{create("/x"), create("/y", 5)}}).err == marshalling);

@@ -49,7 +49,7 @@ TEST_CASE("the session is kept while nothing is asked") {
 }
 
 TEST_CASE("what does not fit into the socket at once is written when there is room") {
-    for (const std::size_t room : {0, 1, 10, 40}) {
+    for (const std::size_t room : {0U, 1U, 10U, 40U}) {
         CAPTURE(room);
         fixture f;
         f.attach();
