@@ -17,8 +17,7 @@ std::vector<std::string> some_services(random chance) {
 
 }    // namespace
 
-cast::cast(environment& env)
-    : services(some_services(env.time.chance("services"))), foreigner(env, "stranger", services) {
+cast::cast(environment& env) : services(some_services(env.time.chance("services"))), foreigner(env, "stranger", services) {
     random chance = env.time.chance("cast");
     for (const auto& s : services) {
         const auto n = chance.number(1, 4);
