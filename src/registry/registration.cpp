@@ -140,6 +140,7 @@ registration::step registration::next(time_point now) {
         request r(request::kind::set, own_->path);
         r.data = sent_data_ = data_;
         r.version = own_->version;
+        if (own_->path == master_path_) blind_write_ = data_;
         return ask(purpose::set_data, std::move(r));
     }
     step s;

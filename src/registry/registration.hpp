@@ -206,7 +206,11 @@ private:
     master_state master_ = master_state::unknown;
     zk::session_id master_owner_ = 0;
     std::int32_t master_version_ = 0;
-    bool master_is_me_ = false;    ///< Its data carries our identity.
+    bool master_is_me_ = false;    ///< Its data carries our identity, and not because we have written it there.
+    /// What was written to the master's path last, until a read shows that it is still ours. Who took our place unnoticed can
+    /// have a znode of the same version: then our data stands in another's znode.
+    std::optional<std::string> blind_write_;
+    zk::zxid overwritten_ = 0;    ///< The znode of another to which that happened.
     promotion promotion_;
     std::optional<search> search_;
     std::vector<std::string> parents_;    ///< Still to be created, outermost first.

@@ -142,7 +142,8 @@ void registration::master_read(reply r, time_point now, std::uint64_t random) {
     master_owner_ = s.ephemeral_owner;
     master_version_ = s.version;
     const auto parsed = p_.layout->parse(p_.service_path, last_component(master_path_), r.data, s);
-    master_is_me_ = parsed && !identity_.empty() && parsed->identity == identity_;
+    if (blind_write_ == r.data && s.ephemeral_owner != session_) overwritten_ = s.czxid;
+    master_is_me_ = parsed && !identity_.empty() && parsed->identity == identity_ && s.czxid != overwritten_;
     promotion_ = {};
     if (s.ephemeral_owner != 0 && s.ephemeral_owner == session_ && (!p_.shared || says_us(master_path_, r))) {
         if (own_ && own_->path != master_path_) lose(true);
@@ -164,7 +165,7 @@ void registration::own_read(reply r, time_point now, std::uint64_t random) {
     if (s.ephemeral_owner == 0 || s.ephemeral_owner != (read_before ? own_->owner : session_) || another) {
         // Somebody replaced our znode by one of theirs. It is not ours to delete; what it means for us, the master tells.
         const auto parsed = p_.layout->parse(p_.service_path, last_component(own_->path), r.data, s);
-        const bool twin = own_->role == role::master && parsed && parsed->identity == identity_;
+        const bool twin = own_->role == role::master && parsed && parsed->identity == identity_ && blind_write_ != r.data;
         lose(former(s.ephemeral_owner));
         master_ = master_state::unknown;
         if (twin) fight(now, random);
@@ -177,6 +178,7 @@ void registration::own_read(reply r, time_point now, std::uint64_t random) {
     own_->data = std::move(r.data);
     own_->verified = true;
     own_->current = true;
+    blind_write_.reset();
     if (rewritten) fight(now, random);
 }
 

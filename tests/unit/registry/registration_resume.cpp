@@ -53,6 +53,23 @@ TEST_CASE("a takeover that waited for the connection does not remove the znode o
     CHECK(a.m.role() == role::normal);
 }
 
+TEST_CASE("who has written to another's znode unknowingly does not take it for its own") {
+    cluster c;
+    auto& a = c.add("a");
+    c.settle();
+    // The connection is dead, and nobody has noticed: the event does not come, the update waits on the way.
+    c.tree.drop("/p/s/master");
+    c.tree.put("/p/s/master", "another", 99);
+    c.tree.take_fired();
+    a.what.weight = 9;
+    a.m.update(a.what);
+    c.settle();
+    REQUIRE(c.tree.find("/p/s/master") != nullptr);
+    CHECK(c.tree.find("/p/s/master")->stat.ephemeral_owner == 99);
+    CHECK(a.m.role() == role::normal);
+    CHECK(a.m.published());
+}
+
 TEST_CASE("a resumed connection alone asks for nothing") {
     cluster c;
     auto& a = c.add("a");
