@@ -82,6 +82,17 @@ void child_process::signal(int number) noexcept {
     if (!exit_code_) ::kill(pid_, number);
 }
 
+void child_process::pause() noexcept {
+    if (exit_code_) return;
+    ::kill(pid_, SIGSTOP);
+    // WNOWAIT: should it have ended instead, wait() must still find that.
+    siginfo_t info{};
+    while (::waitid(P_PID, static_cast<id_t>(pid_), &info, WSTOPPED | WEXITED | WNOWAIT) != 0 && errno == EINTR) {
+    }
+}
+
+void child_process::resume() noexcept { signal(SIGCONT); }
+
 std::optional<int> child_process::wait(std::chrono::milliseconds timeout) {
     if (exit_code_) return exit_code_;
     pollfd p{pidfd_, POLLIN, 0};

@@ -36,6 +36,10 @@ public:
     bool running() { return !wait(std::chrono::milliseconds(0)); }
     /// Does nothing once it has been seen to have ended: the pid may be another's by then.
     void signal(int number) noexcept;
+    /// SIGSTOP, and waits until all its threads stand still: the signal alone may leave some of them a while.
+    void pause() noexcept;
+    /// SIGCONT.
+    void resume() noexcept;
     /// Waits for its end, at most for `timeout`. Gives its exit code, or 128 plus the signal that ended it.
     std::optional<int> wait(std::chrono::milliseconds timeout);
 

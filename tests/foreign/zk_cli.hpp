@@ -52,7 +52,8 @@ public:
             timeout);
     }
 
-    void signal(int number) noexcept { process_.signal(number); }
+    void pause() noexcept { process_.pause(); }
+    void resume() noexcept { process_.resume(); }
 
     /// Ends the session in order.
     void quit() {

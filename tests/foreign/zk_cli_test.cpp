@@ -8,7 +8,6 @@
 #include <doctest/doctest.h>
 
 #include <chrono>
-#include <csignal>
 #include <string>
 #include <vector>
 
@@ -162,9 +161,9 @@ TEST_CASE("Java: a client that was stopped for a while resumes its session") {
     run("create -t 5500 /j-clock");
     run("stat -w /j-clock");
     c.run("stat /j-stopped");
-    c.signal(SIGSTOP);
+    c.pause();
     cli().wait_event("type:NodeDeleted path:/j-clock");
-    c.signal(SIGCONT);
+    c.resume();
     c.wait_event("state:Disconnected");
     c.wait_event("state:SyncConnected");
     CHECK(field(c.run("stat /j-stopped"), "ephemeralOwner") == owner);
@@ -175,8 +174,8 @@ TEST_CASE("Java: a client that was stopped for longer finds its session expired"
     zk_cli c(server().connect_string(), 2s);
     c.run("create -e /j-expired");
     run("stat -w /j-expired");
-    c.signal(SIGSTOP);
+    c.pause();
     cli().wait_event("type:NodeDeleted path:/j-expired");
-    c.signal(SIGCONT);
+    c.resume();
     c.wait_event("state:Expired");
 }

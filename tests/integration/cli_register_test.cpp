@@ -95,9 +95,9 @@ TEST_CASE("register: ZooKeeper goes and comes: suspended, connected, and the sam
 
 TEST_CASE("register: frozen for longer than the session: expired, and registered again") {
     const auto p = registered("frozen", 50000, {"--session-timeout", "1s"});
-    p->signal(SIGSTOP);
+    p->pause();
     CHECK(eventually([] { return children("frozen").empty(); }));
-    p->signal(SIGCONT);
+    p->resume();
     CHECK(eventually([&] { return contains(p->lines(), R"({"event":"session","state":"expired"})"); }));
     CHECK(text(wait_event(*p, "registered"), "role") == "master");
     p->signal(SIGTERM);

@@ -37,9 +37,9 @@ TEST_CASE("a process that was frozen for longer than its session is back by itse
         process& frozen = frozen_port == 50001 ? *master : *normal;
         const auto old = children_of(server.connect_string(), frozen_port);
         REQUIRE(old.size() == 1);
-        frozen.signal(SIGSTOP);
+        frozen.pause();
         REQUIRE(eventually([&] { return children_of(server.connect_string(), frozen_port).empty(); }, 10s));
-        frozen.signal(SIGCONT);
+        frozen.resume();
         REQUIRE(eventually([&] { return children_of(server.connect_string(), frozen_port).size() == 1; }, 10s));
         const auto now = children_of(server.connect_string(), frozen_port);
         CHECK(now[0].owner != old[0].owner);

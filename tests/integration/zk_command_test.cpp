@@ -61,9 +61,9 @@ TEST_CASE("zk: session timeouts within the bounds it was given") {
     // Frozen, so that it expires; its session had been asked for with 60 s.
     const auto r = start_muster({"register", "--zk", hosts, "--service", "s", "--unique-code", "u", "--session-timeout", "60s"});
     wait_event(*r, "registered");
-    r->signal(SIGSTOP);
+    r->pause();
     const auto w = start_muster({"watch", "--zk", hosts, "--service", "s", "--session-timeout", "60s"});
     wait_event(*w, "removed");
-    r->signal(SIGCONT);
+    r->resume();
     wait_event(*w, "added");
 }

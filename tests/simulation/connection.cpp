@@ -37,9 +37,23 @@ void connection::read(asio::mutable_buffer into, size_completion done) {
     serve_read();
 }
 
+error_code connection::broken_for_writes() const noexcept {
+    if (client_closed_) return asio::error::bad_descriptor;
+    if (reset_seen_) return asio::error::broken_pipe;
+    return {};
+}
+
+std::size_t connection::try_write(asio::const_buffer from, error_code& ec) {
+    ec = broken_for_writes();
+    if (ec || kernel_.now() < stalled_until_) return 0;
+    std::string_view bytes(static_cast<const char*>(from.data()), from.size());
+    if (chance_.percent(3)) bytes = bytes.substr(0, chance_.below(bytes.size()));
+    if (!bytes.empty()) sent(bytes);
+    return bytes.size();
+}
+
 void connection::write(asio::const_buffer from, size_completion done) {
-    if (client_closed_) return done.post(error_code(asio::error::bad_descriptor), std::size_t{0});
-    if (reset_seen_) return done.post(error_code(asio::error::broken_pipe), std::size_t{0});
+    if (const error_code ec = broken_for_writes()) return done.post(ec, std::size_t{0});
     const std::string_view bytes(static_cast<const char*>(from.data()), from.size());
     if (kernel_.now() < stalled_until_) {
         faults_.count(fault::write_stalls);
@@ -48,6 +62,11 @@ void connection::write(asio::const_buffer from, size_completion done) {
         return;
     }
     done.post(error_code{}, bytes.size());
+    sent(bytes);
+}
+
+/// They are on their way, unless a fault was waiting for them.
+void connection::sent(std::string_view bytes) {
     if (broken_ || end_of_stream_) return;
     const cut c = bytes.size() > longest_ping ? std::exchange(cut_, cut::none) : cut::none;
     switch (c) {

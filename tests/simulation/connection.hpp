@@ -63,6 +63,8 @@ public:
 
     // The client's end.
     void read(asio::mutable_buffer into, size_completion done);
+    /// Takes all there is room for: everything, or nothing, or now and then a part.
+    std::size_t try_write(asio::const_buffer from, error_code& ec);
     void write(asio::const_buffer from, size_completion done);
     void close() noexcept;
 
@@ -99,6 +101,8 @@ private:
         bool gathered = false;
     };
 
+    error_code broken_for_writes() const noexcept;
+    void sent(std::string_view bytes);
     void push(flow& f, std::string_view bytes, bool end, bool reset = false);
     void schedule(flow& f);
     void deliver(flow& f);

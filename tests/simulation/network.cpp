@@ -22,6 +22,7 @@ public:
     ~stream() override { stream::close(); }
 
     void async_read_some(asio::mutable_buffer b, runtime::size_handler h) override { connection_->read(b, {std::move(h), ex_}); }
+    std::size_t try_write(asio::const_buffer b, error_code& ec) override { return connection_->try_write(b, ec); }
     void async_write(asio::const_buffer b, runtime::size_handler h) override { connection_->write(b, {std::move(h), ex_}); }
     void close() noexcept override { connection_->close(); }
 

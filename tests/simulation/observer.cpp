@@ -46,22 +46,18 @@ std::string replay::apply(const change& c) {
 // Life ---------------------------------------------------------------------------------------------------------------------
 
 observer::observer(environment& env, std::string name, std::vector<std::string> services)
-    : env_(env), chance_(env.time.chance(name)), name_(std::move(name)), names_(std::move(services)) {}
+    : actor(env, std::move(name)), names_(std::move(services)) {}
 
 void observer::start() {
     if (!absent()) return;
-    home_ = env_.make_process(name_);
-    client_ = env_.make_client(home_);
+    appear();
     balancer_params p;
     p.prefix = environment::prefix;
     p.read_window = 1 + chance_.below(4);
     p.coalesce = std::chrono::milliseconds(chance_.percent(30) ? 0 : chance_.number(1, 50));
     p.remember = 5s;
     balancer_ = std::make_unique<balancer>(*client_, p);
-    env_.time.note("{} starts", name_);
-    phase_ = phase::running;
     paused_ = false;
-    const auto life = ++life_;
     for (const auto& name : names_) {
         auto& f = services_.emplace_back();
         f.name = name;
@@ -70,8 +66,8 @@ void observer::start() {
         f.picker.emplace(balancer_->picker(name, options()).value());
     }
     for (std::size_t i = 0; i != services_.size(); ++i) {
-        follow(life, i);
-        follow_slowly(life, i);
+        follow(life_, i);
+        follow_slowly(life_, i);
     }
 }
 
@@ -116,36 +112,19 @@ void observer::resume() {
 }
 
 void observer::stop() {
-    if (!running() || home_->frozen()) return;
-    env_.time.note("{} stops", name_);
-    phase_ = phase::stopping;
-    const auto life = life_;
-    balancer_->close(env_.operations.expect_surely(name_ + " close", [this, life](error_code) {
-        if (life != life_) return;
-        client_->close(env_.operations.expect_surely(name_ + " close of its session", [this, life](error_code ec) {
-            env_.time.note("{} stopped: {}", name_, ec.message());
-            env_.time.after(0ns, [this, life] {
-                if (life == life_) forget();
-            });
-        }));
+    if (!awake()) return;
+    stopping();
+    balancer_->close(env_.operations.expect_surely(name_ + " close of its balancer", [this, life = life_](const error_code&) {
+        if (life == life_) close();
     }));
 }
 
-void observer::crash() {
-    if (absent()) return;
-    env_.faults.count(fault::process_crashed);
-    env_.kill(*home_);
-    forget();
-}
-
 void observer::forget() {
-    ++life_;
-    phase_ = phase::absent;
     services_.clear();
     balancer_.reset();
     client_.reset();
     leases_.clear();    // they may outlive the balancer
-    env_.expect_nothing_left(std::exchange(home_, nullptr));
+    vanish();
 }
 
 // Picks --------------------------------------------------------------------------------------------------------------------
@@ -165,7 +144,7 @@ pick_options observer::options() {
 }
 
 void observer::act() {
-    if (!running() || home_->frozen()) return;
+    if (!awake()) return;
     for (auto& f : services_) {
         pick_now(f);
         if (chance_.percent(10)) pick_patiently(life_, f);

@@ -1,7 +1,7 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 #pragma once
 
-#include "simulation/environment.hpp"
+#include "simulation/actor.hpp"
 
 #include <muster/balancer.hpp>
 
@@ -39,13 +39,12 @@ private:
 
 /// A balancer: picks all the time by every policy, borrows and returns instances, follows the changes with a subscriber that
 /// reads at once and another that sometimes does not read.
-class observer {
+class observer final : public actor {
 public:
     observer(environment& env, std::string name, std::vector<std::string> services);
 
     void start();
     void stop();
-    void crash();
     /// Picks from each service; called now and then.
     void act();
     /// Returns all leases.
@@ -54,18 +53,11 @@ public:
     void pause();
     void resume();
 
-    bool running() const noexcept { return phase_ == phase::running; }
-    bool absent() const noexcept { return phase_ == phase::absent; }
-    const std::shared_ptr<process>& home() const noexcept { return home_; }
-    const std::string& name() const noexcept { return name_; }
-    const zk::client* client() const noexcept { return client_ ? &*client_ : nullptr; }
-
     /// How its view of a service differs from the tree; empty: not at all.
     std::string complaint() const;
     std::uint64_t picks() const noexcept { return picks_; }
 
 private:
-    enum class phase { absent, running, stopping };
     struct followed {
         std::string name;
         change_stream prompt;
@@ -83,16 +75,9 @@ private:
     void pick_patiently(std::uint64_t life, followed& f);
     void check_pick(const followed& f, const lease& l, const error_code& ec, const pick_options& o);
     void borrow(lease l);
-    void forget();
+    void forget() override;
 
-    environment& env_;
-    random chance_;
-    const std::string name_;
     const std::vector<std::string> names_;
-    phase phase_ = phase::absent;
-    std::uint64_t life_ = 0;
-    std::shared_ptr<process> home_;
-    std::optional<zk::client> client_;
     std::unique_ptr<balancer> balancer_;
     std::deque<followed> services_;
     std::list<lease> leases_;

@@ -18,7 +18,7 @@ constexpr std::size_t kept_paths = 2;
 }    // namespace
 
 onlooker::onlooker(environment& env, std::string name, std::vector<std::string> paths)
-    : env_(env), chance_(env.time.chance(name)), name_(std::move(name)), paths_(std::move(paths)) {
+    : actor(env, std::move(name)), paths_(std::move(paths)) {
     for (std::size_t i = 0; i != kept_paths; ++i) {
         const auto it = paths_.begin() + static_cast<std::ptrdiff_t>(chance_.below(paths_.size()));
         kept_paths_.push_back(*it);
@@ -30,51 +30,31 @@ onlooker::onlooker(environment& env, std::string name, std::vector<std::string> 
 
 void onlooker::start() {
     if (!absent()) return;
-    home_ = env_.make_process(name_);
-    client_ = env_.make_client(home_);
-    env_.time.note("{} starts", name_);
-    phase_ = phase::running;
-    const auto life = ++life_;
+    appear();
     for (std::size_t i = 0; i != kept_paths; ++i) {
         auto& k = kept_.emplace_back();
         k.path = kept_paths_[i];
         k.mode = i == 0 ? zk::add_watch_mode::persistent : zk::add_watch_mode::persistent_recursive;
-        keep(life, k);
+        keep(life_, k);
     }
 }
 
 void onlooker::stop() {
-    if (!running() || home_->frozen()) return;
-    env_.time.note("{} stops", name_);
-    phase_ = phase::stopping;
-    client_->close(env_.operations.expect_surely(name_ + " close", [this, life = life_](error_code ec) {
-        env_.time.note("{} stopped: {}", name_, ec.message());
-        env_.time.after(0ns, [this, life] {
-            if (life == life_) forget();
-        });
-    }));
-}
-
-void onlooker::crash() {
-    if (absent()) return;
-    env_.faults.count(fault::process_crashed);
-    env_.kill(*home_);
-    forget();
+    if (!awake()) return;
+    stopping();
+    close();
 }
 
 void onlooker::forget() {
-    ++life_;
-    phase_ = phase::absent;
     watches_.clear();
     kept_.clear();
-    client_.reset();
-    env_.expect_nothing_left(std::exchange(home_, nullptr));
+    vanish();
 }
 
 // One-shot watches ---------------------------------------------------------------------------------------------------------
 
 void onlooker::act() {
-    if (!running() || home_->frozen()) return;
+    if (!awake()) return;
     if (watches_.size() < most_watches) watch_once();
     if (chance_.percent(10) && !watches_.empty()) watches_.pop_front();
 }

@@ -1,7 +1,7 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 #pragma once
 
-#include "simulation/environment.hpp"
+#include "simulation/actor.hpp"
 
 #include <muster/zk/client.hpp>
 
@@ -18,28 +18,20 @@ namespace muster::sim {
 /// A client that watches the znodes of others: by one-shot watches of every kind, and by persistent ones behind which it reads
 /// again what it keeps. Not both of one path: a server before 3.9 has one watch of a session on a path, and the last one replaces
 /// the one before (ZOOKEEPER-4466).
-class onlooker {
+class onlooker final : public actor {
 public:
     onlooker(environment& env, std::string name, std::vector<std::string> paths);
 
     void start();
     void stop();
-    void crash();
     /// Sets watches and destroys some; called now and then.
     void act();
-
-    bool running() const noexcept { return phase_ == phase::running; }
-    bool absent() const noexcept { return phase_ == phase::absent; }
-    const std::shared_ptr<process>& home() const noexcept { return home_; }
-    const std::string& name() const noexcept { return name_; }
-    const zk::client* client() const noexcept { return client_ ? &*client_ : nullptr; }
 
     /// What it should have been told and was not; empty: nothing.
     std::string complaint() const;
     std::uint64_t events() const noexcept { return events_; }
 
 private:
-    enum class phase { absent, running, stopping };
     enum class kind { exists, data, children };
     /// A one-shot watch, and what was read when it was set.
     struct one_shot {
@@ -68,17 +60,10 @@ private:
     void listen(std::uint64_t life, kept& k);
     void read(std::uint64_t life, kept& k);
     void later(std::uint64_t life, kept& k);
-    void forget();
+    void forget() override;
 
-    environment& env_;
-    random chance_;
-    const std::string name_;
     std::vector<std::string> paths_;    // for one-shot watches
     std::vector<std::string> kept_paths_;
-    phase phase_ = phase::absent;
-    std::uint64_t life_ = 0;
-    std::shared_ptr<process> home_;
-    std::optional<zk::client> client_;
     std::list<one_shot> watches_;
     std::list<kept> kept_;
     std::uint64_t last_number_ = 0;

@@ -15,33 +15,21 @@ constexpr std::string_view own_identity = "stranger";
 }    // namespace
 
 stranger::stranger(environment& env, std::string name, std::vector<std::string> services)
-    : env_(env), chance_(env.time.chance(name)), name_(std::move(name)), services_(std::move(services)) {}
+    : actor(env, std::move(name)), services_(std::move(services)) {}
 
 void stranger::start() {
     if (!absent()) return;
-    home_ = env_.make_process(name_);
-    client_ = env_.make_client(home_);
+    appear();
     client_->start();
-    ++life_;
-    phase_ = phase::running;
 }
 
 void stranger::stop() {
-    if (!running() || home_->frozen()) return;
-    phase_ = phase::stopping;
-    client_->close(env_.operations.expect_surely(name_ + " close", [this, life = life_](error_code) {
-        env_.time.after(0ns, [this, life] {
-            if (life == life_) forget();
-        });
-    }));
+    if (!awake()) return;
+    stopping();
+    close();
 }
 
-void stranger::forget() {
-    ++life_;
-    phase_ = phase::absent;
-    client_.reset();
-    env_.expect_nothing_left(std::exchange(home_, nullptr));
-}
+void stranger::forget() { vanish(); }
 
 // What it does -------------------------------------------------------------------------------------------------------------
 

@@ -18,8 +18,7 @@ bool unknown(const error_code& ec) { return ec && zk::outcome_of(ec) == zk::outc
 
 }    // namespace
 
-worker::worker(environment& env, std::string name)
-    : env_(env), chance_(env.time.chance(name)), name_(std::move(name)), base_("/work/" + name_) {
+worker::worker(environment& env, std::string name) : actor(env, std::move(name)), base_("/tasks/" + name_) {
     for (std::size_t i = 0; i != persistent_slots + ephemeral_slots; ++i) {
         slot& s = slots_.emplace_back();
         s.ephemeral = i >= persistent_slots;
@@ -47,12 +46,9 @@ bool worker::may_start() const {
 void worker::start() {
     if (!may_start()) return;
     sessions_.clear();
-    home_ = env_.make_process(name_);
-    client_ = env_.make_client(home_);
-    env_.time.note("{} starts", name_);
-    phase_ = phase::running;
+    appear();
     ready_ = false;
-    prepare(++life_, 0);
+    prepare(life_, 0);
 }
 
 /// Its znodes need parents.
@@ -61,9 +57,9 @@ void worker::prepare(std::uint64_t life, std::size_t depth) {
         ready_ = true;
         return;
     }
-    client_->create(depth == 0 ? "/work" : base_, "", {},
+    client_->create(depth == 0 ? "/tasks" : base_, "", {},
                     env_.operations.expect(*home_, name_ + " create parent", [this, life, depth](error_code ec, auto&&) {
-                        if (life != life_ || phase_ != phase::running) return;
+                        if (life != life_ || !running()) return;
                         if (!ec || ec == zk::server_errc::node_exists) return prepare(life, depth + 1);
                         env_.time.after(200ms, [this, life, depth] {
                             if (life != life_ || !running()) return;
@@ -75,27 +71,14 @@ void worker::prepare(std::uint64_t life, std::size_t depth) {
 }
 
 void worker::stop() {
-    if (!running() || home_->frozen()) return;
-    env_.time.note("{} stops", name_);
-    phase_ = phase::stopping;
+    if (!awake()) return;
+    stopping();
     const auto session = client_->session().id;
-    client_->close(env_.operations.expect_surely(name_ + " close", [this, life = life_, session](error_code ec) {
-        env_.time.note("{} stopped: {}", name_, ec.message());
-        if (life != life_) return;
+    close([this, session](const error_code& ec) {
         if (!ec && session != 0 && alive(session) && client_->session().id == session) {
             env_.time.fail("{} has closed its session {:x}, which lives", name_, static_cast<std::uint64_t>(session));
         }
-        env_.time.after(0ns, [this, life] {
-            if (life == life_) forget();
-        });
-    }));
-}
-
-void worker::crash() {
-    if (absent()) return;
-    env_.faults.count(fault::process_crashed);
-    env_.kill(*home_);
-    forget();
+    });
 }
 
 void worker::forget() {
@@ -103,9 +86,7 @@ void worker::forget() {
     if (const auto id = client_->session().id; id != 0) sessions_.insert(id);
     client_.reset();
     env_.time.run_ready();
-    ++life_;
-    phase_ = phase::absent;
-    env_.expect_nothing_left(std::exchange(home_, nullptr));
+    vanish();
 }
 
 // Operations ---------------------------------------------------------------------------------------------------------------
@@ -113,7 +94,7 @@ void worker::forget() {
 std::string worker::fresh_value() { return name_ + "#" + std::to_string(++last_value_); }
 
 void worker::act() {
-    if (!running() || !ready_ || home_->frozen()) return;
+    if (!awake() || !ready_) return;
     for (slot& s : slots_) {
         if (!s.busy && chance_.percent(60)) begin(s);
     }

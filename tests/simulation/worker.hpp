@@ -1,7 +1,7 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 #pragma once
 
-#include "simulation/environment.hpp"
+#include "simulation/actor.hpp"
 
 #include <muster/zk/client.hpp>
 
@@ -16,25 +16,19 @@ namespace muster::sim {
 
 /// A client that writes: some znodes of its own, each with one operation at a time, and what each of them can be by what the
 /// operations gave. Whatever it sees, and whatever is in the tree, must be possible.
-class worker {
+class worker final : public actor {
 public:
     worker(environment& env, std::string name);
 
     void start();
     void stop();
-    void crash();
     /// Begins an operation on some of its znodes; called now and then.
     void act();
     /// Reads all its znodes; when that is done it is known what they are.
     void settle();
 
-    bool running() const noexcept { return phase_ == phase::running; }
-    bool absent() const noexcept { return phase_ == phase::absent; }
     /// Absent, and nothing of its former life can be applied any more.
     bool may_start() const;
-    const std::shared_ptr<process>& home() const noexcept { return home_; }
-    const std::string& name() const noexcept { return name_; }
-    const zk::client* client() const noexcept { return client_ ? &*client_ : nullptr; }
     const std::string& base() const noexcept { return base_; }
     /// Paths of its znodes, whether they exist or not.
     std::vector<std::string> paths() const;
@@ -44,7 +38,6 @@ public:
     std::uint64_t done() const noexcept { return done_; }
 
 private:
-    enum class phase { absent, running, stopping };
     using value = std::optional<std::string>;    // none: the znode does not exist
     struct slot {
         std::string path;
@@ -66,18 +59,11 @@ private:
     std::string fresh_value();
     std::string describe(const slot& s) const;
     bool may_be_gone(const slot& s) const;
-    void forget();
+    void forget() override;
     bool alive(zk::session_id id) const;
 
-    environment& env_;
-    random chance_;
-    const std::string name_;
     const std::string base_;
-    phase phase_ = phase::absent;
     bool ready_ = false;
-    std::uint64_t life_ = 0;
-    std::shared_ptr<process> home_;
-    std::optional<zk::client> client_;
     std::vector<slot> slots_;
     std::set<zk::session_id> sessions_;    // of former lives
     std::uint64_t last_value_ = 0;

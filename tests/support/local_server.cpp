@@ -88,11 +88,11 @@ void local_server::stop() {
 }
 
 void local_server::pause() noexcept {
-    if (process_) process_->signal(SIGSTOP);
+    if (process_) process_->pause();
 }
 
 void local_server::resume() noexcept {
-    if (process_) process_->signal(SIGCONT);
+    if (process_) process_->resume();
 }
 
 std::string local_server::four_letter(std::string_view word, milliseconds timeout) const {

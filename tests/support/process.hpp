@@ -35,6 +35,8 @@ public:
     pid_t pid() const noexcept { return child_.pid(); }
     bool running() { return child_.running(); }
     void signal(int number) noexcept { child_.signal(number); }
+    void pause() noexcept { child_.pause(); }
+    void resume() noexcept { child_.resume(); }
 
     /// The next line of standard output that passes `test`, without its newline. Lines before it are skipped for good.
     std::string wait_line(const line_test& test, std::chrono::milliseconds timeout = std::chrono::seconds(10));
