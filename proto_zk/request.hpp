@@ -4,6 +4,8 @@
 #include <muster/zk/error.hpp>
 #include <muster/zk/types.hpp>
 
+#include <boost/endian/conversion.hpp>
+
 #include <chrono>
 #include <cstdint>
 #include <string>
@@ -26,7 +28,12 @@ public:
     /// finds it.
     virtual error_code complete(const error_code& ec, std::string_view body) = 0;
 
-    std::string frame;          ///< The whole frame. Bytes 4 to 7 are the xid.
+    /// What it asks for: an opcode. Precondition: `frame` is encoded.
+    std::int32_t type() const noexcept {
+        return boost::endian::load_big_s32(reinterpret_cast<const unsigned char*>(frame.data()) + 8);
+    }
+
+    std::string frame;          ///< The whole frame. Bytes 4 to 7 are the xid, bytes 8 to 11 the type.
     std::uint64_t id = 0;       ///< Names the request towards `session::cancel`.
     bool repeatable = false;    ///< Changes nothing on the server, so it may be sent twice.
     std::string arms;           ///< The path on which its success arms a watch at the server, if it does.
@@ -35,6 +42,7 @@ public:
 private:
     friend class session;
     std::int32_t xid_ = 0;
+    std::int32_t type_ = 0;     // kept when the frame is not
     bool abandoned_ = false;    // completed towards the user; its reply is still to be consumed
     std::chrono::steady_clock::time_point sent_{};
 };

@@ -10,17 +10,25 @@
 #include <utility>
 
 namespace muster::zk::proto {
+namespace {
+
+// A server that closes the connection over a request it does not know does so at once. One that answers and stays is asked again.
+constexpr std::chrono::seconds closed_over_refusal{1};
+
+}    // namespace
+
 session::session(const session_settings& settings, std::uint64_t seed)
     : settings_(settings),
       hosts_(settings.hosts, settings.backoff_min, settings.backoff_max, seed),
       frames_(settings.max_frame),
+      capabilities_(settings.hosts),
       xid_(settings.first_xid) {}
 
 // Requests -----------------------------------------------------------------------------------------------------------------
 
 void session::submit(std::unique_ptr<request> r) {
     if (closing_ || phase_ == phase::finished) {
-        (void)r->complete(client_errc::closed, {});
+        (void)r->complete(finished_with_ ? finished_with_ : error_code(client_errc::closed), {});
         return;
     }
     queued_.push_back(std::move(r));
@@ -35,10 +43,12 @@ void session::cancel(std::uint64_t id, const error_code& ec) {
         if (closing_ && info_.id == 0 && queued_.empty()) finish(end_without_session());
         return;
     }
-    const auto it = std::find_if(written_.begin(), written_.end(), named);
-    if (it == written_.end() || (*it)->abandoned_) return;
-    (*it)->abandoned_ = true;    // replies come in order: the entry must stay until its own has come
-    (void)(*it)->complete(ec, {});
+    for (queue* q : {&written_, &auths_}) {
+        const auto it = std::find_if(q->begin(), q->end(), named);
+        if (it == q->end() || (*it)->abandoned_) continue;
+        (*it)->abandoned_ = true;    // replies come in order: the entry must stay until its own has come
+        (void)(*it)->complete(ec, {});
+    }
 }
 
 void session::close(time_point now) {
@@ -60,6 +70,8 @@ void session::discard() {
     queued.swap(queued_);
     queue written;
     written.swap(written_);
+    queue auths;
+    auths.swap(auths_);
 }
 
 void session::unwatch(const std::string& path) {
@@ -124,6 +136,9 @@ void session::disconnected(const error_code& why, time_point now, std::uint64_t 
     pings_.clear();
     if (!was_attached && !renew_) ++metrics_.connect_failures;
 
+    if (refused_ != 0 && now - refused_at_ <= closed_over_refusal) capabilities_.learn(hosts_.current(), refused_, now);
+    refused_ = 0;
+
     // Reads go back to the front, in their order; for everything else nobody knows whether it was applied.
     queue unanswered;
     unanswered.swap(written_);
@@ -133,6 +148,7 @@ void session::disconnected(const error_code& why, time_point now, std::uint64_t 
     for (auto& r : unanswered) {
         if (r && !r->abandoned_) (void)r->complete(client_errc::connection_lost, {});
     }
+    reclaim_credentials();
 
     // A server that accepts and drops at once, or refuses the watches, counts as failed, or else it would be tried in a tight
     // loop. So does one that answers before it drops: the request it answered, sent again, may be why it does.
@@ -245,14 +261,16 @@ error_code session::end_without_session() const noexcept {
     return given_up_ ? error_code(client_errc::close_timed_out) : error_code();
 }
 
-void session::finish(const error_code& result) {
+void session::finish(const error_code& result, session_state last, const error_code& why) {
     phase_ = phase::finished;
     close_result_ = result;
+    finished_with_ = why;
     fail(written_, client_errc::connection_lost);
-    fail(queued_, client_errc::closed);
-    watches_.end(client_errc::closed);
+    fail(auths_, client_errc::connection_lost);
+    fail(queued_, why);
+    watches_.end(why);
     info_.safe_until = {};
-    set_state(session_state::closed);
+    set_state(last);
 }
 
 }    // namespace muster::zk::proto

@@ -5,8 +5,10 @@
 #include <muster/zk/session_info.hpp>
 #include <muster/zk/types.hpp>
 
+#include "proto_zk/capabilities.hpp"
 #include "proto_zk/frame.hpp"
 #include "proto_zk/host_cycle.hpp"
+#include "proto_zk/records_connect.hpp"
 #include "proto_zk/request.hpp"
 #include "proto_zk/watch_table.hpp"
 
@@ -18,6 +20,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace muster::zk::proto {
 
@@ -142,15 +145,20 @@ private:
     error_code on_frame(std::string_view frame, time_point now);
     error_code on_handshake(std::string_view frame, time_point now);
     error_code on_reply(std::string_view frame);
+    error_code on_auth(const reply_header& header);
     void on_session(time_point now, std::int64_t id, std::string_view password, std::chrono::milliseconds timeout);
     void expire(const error_code& why);
-    void finish(const error_code& result);
+    void finish(const error_code& result, session_state last = session_state::closed,
+                const error_code& why = client_errc::closed);
     error_code end_without_session() const noexcept;
     void set_state(session_state s);
     void prove(time_point sent) noexcept;
     void fail(queue& q, const error_code& ec);
     void append(std::string& out, std::string_view frame);
     void append_request(std::string& out, std::unique_ptr<request> r, time_point now);
+    void note_reply(const request& r, const error_code& ec);
+    void reclaim_credentials();
+    void present_credentials();
     std::int32_t next_xid() noexcept;
     bool arming(std::string_view path) const noexcept;
     std::unique_ptr<request> housekeeping(std::string payload, bool critical);
@@ -174,10 +182,16 @@ private:
     bool connect_request_due_ = false;
     bool ping_due_ = false;
     error_code close_result_;
+    error_code finished_with_;    // what requests complete with that come too late
 
-    queue queued_;                    // not written yet
-    queue written_;                   // waiting for their replies, oldest first
-    std::deque<time_point> pings_;    // when the unanswered ones were written
+    queue queued_;                            // not written yet
+    queue written_;                           // waiting for their replies, oldest first
+    queue auths_;                             // credentials waiting for their replies, oldest first
+    std::deque<time_point> pings_;            // when the unanswered ones were written
+    std::vector<std::string> credentials_;    // records that a server has accepted
+    capabilities capabilities_;
+    std::int32_t refused_ = 0;    // type of the request that the last reply called unimplemented
+    time_point refused_at_{};
     std::int32_t xid_;
     zxid last_zxid_ = 0;    // of replies only: an event's may be ahead of what the session has seen (ZOOKEEPER-1412)
 

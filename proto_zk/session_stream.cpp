@@ -91,6 +91,8 @@ error_code session::on_frame(std::string_view frame, time_point now) {
                 pings_.pop_front();
             }
             return {};
+        case xid_auth:
+            return on_auth(header);
         default:
             return on_reply(frame);
     }
@@ -118,7 +120,7 @@ error_code session::on_reply(std::string_view frame) {
 
     const auto body = header.err == 0 ? in.rest() : std::string_view{};
     const auto undecodable = r->abandoned_ ? error_code{} : r->complete(ec, body);
-    if (r->abandoned_ && r->arms_persistent && !ec) unwatch(r->arms);
+    if (!undecodable) note_reply(*r, ec);
 
     if (close_sent_ && written_.empty() && queued_.empty()) {
         finish({});
@@ -168,6 +170,7 @@ void session::on_session(time_point now, std::int64_t id, std::string_view passw
     // Watches first: what the user asks next may rely on them. All batches name the zxid as it was before this connection.
     auto batches = watches_.rearm(last_zxid_, rearm_bytes);
     for (auto it = batches.rbegin(); it != batches.rend(); ++it) queued_.push_front(housekeeping(std::move(*it), true));
+    present_credentials();    // ahead even of those: who may read is asked when an event is due
     set_state(session_state::connected);
     watches_.resync();
 }
@@ -220,7 +223,13 @@ void session::fill(std::string& out, std::size_t limit, time_point now) {
 }
 
 void session::append_request(std::string& out, std::unique_ptr<request> r, time_point now) {
-    r->xid_ = next_xid();
+    r->type_ = r->type();
+    if (capabilities_.missing(hosts_.current(), r->type_, now)) {
+        (void)r->complete(server_errc::unimplemented, {});
+        return;
+    }
+    const bool auth = r->type_ == to_wire(opcode::auth);
+    r->xid_ = auth ? xid_auth : next_xid();
     r->sent_ = now;
     patch_xid(r->frame, r->xid_);
     out += r->frame;
@@ -229,7 +238,14 @@ void session::append_request(std::string& out, std::unique_ptr<request> r, time_
         r->frame.shrink_to_fit();
     }
     ++metrics_.requests_sent;
-    written_.push_back(std::move(r));
+    (auth ? auths_ : written_).push_back(std::move(r));
+}
+
+/// What a reply tells beside its result.
+void session::note_reply(const request& r, const error_code& ec) {
+    refused_ = ec == server_errc::unimplemented ? r.type_ : 0;
+    refused_at_ = last_received_;
+    if (r.abandoned_ && r.arms_persistent && !ec) unwatch(r.arms);
 }
 
 std::unique_ptr<request> session::housekeeping(std::string payload, bool critical) {

@@ -133,6 +133,17 @@ void watch_table::resync() {
     }
 }
 
+void watch_table::end(std::string_view path, const error_code& ec) {
+    const auto it = paths_.find(path);
+    if (it == paths_.end()) return;
+    const entry ended = std::move(it->second);
+    paths_.erase(it);
+    recursive_ -= ended[index(watch_kind::recursive)].size();
+    for (const auto& list : ended) {
+        for (const auto& sink : list) sink->on_end(ec);
+    }
+}
+
 void watch_table::end(const error_code& ec) {
     map all;
     all.swap(paths_);

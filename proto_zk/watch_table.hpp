@@ -62,6 +62,9 @@ public:
     /// Tells persistent sinks that events may have been missed: servers arm their watches again but replay nothing.
     void resync();
 
+    /// Ends all watches of a path.
+    void end(std::string_view path, const error_code& ec);
+
     /// Ends all watches.
     void end(const error_code& ec);
 

@@ -160,7 +160,7 @@ void client_impl::session_change(std::uint64_t seen, asio::any_completion_handle
     start();
     std::unique_lock lock(mutex_);
     if (shut_down_) return;
-    if (info_.version > seen || info_.state == session_state::closed) {
+    if (info_.version > seen || is_final(info_.state)) {
         session_info now = info_;
         lock.unlock();
         done.post(error_code{}, std::move(now));
@@ -235,7 +235,7 @@ void client_impl::publish() {
         now = info_;
         for (auto it = session_waiters_.begin(); it != session_waiters_.end();) {
             const auto next = std::next(it);
-            if (info_.version > it->seen || info_.state == session_state::closed) due.splice(due.end(), session_waiters_, it);
+            if (info_.version > it->seen || is_final(info_.state)) due.splice(due.end(), session_waiters_, it);
             it = next;
         }
     }

@@ -6,10 +6,12 @@
 #include "proto_zk/frame.hpp"
 #include "proto_zk/jute.hpp"
 #include "proto_zk/opcodes.hpp"
+#include "proto_zk/path.hpp"
 #include "proto_zk/request.hpp"
 #include "runtime/completion.hpp"
 #include "zk/client_impl.hpp"
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <tuple>
@@ -23,6 +25,11 @@ struct armed_watch {
     std::string path;    // empty: none
     bool persistent = false;
 };
+
+inline bool legal(const std::string& path, bool sequential = false) { return check_path(path, sequential).empty(); }
+
+/// For replies without a body.
+inline constexpr auto decode_nothing = [](error_code&, proto::reader&) {};
 
 /// True for the modes whose path gets a counter appended.
 constexpr bool is_sequential(create_mode m) noexcept {

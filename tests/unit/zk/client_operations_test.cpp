@@ -124,9 +124,17 @@ TEST_CASE("paths that are not legal never reach the server") {
         f.client.sync(path, note);
         f.client.add_watch(path, zk::add_watch_mode::persistent, note);
         f.client.multi(zk::transaction().remove(path), note);
+        f.client.multi_read(zk::read_batch().get(path), note);
+        f.client.check(path, 0, note);
+        f.client.ephemerals(path, note);
+        f.client.all_children_number(path, note);
+        f.client.get_acl(path, note);
+        f.client.set_acl(path, {}, 0, note);
+        f.client.check_watches(path, zk::watch_type::any, note);
+        f.client.remove_watches(path, note);
         CHECK(all.empty());
         f.sim.run_ready();
-        CHECK(all == std::vector<error_code>(12, client_errc::invalid_path));
+        CHECK(all == std::vector<error_code>(20, client_errc::invalid_path));
     }
     CHECK(f.requests().empty());
     // A sequential znode gets its name behind the slash.
