@@ -4,6 +4,8 @@
 #include <muster/zk/error.hpp>
 #include <muster/zk/types.hpp>
 
+#include "proto_zk/watch_kind.hpp"
+
 #include <boost/endian/conversion.hpp>
 
 #include <chrono>
@@ -36,13 +38,16 @@ public:
     std::string frame;          ///< The whole frame. Bytes 4 to 7 are the xid, bytes 8 to 11 the type.
     std::uint64_t id = 0;       ///< Names the request towards `session::cancel`.
     bool repeatable = false;    ///< Changes nothing on the server, so it may be sent twice.
-    std::string arms;           ///< The path on which its success arms a watch at the server, if it does.
-    bool arms_persistent = false;
+    /// The path on which its success arms a watch at the server, if it does, and the kind: `exist` for one that is armed whether
+    /// the znode exists or not. The last byte of such a read says whether the server shall watch; it is set when it is written.
+    std::string arms;
+    watch_kind arms_kind = watch_kind::data;
 
 private:
     friend class session;
     std::int32_t xid_ = 0;
     std::int32_t type_ = 0;     // kept when the frame is not
+    bool flagged_ = false;      // the server was asked to watch
     bool abandoned_ = false;    // completed towards the user; its reply is still to be consumed
     std::chrono::steady_clock::time_point sent_{};
 };

@@ -40,6 +40,7 @@ void session::cancel(std::uint64_t id, const error_code& ec) {
         const auto r = std::move(*it);
         queued_.erase(it);
         (void)r->complete(ec, {});
+        unsettled_ = !leftovers_.empty();
         if (closing_ && info_.id == 0 && queued_.empty()) finish(end_without_session());
         return;
     }
@@ -72,22 +73,6 @@ void session::discard() {
     written.swap(written_);
     queue auths;
     auths.swap(auths_);
-}
-
-void session::unwatch(const std::string& path) {
-    // On servers before 3.9 this takes all watches of the path along (ZOOKEEPER-1910), also one that is being set just now.
-    if (phase_ != phase::attached || closing_ || watches_.watched(path) || arming(path)) return;
-    std::string payload;
-    writer w(payload);
-    request_header{0, to_wire(opcode::remove_watches)}.write(w);
-    // They know persistent watches under no type of their own (ZOOKEEPER-4472).
-    remove_watches_request{path, static_cast<std::int32_t>(watcher_type::any)}.write(w);
-    queued_.push_back(housekeeping(std::move(payload), false));    // whatever is answered is fine
-}
-
-bool session::arming(std::string_view path) const noexcept {
-    const auto arms = [path](const std::unique_ptr<request>& r) { return !r->abandoned_ && r->arms == path; };
-    return std::any_of(queued_.begin(), queued_.end(), arms) || std::any_of(written_.begin(), written_.end(), arms);
 }
 
 void session::fail(queue& q, const error_code& ec) {
@@ -149,6 +134,7 @@ void session::disconnected(const error_code& why, time_point now, std::uint64_t 
         if (r && !r->abandoned_) (void)r->complete(client_errc::connection_lost, {});
     }
     reclaim_credentials();
+    forget_leftovers();    // they went with the connection
 
     // A server that accepts and drops at once, or refuses the watches, counts as failed, or else it would be tried in a tight
     // loop. So does one that answers before it drops: the request it answered, sent again, may be why it does.

@@ -8,6 +8,7 @@
 #include "proto_zk/capabilities.hpp"
 #include "proto_zk/frame.hpp"
 #include "proto_zk/host_cycle.hpp"
+#include "proto_zk/opcodes.hpp"
 #include "proto_zk/records_connect.hpp"
 #include "proto_zk/request.hpp"
 #include "proto_zk/watch_table.hpp"
@@ -16,6 +17,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -76,8 +79,9 @@ public:
 
     watch_table& watches() noexcept { return watches_; }
 
-    /// Tells the server that nobody is interested in the persistent watches of `path` any more, unless anybody is.
-    void unwatch(const std::string& path);
+    /// The last subscriber of this kind on `path` is gone: the server is told before anything else is written, unless its watch
+    /// serves somebody else by then.
+    void unwatch(watch_kind kind, const std::string& path);
 
     // Life of connections --------------------------------------------------------------------------------------------------
 
@@ -156,11 +160,18 @@ private:
     void fail(queue& q, const error_code& ec);
     void append(std::string& out, std::string_view frame);
     void append_request(std::string& out, std::unique_ptr<request> r, time_point now);
-    void note_reply(const request& r, const error_code& ec);
+    void note_reply(const request& r, const error_code& ec, zxid at);
     void reclaim_credentials();
     void present_credentials();
     std::int32_t next_xid() noexcept;
-    bool arming(std::string_view path) const noexcept;
+    void settle_watches();
+    bool settle(const std::string& path, unsigned& left);
+    void flag_watch(request& r) const;
+    bool covered(watch_kind kind, std::string_view path) const;
+    void note_watch(const request& r, const error_code& ec, zxid at);
+    void arm(watch_kind kind, const std::string& path, zxid since);
+    void remove_watches(const std::string& path, watcher_type type);
+    void forget_leftovers();
     std::unique_ptr<request> housekeeping(std::string payload, bool critical);
     duration fraction_of_timeout(int numerator, int denominator) const noexcept;
     time_point expiry() const noexcept;
@@ -173,6 +184,11 @@ private:
     watch_table watches_;
     session_info info_;
     client_metrics metrics_;
+
+    // What the server may still watch for nobody, by path: bits of watch kinds.
+    std::map<std::string, unsigned, std::less<>> leftovers_;
+    bool unsettled_ = false;               // something happened since they were looked at
+    std::size_t lasting_in_flight_ = 0;    // addWatch requests that wait for their replies
 
     phase phase_ = phase::idle;
     bool closing_ = false;

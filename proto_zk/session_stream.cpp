@@ -83,6 +83,7 @@ error_code session::on_frame(std::string_view frame, time_point now) {
             ++metrics_.events_received;
             // While closing, the deletion of the session's own ephemerals may be reported.
             if (!close_sent_) watches_.dispatch(event.type, event.path, header.zxid);
+            unsettled_ = !leftovers_.empty();
             return {};
         }
         case xid_ping:
@@ -120,7 +121,7 @@ error_code session::on_reply(std::string_view frame) {
 
     const auto body = header.err == 0 ? in.rest() : std::string_view{};
     const auto undecodable = r->abandoned_ ? error_code{} : r->complete(ec, body);
-    if (!undecodable) note_reply(*r, ec);
+    if (!undecodable) note_reply(*r, ec, header.zxid);
 
     if (close_sent_ && written_.empty() && queued_.empty()) {
         finish({});
@@ -147,6 +148,7 @@ error_code session::on_handshake(std::string_view frame, time_point now) {
     if (refused) return server_errc::session_expired;
 
     on_session(now, response.session_id, response.password, std::chrono::milliseconds(response.timeout_ms));
+    present_credentials();    // ahead even of the watches: who may read is asked when an event is due
     return {};
 }
 
@@ -170,7 +172,6 @@ void session::on_session(time_point now, std::int64_t id, std::string_view passw
     // Watches first: what the user asks next may rely on them. All batches name the zxid as it was before this connection.
     auto batches = watches_.rearm(last_zxid_, rearm_bytes);
     for (auto it = batches.rbegin(); it != batches.rend(); ++it) queued_.push_front(housekeeping(std::move(*it), true));
-    present_credentials();    // ahead even of those: who may read is asked when an event is due
     set_state(session_state::connected);
     watches_.resync();
 }
@@ -178,7 +179,7 @@ void session::on_session(time_point now, std::int64_t id, std::string_view passw
 bool session::wants_write() const noexcept {
     if (phase_ == phase::handshaking) return connect_request_due_;
     if (phase_ != phase::attached) return false;
-    return ping_due_ || !queued_.empty() || (closing_ && !close_sent_);
+    return ping_due_ || unsettled_ || !queued_.empty() || (closing_ && !close_sent_);
 }
 
 void session::fill(std::string& out, std::size_t limit, time_point now) {
@@ -203,6 +204,7 @@ void session::fill(std::string& out, std::size_t limit, time_point now) {
             out += header_only(xid_ping, opcode::ping);
             pings_.push_back(now);
         }
+        if (unsettled_) settle_watches();
         while (!queued_.empty() && out.size() - before < limit) {
             auto r = std::move(queued_.front());
             queued_.pop_front();
@@ -232,20 +234,23 @@ void session::append_request(std::string& out, std::unique_ptr<request> r, time_
     r->xid_ = auth ? xid_auth : next_xid();
     r->sent_ = now;
     patch_xid(r->frame, r->xid_);
+    if (!r->arms.empty()) flag_watch(*r);
     out += r->frame;
     if (!r->repeatable) {
         r->frame.clear();
         r->frame.shrink_to_fit();
     }
+    if (is_lasting(r->arms_kind) && !r->arms.empty()) ++lasting_in_flight_;
     ++metrics_.requests_sent;
     (auth ? auths_ : written_).push_back(std::move(r));
 }
 
 /// What a reply tells beside its result.
-void session::note_reply(const request& r, const error_code& ec) {
+void session::note_reply(const request& r, const error_code& ec, zxid at) {
     refused_ = ec == server_errc::unimplemented ? r.type_ : 0;
     refused_at_ = last_received_;
-    if (r.abandoned_ && r.arms_persistent && !ec) unwatch(r.arms);
+    if (!r.arms.empty()) note_watch(r, ec, at);
+    if (!leftovers_.empty()) unsettled_ = true;
 }
 
 std::unique_ptr<request> session::housekeeping(std::string payload, bool critical) {

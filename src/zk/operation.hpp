@@ -11,6 +11,7 @@
 #include "runtime/completion.hpp"
 #include "zk/client_impl.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -23,8 +24,12 @@ using impl_ptr = std::shared_ptr<client_impl>;
 
 struct armed_watch {
     std::string path;    // empty: none
-    bool persistent = false;
+    proto::watch_kind kind = proto::watch_kind::data;
 };
+
+// What arming a watch again takes more than asking for it did. One that could not be armed again would keep the client from
+// ever using a connection.
+constexpr std::size_t rearm_overhead = 32;
 
 inline bool legal(const std::string& path, bool sequential = false) { return check_path(path, sequential).empty(); }
 
@@ -101,7 +106,8 @@ public:
         w.i32(0);    // the xid, filled in when it is written
         w.i32(proto::to_wire(type));
         record.write(w);
-        if (frame.size() - 4 > impl_->configuration().max_frame) return fail(client_errc::request_too_large);
+        const std::size_t size = frame.size() - 4 + (watch.path.empty() ? 0 : rearm_overhead);
+        if (size > impl_->configuration().max_frame) return fail(client_errc::request_too_large);
         proto::end_frame(frame, at);
 
         const auto id = impl_->next_id();
@@ -115,7 +121,7 @@ public:
         r->id = id;
         r->repeatable = repeatable;
         r->arms = std::move(watch.path);
-        r->arms_persistent = watch.persistent;
+        r->arms_kind = watch.kind;
         impl_->submit(std::move(r));
     }
 

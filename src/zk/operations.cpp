@@ -37,9 +37,10 @@ void read(opcode type, call<Result> c, std::string path, Decode decode) {
     c.send(type, true, request, std::move(decode));
 }
 
-/// `kind_of(ec)` tells which watch the server has armed with this reply, if any.
+/// `kind_of(ec)` tells which watch the server has armed with this reply, if any; `arms` is what it may arm.
 template <class Result, class Decode, class KindOf>
-void read_and_watch(opcode type, call<Result, watcher> c, std::string path, Decode decode, KindOf kind_of) {
+void read_and_watch(opcode type, proto::watch_kind arms, call<Result, watcher> c, std::string path, Decode decode,
+                    KindOf kind_of) {
     if (!legal(path)) return c.fail(client_errc::invalid_path);
     const auto request = path_watch(proto::to_server(c.chroot(), path), true);
     c.send(
@@ -50,7 +51,7 @@ void read_and_watch(opcode type, call<Result, watcher> c, std::string path, Deco
             decode(ec, in, result);
             if (kind && in.ok()) w = watcher(impl->make_subscription(*kind, server_path));
         },
-        detail::armed_watch{request.path, false});
+        detail::armed_watch{request.path, arms});
 }
 
 void decode_exists(error_code& ec, reader& in, std::optional<stat>& result) {
@@ -123,8 +124,8 @@ void client::start_exists(asio::any_completion_handler<void(error_code, std::opt
 
 void client::start_exists_and_watch(asio::any_completion_handler<void(error_code, std::optional<stat>, watcher)> h, impl_ptr impl,
                                     std::string path) {
-    read_and_watch(opcode::exists, call<std::optional<stat>, watcher>(std::move(h), std::move(impl)), std::move(path),
-                   decode_exists, [](const error_code& ec) -> std::optional<proto::watch_kind> {
+    read_and_watch(opcode::exists, proto::watch_kind::exist, call<std::optional<stat>, watcher>(std::move(h), std::move(impl)),
+                   std::move(path), decode_exists, [](const error_code& ec) -> std::optional<proto::watch_kind> {
                        if (!ec) return proto::watch_kind::data;
                        if (ec == server_errc::no_node) return proto::watch_kind::exist;
                        return std::nullopt;
@@ -137,8 +138,8 @@ void client::start_get(asio::any_completion_handler<void(error_code, get_result)
 
 void client::start_get_and_watch(asio::any_completion_handler<void(error_code, get_result, watcher)> h, impl_ptr impl,
                                  std::string path) {
-    read_and_watch(opcode::get_data, call<get_result, watcher>(std::move(h), std::move(impl)), std::move(path), decode_get,
-                   [](const error_code& ec) -> std::optional<proto::watch_kind> {
+    read_and_watch(opcode::get_data, proto::watch_kind::data, call<get_result, watcher>(std::move(h), std::move(impl)),
+                   std::move(path), decode_get, [](const error_code& ec) -> std::optional<proto::watch_kind> {
                        if (ec) return std::nullopt;
                        return proto::watch_kind::data;
                    });
@@ -163,8 +164,8 @@ void client::start_children(asio::any_completion_handler<void(error_code, childr
 
 void client::start_children_and_watch(asio::any_completion_handler<void(error_code, children_result, watcher)> h, impl_ptr impl,
                                       std::string path) {
-    read_and_watch(opcode::get_children2, call<children_result, watcher>(std::move(h), std::move(impl)), std::move(path),
-                   decode_children, [](const error_code& ec) -> std::optional<proto::watch_kind> {
+    read_and_watch(opcode::get_children2, proto::watch_kind::child, call<children_result, watcher>(std::move(h), std::move(impl)),
+                   std::move(path), decode_children, [](const error_code& ec) -> std::optional<proto::watch_kind> {
                        if (ec) return std::nullopt;
                        return proto::watch_kind::child;
                    });

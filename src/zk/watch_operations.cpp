@@ -42,7 +42,7 @@ void start_add_watch(asio::any_completion_handler<void(error_code, watcher)> h, 
                 w = watcher(impl->make_subscription(kind, path));
             }
         },
-        armed_watch{r.path, true});
+        armed_watch{r.path, kind});
 }
 
 void start_check_watches(asio::any_completion_handler<void(error_code, bool)> h, impl_ptr impl, std::string path,

@@ -227,3 +227,111 @@ TEST_CASE("asking for watches and removing them") {
     CHECK(c.metrics().events_received == 0);
     CHECK(c.metrics().connects == 1);
 }
+
+TEST_CASE("R10: destroyed watchers leave nothing at the server") {
+    zk_server server;
+    server.start();
+    loop l;
+    client c(l.io, config_for(server.connect_string(), 8s));
+    auto work = [&]() -> asio::awaitable<void> {
+        co_await c.create("/a", "");
+        {
+            auto [data_ec, data, of_data] = co_await c.get_and_watch("/a", tuple);
+            auto [same_ec, same, of_same] = co_await c.get_and_watch("/a", tuple);
+            auto [child_ec, children, of_children] = co_await c.children_and_watch("/a", tuple);
+            auto [none_ec, none, of_none] = co_await c.exists_and_watch("/missing", tuple);
+            auto lasting = co_await c.add_watch("/b", add_watch_mode::persistent);
+            auto recursive = co_await c.add_watch("/c", add_watch_mode::persistent_recursive);
+            for (const char* path : {"/a", "/missing", "/b", "/c"}) {
+                const auto watched = co_await c.check_watches(path);
+                CHECK(watched);
+            }
+            of_data = watcher();
+            of_same = watcher();
+            co_await c.sync("/");    // what is destroyed is told behind what is under way
+            const auto data_left = co_await c.check_watches("/a", watch_type::data);
+            CHECK_FALSE(data_left);
+            const auto child_left = co_await c.check_watches("/a", watch_type::children);
+            CHECK(child_left);
+        }
+        co_await c.sync("/");
+        for (const char* path : {"/a", "/missing", "/b", "/c"}) {
+            const auto watched = co_await c.check_watches(path);
+            CHECK_FALSE(watched);
+        }
+    };
+    l.run(work());
+    CHECK(c.metrics().events_received == 0);
+    CHECK(c.metrics().connects == 1);
+}
+
+TEST_CASE("R9: one-shot and lasting watches of one path do not cost each other their events") {
+    zk_server server;
+    server.start();
+    loop l;
+    client c(l.io, config_for(server.connect_string(), 8s));
+    client writer(l.io, config_for(server.connect_string(), 8s));
+
+    auto beside_persistent = [&]() -> asio::awaitable<void> {
+        co_await writer.create("/p", "");
+        auto lasting = co_await c.add_watch("/p", add_watch_mode::persistent);
+        for (int i = 0; i < 3; ++i) {
+            auto [data_ec, data, one] = co_await c.get_and_watch("/p", tuple);
+            co_await writer.set("/p", "x");
+            const auto once = co_await one.next();
+            CHECK(once.type == event_type::data_changed);
+            const auto also = co_await lasting.next();
+            CHECK(also.type == event_type::data_changed);
+            auto [child_ec, children, two] = co_await c.children_and_watch("/p", tuple);
+            co_await writer.create("/p/" + std::to_string(i), "");
+            const auto child = co_await two.next();
+            CHECK(child.type == event_type::children_changed);
+            const auto child_too = co_await lasting.next();
+            CHECK(child_too.type == event_type::children_changed);
+        }
+    };
+    l.run(beside_persistent());
+
+    auto beside_recursive = [&]() -> asio::awaitable<void> {
+        co_await writer.create("/r", "");
+        auto [ec, children, child] = co_await c.children_and_watch("/r", tuple);
+        auto recursive = co_await c.add_watch("/r", add_watch_mode::persistent_recursive);
+        auto [data_ec, data, one] = co_await c.get_and_watch("/r", tuple);
+        co_await writer.create("/r/a", "");
+        const auto list = co_await child.next();
+        CHECK(list.type == event_type::children_changed);
+        const auto created = co_await recursive.next();
+        CHECK(created == watch_event(event_type::created, "/r/a", created.at));
+        co_await writer.set("/r", "x");
+        const auto once = co_await one.next();
+        CHECK(once.type == event_type::data_changed);
+        const auto changed = co_await recursive.next();
+        CHECK(changed.type == event_type::data_changed);
+        co_await writer.set("/r/a", "x");
+        const auto below = co_await recursive.next();
+        CHECK(below == watch_event(event_type::data_changed, "/r/a", below.at));
+    };
+    l.run(beside_recursive());
+}
+
+TEST_CASE("R25: a session with 10 000 ephemerals is closed in order") {
+    zk_server server;
+    server.start();
+    loop l;
+    client watching(l.io, config_for(server.connect_string(), 8s));
+    client owner(l.io, config_for(server.connect_string(), 8s));
+    constexpr int count = 10'000;
+    l.run(watching.create("/crowd", "", {}, asio::use_awaitable));
+    int created = 0;
+    for (int i = 0; i < count; ++i) {
+        owner.create("/crowd/" + std::to_string(i), "", create_mode::ephemeral, [&](muster::error_code ec, create_result) {
+            CHECK_FALSE(ec);
+            ++created;
+        });
+    }
+    REQUIRE(l.until([&] { return created == count; }, 60s));
+    CHECK(l.run(owner.ephemerals("/", asio::use_awaitable)).size() == count);
+    l.run(owner.close(asio::use_awaitable));    // throws where the server did not confirm
+    l.run(watching.sync("/crowd", asio::use_awaitable));
+    CHECK(l.run(watching.children("/crowd", asio::use_awaitable)).names.empty());
+}

@@ -37,8 +37,11 @@ void start_remove_watches(asio::any_completion_handler<void(error_code)> h, std:
 template <class Client>
 class watch_operations {
 public:
-    /// Watches a path until the watcher is destroyed. The znode need not exist. Servers before 3.6 close the connection on
-    /// it; it then completes with `server_errc::unimplemented`.
+    /// Watches a path until the watcher is destroyed. The znode need not exist. Servers before 3.6 do not know this request.
+    ///
+    /// It may be mixed with one-shot watches of the same path. But before 3.9 a server keeps one mode per path, and the one
+    /// asked for last replaces the other (ZOOKEEPER-4466): do not watch a path in both modes of this request at the same time
+    /// unless all servers are newer. Watching it recursively and another path below or above it is no such case.
     /// \par Completion signature
     /// `void(error_code, watcher)`
     template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code, watcher)) Token = asio::deferred_t>

@@ -159,35 +159,6 @@ TEST_CASE("a server that refuses to arm the watches is left") {
     CHECK(m.reply(sent.at(0).xid, 1, -6) == server_errc::unimplemented);
 }
 
-TEST_CASE("a path is unwatched only if nobody watches it or is about to, on a connection") {
-    machine m;
-    m.s.unwatch("/a");
-    CHECK(!m.s.wants_write());
-    m.attach();
-    const auto one = sink(m, "one");
-    m.s.watches().add(proto::watch_kind::data, "/a", one);
-    m.s.unwatch("/a");
-    CHECK(!m.s.wants_write());
-    m.s.watches().remove(proto::watch_kind::data, "/a", one.get());
-    auto r = m.make("read", true);
-    r->arms = "/a";
-    m.s.submit(std::move(r));
-    m.s.unwatch("/a");
-    CHECK(m.sent().size() == 1);
-    m.s.unwatch("/a");
-    CHECK(!m.s.wants_write());
-    CHECK(!m.reply(1, 1, -101));
-    m.s.unwatch("/a");
-    const auto sent = m.sent();
-    REQUIRE(sent.size() == 1);
-    CHECK(sent[0].is(opcode::remove_watches));
-    CHECK(sent[0].as<proto::remove_watches_request>().path == "/a");
-    // It is not sent again: the watch went with the connection.
-    m.lose();
-    m.attach();
-    CHECK(m.sent().empty());
-}
-
 TEST_CASE("watches of an ended session are not carried into the next") {
     machine m;
     m.attach();

@@ -316,23 +316,6 @@ TEST_CASE("a chroot is put before paths and taken off results") {
     CHECK(foreign.value().path == "/abc/y");
 }
 
-TEST_CASE("a request larger than the server takes fails alone, and at once") {
-    auto c = config_for_tests();
-    c.max_frame = 2000;
-    fixture f(c);
-    f.attach();
-    outcome<zk::stat> large;
-    outcome<zk::stat> fits;
-    f.client.set("/a", std::string(2000 - 8 - 6 - 4 - 4 + 1, 'x'), -1, large.handler());
-    f.client.set("/a", std::string(2000 - 8 - 6 - 4 - 4, 'x'), -1, fits.handler());
-    f.sim.run_ready();
-    CHECK(large.ec() == client_errc::request_too_large);
-    CHECK(zk::outcome_of(large.ec()) == zk::outcome::not_sent);
-    f.reply(f.request(), 0, stat_only(1));
-    CHECK(!fits.ec());
-    CHECK(!f.server.peer->closed());
-}
-
 TEST_CASE("an answer that cannot be read fails its operation and drops the connection") {
     fixture f;
     f.attach();

@@ -307,6 +307,7 @@ TEST_CASE("a configuration out of its ranges is refused with the value and what 
     CHECK(refused([](zk::config& c) { c.backoff_max = 1ms; }).find("backoff_max") != std::string::npos);
     CHECK(refused([](zk::config& c) { c.backoff_max = ms::max(); }).find("backoff_max") != std::string::npos);
     CHECK(refused([](zk::config& c) { c.max_frame = 10; }).find("max_frame of 10") != std::string::npos);
+    CHECK(refused([](zk::config& c) { c.max_reply = 10; }).find("max_reply of 10") != std::string::npos);
     CHECK(refused([](zk::config& c) { c.max_frame = 2'147'483'648; }).find("max_frame of 2147483648") != std::string::npos);
 }
 
