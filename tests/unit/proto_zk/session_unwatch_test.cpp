@@ -198,6 +198,8 @@ TEST_CASE("nothing is removed without a connection, or while closing") {
     watching m;
     const auto one = m.add(watch_kind::data, "/a", "one");
     const auto two = m.add(watch_kind::data, "/b", "two");
+    const auto before = m.add(watch_kind::persistent, "/c", "before");
+    m.drop(watch_kind::persistent, "/c", before);    // not written yet: it goes with the connection
     m.lose();
     m.drop(watch_kind::data, "/a", one);
     m.attach();

@@ -85,7 +85,7 @@ TEST_CASE("a recursive watch sees its znode and all below, but no changes of chi
     CHECK(w.dispatch(children_changed, "/a").empty());
 }
 
-TEST_CASE("every subscriber gets an event exactly once") {
+TEST_CASE("R11: every subscriber gets an event exactly once") {
     table w;
     w.add(watch_kind::data, "/a", "one");
     w.add(watch_kind::data, "/a", "two");

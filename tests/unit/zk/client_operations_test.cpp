@@ -291,7 +291,7 @@ TEST_CASE("multi: nothing to do is legal") {
     CHECK(done.value().empty());
 }
 
-TEST_CASE("a chroot is put before paths and taken off results") {
+TEST_CASE("R8: a chroot is put before paths and taken off results") {
     fixture f(config_for_tests("10.0.0.1:2181/ab"));
     f.attach();
     outcome<zk::create_result> created;

@@ -247,7 +247,7 @@ TEST_CASE("every operation can be cancelled after it was written: its reply is d
     }
 }
 
-TEST_CASE("every operation completes with closed after close") {
+TEST_CASE("R43: every operation completes with closed after close") {
     fixture f;
     f.attach();
     outcome<> closed;

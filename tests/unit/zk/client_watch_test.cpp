@@ -73,7 +73,7 @@ TEST_CASE("which reads arm which watch") {
     CHECK(armed.child == std::vector<std::string>{"/listed"});
 }
 
-TEST_CASE("a chroot applies to events and to arming again") {
+TEST_CASE("R8: a chroot applies to events and to arming again") {
     fixture f(config_for_tests("10.0.0.1:2181/ab"));
     f.attach();
     auto w = add_watch(f, "/");
