@@ -54,16 +54,16 @@ std::shared_ptr<runtime::world> world_of(const client& c);
 /// The operations are grouped: those on znodes are on this page, the others in `watch_operations`, `access_operations` and
 /// `ensemble_operations`. Paths are relative to the chroot of the connect string, in arguments, results and events.
 ///
-/// Requests of later versions are unknown to older servers, which answer `server_errc::unimplemented` and close the
-/// connection. That happens once per server: such a request then completes without being sent for an hour, while the
-/// client is connected to that server.
+/// Requests of later versions are unknown to older servers, which answer `server_errc::unimplemented` and close the connection.
+/// That happens once per server: for an hour such a request then completes without being sent to it.
 ///
 /// \par Errors
 /// Every operation can complete with any `server_errc`; with `client_errc::{connection_lost, session_expired, closed,
 /// request_too_large, invalid_path, invalid_argument}`; with a `protocol_errc`, where its reply cannot be read; and with
-/// `asio::error::operation_aborted` when cancelled. `outcome_of()` tells what is known of the request. \par Per-operation
-/// cancellation Terminal, partial and total. Before the request was written it is withdrawn. Afterwards the server's reply is
-/// awaited and dropped: the request may be applied. A watch that such a request has set is removed as if its subscription was.
+/// `asio::error::operation_aborted` when cancelled. `outcome_of()` tells what is known of the request.
+/// \par Per-operation cancellation
+/// Terminal, partial and total. Before the request was written it is withdrawn. Afterwards the server's reply is awaited and
+/// dropped: the request may be applied. A watch that such a request has set is removed as if its subscription was.
 /// \par Executor
 /// Handlers are posted to their associated executor, else to `get_executor()`; they are never called inline.
 /// Replies and events are posted in the order of the stream, so an executor that keeps order shows them in order.
