@@ -14,6 +14,7 @@ session::session(const session_settings& settings, std::uint64_t seed)
     : settings_(settings),
       hosts_(settings.hosts, settings.backoff_min, settings.backoff_max, seed),
       frames_(settings.max_frame),
+      batching_(settings.batch_reads, settings.hosts, settings.max_frame),
       xid_(settings.first_xid) {}
 
 // Requests -----------------------------------------------------------------------------------------------------------------
@@ -122,6 +123,7 @@ void session::disconnected(const error_code& why, time_point now, std::uint64_t 
     ping_due_ = false;
     close_sent_ = false;
     pings_.clear();
+    batching_.disconnected();
     if (!was_attached && !renew_) ++metrics_.connect_failures;
 
     // Reads go back to the front, in their order; for everything else nobody knows whether it was applied.

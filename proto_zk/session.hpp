@@ -7,6 +7,7 @@
 
 #include "proto_zk/frame.hpp"
 #include "proto_zk/host_cycle.hpp"
+#include "proto_zk/read_batch.hpp"
 #include "proto_zk/request.hpp"
 #include "proto_zk/watch_table.hpp"
 
@@ -31,6 +32,7 @@ struct session_settings {
     std::size_t hosts = 1;
     std::size_t max_frame = 1'048'575;
     std::int32_t first_xid = 1;
+    bool batch_reads = false;
 };
 
 /// What a client decides: the life of its session, the order of its requests, and its watches. It performs nothing: a driver
@@ -142,6 +144,8 @@ private:
     error_code on_frame(std::string_view frame, time_point now);
     error_code on_handshake(std::string_view frame, time_point now);
     error_code on_reply(std::string_view frame);
+    error_code answer_batch(std::size_t reads, std::string_view reply);
+    error_code answer_oldest(const error_code& ec, std::string_view body);
     void on_session(time_point now, std::int64_t id, std::string_view password, std::chrono::milliseconds timeout);
     void expire(const error_code& why);
     void finish(const error_code& result);
@@ -150,7 +154,8 @@ private:
     void prove(time_point sent) noexcept;
     void fail(queue& q, const error_code& ec);
     void append(std::string& out, std::string_view frame);
-    void append_request(std::string& out, std::unique_ptr<request> r, time_point now);
+    std::size_t next_frame() const noexcept;
+    void append_frame(std::string& out, std::size_t requests, time_point now);
     std::int32_t next_xid() noexcept;
     bool arming(std::string_view path) const noexcept;
     std::unique_ptr<request> housekeeping(std::string payload, bool critical);
@@ -162,6 +167,7 @@ private:
     session_settings settings_;
     host_cycle hosts_;
     frame_reader frames_;
+    read_batching batching_;
     watch_table watches_;
     session_info info_;
     client_metrics metrics_;

@@ -58,8 +58,15 @@ error_code session::received(std::size_t n, time_point now) {
         ec = on_frame(*frame, now);
         if (ec || phase_ == phase::finished) return ec;
     }
-    // Events are small: this is the oldest request's reply. Sent again, the request would have the same reply again.
+    // Events are small: this is the oldest request's reply. Sent again, the request would have the same reply again, but for
+    // reads that shared it.
     if (ec == protocol_errc::frame_too_large && !written_.empty()) {
+        if (const auto reads = written_.front()->batch_; reads > 1) {
+            batching_.answered(reads);
+            batching_.replied(settings_.max_frame);
+            for (std::size_t i = 0; i != reads; ++i) written_[i]->alone_ = true;
+            return ec;
+        }
         const auto r = std::move(written_.front());
         written_.pop_front();
         if (!r->abandoned_) (void)r->complete(ec, {});
@@ -102,30 +109,52 @@ error_code session::on_reply(std::string_view frame) {
     header.read(in);
 
     if (written_.empty()) return protocol_errc::unexpected_reply;
-    if (written_.front()->xid_ != header.xid) return protocol_errc::xid_out_of_order;
-    auto r = std::move(written_.front());
-    written_.pop_front();
+    const request& oldest = *written_.front();
+    if (oldest.xid_ != header.xid) return protocol_errc::xid_out_of_order;
 
-    ++metrics_.replies_received;
     error_code ec;
     if (header.err != 0) ec = error_code(header.err, server_category());
-    if (ec == server_errc::session_moved && r->repeatable && !r->abandoned_) {
-        written_.push_front(std::move(r));    // to be asked for again where the session is now
+    // To be asked for again where the session is now.
+    const std::size_t reads = oldest.batch_;
+    if (ec == server_errc::session_moved && oldest.repeatable && (reads > 1 || !oldest.abandoned_)) return ec;
+    if (ec && reads > 1) {    // the reads themselves have their errors in the body
+        batching_.refused();
         return ec;
     }
-    prove(r->sent_);
+    prove(oldest.sent_);
     if (header.zxid > last_zxid_) last_zxid_ = header.zxid;
+    if (oldest.batchable) batching_.answered(reads);
 
-    const auto body = header.err == 0 ? in.rest() : std::string_view{};
-    const auto undecodable = r->abandoned_ ? error_code{} : r->complete(ec, body);
-    if (r->abandoned_ && r->arms_persistent && !ec) unwatch(r->arms);
+    const auto body = ec ? std::string_view{} : in.rest();
+    const auto undecodable = reads > 1 ? answer_batch(reads, body) : answer_oldest(ec, body);
+    if (undecodable) return undecodable;
 
     if (close_sent_ && written_.empty() && queued_.empty()) {
         finish({});
         return {};
     }
-    if (ec == server_errc::session_moved) return ec;
-    return undecodable;
+    return ec == server_errc::session_moved ? ec : error_code{};
+}
+
+error_code session::answer_batch(std::size_t reads, std::string_view reply) {
+    read_batch_reader in(reply);
+    for (; reads != 0; --reads) {
+        error_code ec;
+        std::string_view body;
+        if (const auto malformed = in.next(ec, body)) return malformed;
+        if (const auto undecodable = answer_oldest(ec, body)) return undecodable;
+    }
+    return in.end();
+}
+
+error_code session::answer_oldest(const error_code& ec, std::string_view body) {
+    const auto r = std::move(written_.front());
+    written_.pop_front();
+    ++metrics_.replies_received;
+    if (r->batchable) batching_.replied(body.size());
+    if (!r->abandoned_) return r->complete(ec, body);
+    if (r->arms_persistent && !ec) unwatch(r->arms);
+    return {};
 }
 
 error_code session::on_handshake(std::string_view frame, time_point now) {
@@ -154,6 +183,7 @@ void session::on_session(time_point now, std::int64_t id, std::string_view passw
     last_received_ = now;
     last_sent_ = connect_sent_;
     ++metrics_.connects;
+    batching_.attached(hosts_.current());
     if (info_.id == 0) ++info_.generation;
     given_up_ = false;
     info_.id = id;
@@ -175,7 +205,7 @@ void session::on_session(time_point now, std::int64_t id, std::string_view passw
 bool session::wants_write() const noexcept {
     if (phase_ == phase::handshaking) return connect_request_due_;
     if (phase_ != phase::attached) return false;
-    return ping_due_ || !queued_.empty() || (closing_ && !close_sent_);
+    return ping_due_ || next_frame() != 0 || (closing_ && !close_sent_ && queued_.empty());
 }
 
 void session::fill(std::string& out, std::size_t limit, time_point now) {
@@ -200,16 +230,17 @@ void session::fill(std::string& out, std::size_t limit, time_point now) {
             out += header_only(xid_ping, opcode::ping);
             pings_.push_back(now);
         }
-        while (!queued_.empty() && out.size() - before < limit) {
-            auto r = std::move(queued_.front());
-            queued_.pop_front();
-            append_request(out, std::move(r), now);
+        while (out.size() - before < limit) {
+            const auto requests = next_frame();
+            if (requests == 0) break;
+            append_frame(out, requests, now);
         }
         if (closing_ && !close_sent_ && queued_.empty()) {
             close_sent_ = true;
             auto r = std::make_unique<housekeeping_request>(false);
             r->frame = header_only(0, opcode::close_session);
-            append_request(out, std::move(r), now);
+            queued_.push_back(std::move(r));
+            append_frame(out, 1, now);
         }
     }
     if (out.size() != before) {
@@ -219,17 +250,56 @@ void session::fill(std::string& out, std::size_t limit, time_point now) {
     }
 }
 
-void session::append_request(std::string& out, std::unique_ptr<request> r, time_point now) {
-    r->xid_ = next_xid();
-    r->sent_ = now;
-    patch_xid(r->frame, r->xid_);
-    out += r->frame;
-    if (!r->repeatable) {
-        r->frame.clear();
-        r->frame.shrink_to_fit();
+/// How many of the requests that wait the next frame takes: several reads may share one. None if they should wait.
+std::size_t session::next_frame() const noexcept {
+    if (queued_.empty()) return 0;
+    const request& first = *queued_.front();
+    if (!first.repeatable && batching_.trying()) return 0;
+    const std::size_t limit = first.batchable && !first.alone_ ? batching_.limit() : 1;
+    if (limit == 1) return 1;
+    const bool hold = batching_.saturated() && !closing_;
+    if (batching_.trying()) return hold ? 0 : 1;
+    const auto harmed = [](const std::unique_ptr<request>& r) { return !r->repeatable; };
+    if (batching_.on_trial() && std::any_of(written_.begin(), written_.end(), harmed)) return 1;
+    std::size_t reads = 1;
+    std::size_t bytes = first.frame.size();
+    while (reads != limit && reads != queued_.size()) {
+        const request& r = *queued_[reads];
+        bytes += r.frame.size();
+        if (!r.batchable || r.alone_ || bytes > batching_.byte_limit()) return reads;
+        ++reads;
     }
-    ++metrics_.requests_sent;
-    written_.push_back(std::move(r));
+    return reads != limit && hold ? 0 : reads;
+}
+
+/// Writes the next frame, with so many requests of those that wait.
+void session::append_frame(std::string& out, std::size_t requests, time_point now) {
+    if (queued_.front()->batchable) batching_.sent(requests);
+    if (requests == 1) {
+        auto& r = *queued_.front();
+        r.batch_ = 1;
+        r.xid_ = next_xid();
+        patch_xid(r.frame, r.xid_);
+        out += r.frame;
+        if (!r.repeatable) std::string().swap(r.frame);
+    } else {
+        const auto xid = next_xid();
+        read_batch_writer batch(out, xid);
+        for (std::size_t i = 0; i != requests; ++i) {
+            auto& r = *queued_[i];
+            r.batch_ = static_cast<std::uint32_t>(requests);
+            r.xid_ = xid;
+            batch.add(r.frame);
+        }
+        batch.end();
+        metrics_.reads_batched += requests;
+    }
+    for (std::size_t i = 0; i != requests; ++i) {
+        queued_.front()->sent_ = now;
+        written_.push_back(std::move(queued_.front()));
+        queued_.pop_front();
+    }
+    metrics_.requests_sent += requests;
 }
 
 std::unique_ptr<request> session::housekeeping(std::string payload, bool critical) {

@@ -10,6 +10,7 @@
 #include "runtime/completion.hpp"
 #include "zk/client_impl.hpp"
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <tuple>
@@ -18,6 +19,8 @@
 namespace muster::zk::detail {
 
 using impl_ptr = std::shared_ptr<client_impl>;
+
+constexpr std::size_t typical_frame = 128;    // holds most requests, so that they are allocated once
 
 struct armed_watch {
     std::string path;    // empty: none
@@ -77,7 +80,7 @@ class call {
 public:
     using handler = asio::any_completion_handler<void(error_code, Results...)>;
 
-    call(handler h, impl_ptr impl) : impl_(std::move(impl)), done_(std::move(h), impl_->get_executor(), impl_->order()) {}
+    call(handler h, impl_ptr impl) : impl_(std::move(impl)), done_(std::move(h), impl_->route()) {}
 
     const impl_ptr& impl() const noexcept { return impl_; }
     const std::string& chroot() const noexcept { return impl_->configuration().servers.chroot(); }
@@ -89,6 +92,7 @@ public:
     template <class Record, class Decode>
     void send(proto::opcode type, bool repeatable, const Record& record, Decode decode, armed_watch watch = {}) {
         std::string frame;
+        frame.reserve(typical_frame);
         const auto at = proto::begin_frame(frame);
         proto::writer w(frame);
         w.i32(0);    // the xid, filled in when it is written
@@ -107,6 +111,7 @@ public:
         r->frame = std::move(frame);
         r->id = id;
         r->repeatable = repeatable;
+        r->batchable = type == proto::opcode::get_data && watch.path.empty();
         r->arms = std::move(watch.path);
         r->arms_persistent = watch.persistent;
         impl_->submit(std::move(r));

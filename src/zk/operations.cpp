@@ -38,7 +38,7 @@ watcher subscribe(detail::client_impl* impl, proto::watch_kind kind, std::string
 template <class Result, class Decode>
 void read(opcode type, call<Result> c, std::string path, Decode decode) {
     if (!legal(path)) return c.fail(client_errc::invalid_path);
-    const auto request = path_watch(proto::to_server(c.chroot(), path), false);
+    const auto request = path_watch(proto::to_server(c.chroot(), std::move(path)), false);
     c.send(type, true, request, std::move(decode));
 }
 
@@ -46,7 +46,7 @@ void read(opcode type, call<Result> c, std::string path, Decode decode) {
 template <class Result, class Decode, class KindOf>
 void read_and_watch(opcode type, call<Result, watcher> c, std::string path, Decode decode, KindOf kind_of) {
     if (!legal(path)) return c.fail(client_errc::invalid_path);
-    const auto request = path_watch(proto::to_server(c.chroot(), path), true);
+    const auto request = path_watch(proto::to_server(c.chroot(), std::move(path)), true);
     c.send(
         type, true, request,
         [impl = c.impl().get(), server_path = request.path, decode = std::move(decode), kind_of](error_code& ec, reader& in,

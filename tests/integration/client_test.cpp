@@ -170,6 +170,43 @@ TEST_CASE("20 000 watches on long paths survive a killed server, and each fires 
     CHECK(c.metrics().events_received == count);
 }
 
+TEST_CASE("many reads made together: each has its own data or error, in order, and sees the writes before it") {
+    zk_server server;
+    server.start();
+    loop l;
+    client c(l.io, config_for(server.connect_string(), 8s));
+    constexpr int nodes = 20;
+    const auto path = [](int i) { return fmt::format("/batch/n{}", i); };
+    auto prepare = [&]() -> asio::awaitable<void> {
+        co_await c.create("/batch", "");
+        for (int i = 0; i != nodes; ++i) co_await c.create(path(i), fmt::format("old {}", i));
+        create_options hidden;
+        hidden.acls = {acl(static_cast<std::int32_t>(permission::write), "world", "anyone")};
+        co_await c.create("/batch/hidden", "secret", std::move(hidden));
+    };
+    l.run(prepare());
+
+    std::vector<std::string> answers;
+    std::vector<std::string> expected;
+    const auto ask = [&](const std::string& of, std::string answer) {
+        c.get(of, [&answers](muster::error_code ec, const get_result& r) { answers.push_back(ec ? ec.message() : r.data); });
+        expected.push_back(std::move(answer));
+    };
+    for (int round = 0; round != 5; ++round) {
+        for (int i = 0; i != nodes; ++i) ask(path(i), fmt::format("old {}", i));
+        ask("/batch/missing", muster::error_code(server_errc::no_node).message());
+        ask("/batch/hidden", muster::error_code(server_errc::no_auth).message());
+    }
+    for (int i = 0; i != nodes; ++i)
+        c.set(path(i), fmt::format("new {}", i), any_version,
+              [](muster::error_code ec, const muster::zk::stat&) { REQUIRE_FALSE(ec); });
+    for (int i = 0; i != nodes; ++i) ask(path(i), fmt::format("new {}", i));
+    REQUIRE(l.until([&] { return answers.size() == expected.size(); }));
+    CHECK(answers == expected);
+    CHECK(c.metrics().connects == 1);
+    CHECK(c.metrics().reads_batched > expected.size() / 2);
+}
+
 TEST_CASE("a session that somebody else ends is replaced, and its watchers are told") {
     zk_server server;
     server.start();

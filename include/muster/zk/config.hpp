@@ -30,6 +30,11 @@ struct config {
     /// Largest frame in both directions, in bytes; the server's `jute.maxbuffer`. Legal: 1024 to 2^31 - 1.
     std::size_t max_frame = 1'048'575;
 
+    /// Whether plain reads of data that wait to be written at the same time are asked for in one request (multiRead), which a
+    /// server handles many times faster. Each keeps its own result, error and place in the order. Servers that do not know it,
+    /// those before 3.6, cost one lost connection each, on which only reads are under way, and are then asked one by one.
+    bool batch_reads = true;
+
     config() = default;
     /// The default configuration for the servers named by a connect string; throws what `connect_string` throws.
     config(connect_string servers_) : servers(std::move(servers_)) {}

@@ -25,6 +25,7 @@ struct session_info {
 /// Counters since construction.
 struct client_metrics {
     std::uint64_t requests_sent = 0;
+    std::uint64_t reads_batched = 0;    ///< Of the requests sent, those that shared a frame: see `config::batch_reads`.
     std::uint64_t replies_received = 0;
     std::uint64_t events_received = 0;
     std::uint64_t bytes_sent = 0;

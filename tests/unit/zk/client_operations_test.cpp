@@ -352,6 +352,35 @@ TEST_CASE("many requests made in one handler go out in one write") {
     CHECK(completed == 64);
 }
 
+TEST_CASE("plain reads of data made in one handler share a request, those that watch do not") {
+    auto config = config_for_tests();
+    config.batch_reads = zk::config().batch_reads;
+    fixture f(config);
+    f.attach();
+    outcome<zk::get_result> a, b;
+    outcome<zk::get_result, zk::watcher> watched;
+    asio::post(f.sim.io, [&] {
+        f.client.get("/a", a.handler());
+        f.client.get("/b", b.handler());
+        f.client.get_and_watch("/a", watched.handler());
+    });
+    const auto sent = f.requests();
+    REQUIRE(sent.size() == 2);
+    CHECK(sent[0].is(opcode::multi_read));
+    CHECK(sent[1].is(opcode::get_data));
+    proto::error_response missing;
+    missing.err = no_node;
+    proto::multi_response answer;
+    answer.results = {{opcode::get_data, data_of("x")}, {opcode::error, missing}};
+    f.server.reply(sent[0].xid, 0, answer);
+    f.server.reply(sent[1].xid, 0, data_of("y"));
+    f.sim.run_ready();
+    CHECK(a.value().data == "x");
+    CHECK(b.ec() == server_errc::no_node);
+    CHECK(watched.value().data == "y");
+    CHECK(f.client.metrics().reads_batched == 2);
+}
+
 TEST_CASE("requests made while a write is under way go out together in the next") {
     fixture f;
     f.attach();
