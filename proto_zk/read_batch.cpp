@@ -18,11 +18,16 @@ constexpr std::size_t frame_head = 12;    // length, xid, type
 // What a server that has proved itself may lose in trials: those connections may have ended for other reasons.
 constexpr unsigned patience = 3;
 
+// Then it has another trial: it may have been replaced.
+constexpr unsigned connections_without = 16;
+
+constexpr std::size_t frame_overhead = 32;    // of a batch, more than the requests have by themselves
+
 }    // namespace
 
 read_batching::read_batching(bool enabled, std::size_t hosts, std::size_t max_frame)
     : hosts_(enabled ? hosts : 0),
-      request_bytes_(std::min(request_bytes, max_frame)),
+      request_bytes_(std::min(request_bytes, max_frame > frame_overhead ? max_frame - frame_overhead : 0)),
       reply_bytes_(std::min(reply_bytes, max_frame / 2)),
       ramp_(first_batch) {}
 
@@ -31,15 +36,28 @@ void read_batching::attached(std::size_t index) noexcept {
     proven_ = false;
     trying_ = false;
     frames_ = 0;
+    if (current_ >= hosts_.size()) return;
+    host& h = hosts_[current_];
+    if (refuses(h) && ++h.waited > connections_without) h = {};
 }
 
-void read_batching::disconnected() noexcept {
-    if (trying_) refused();
+void read_batching::disconnected(const error_code& why) noexcept {
+    if (trying_ && why != client_errc::timed_out) refused();    // who does not know it does not stay silent
+    trying_ = false;
     proven_ = false;
     frames_ = 0;
 }
 
-bool read_batching::refuses(const host& h) const noexcept { return h.strikes >= (h.proven ? patience : 1); }
+bool read_batching::refuses(const error_code& ec) noexcept {
+    if (proven_ || (ec != server_errc::unimplemented && ec != server_errc::bad_arguments &&
+                    ec != server_errc::marshalling_error && ec != server_errc::system_error)) {
+        return false;
+    }
+    refused();
+    return true;
+}
+
+bool read_batching::refuses(const host& h) noexcept { return h.strikes >= (h.proven ? patience : 1); }
 
 std::size_t read_batching::limit() const noexcept {
     if (current_ >= hosts_.size() || refuses(hosts_[current_])) return 1;
@@ -54,7 +72,7 @@ void read_batching::sent(std::size_t reads) noexcept {
 void read_batching::answered(std::size_t reads) noexcept {
     if (frames_ != 0) --frames_;
     if (reads < 2) return;
-    if (!proven_ && current_ < hosts_.size()) hosts_[current_] = {true, 0};
+    if (!proven_ && current_ < hosts_.size()) hosts_[current_] = {true, 0, 0};
     proven_ = true;
     trying_ = false;
     if (reads >= ramp_) ramp_ = std::min(ramp_ * 2, most_reads);
@@ -111,7 +129,7 @@ error_code read_batch_reader::next(error_code& ec, std::string_view& body) {
 error_code read_batch_reader::end() {
     multi_header h;
     h.read(in_);
-    if (in_.ok() && !h.done) in_.fail(protocol_errc::bad_multi);
+    if (in_.ok() && (!h.done || !in_.rest().empty())) in_.fail(protocol_errc::bad_multi);
     return in_.error();
 }
 

@@ -21,7 +21,7 @@ namespace muster::zk::proto {
 ///
 /// Servers before 3.6 drop the connection over a multiRead. So the first one of a connection is a trial: it is sent only while
 /// nothing is under way that must not be sent twice, and nothing such follows until it is answered. Where it is not, the reads
-/// are sent again one by one, and the server is not tried again.
+/// are sent again one by one, and the server is not tried again for as many connections as `read_batch.cpp` says.
 class read_batching {
 public:
     static constexpr std::size_t most_reads = 64;              ///< In a batch.
@@ -37,7 +37,7 @@ public:
     /// A connection to the server with this index stands.
     void attached(std::size_t index) noexcept;
     /// It is gone.
-    void disconnected() noexcept;
+    void disconnected(const error_code& why) noexcept;
 
     /// How many reads the next frame may have; 1 if they are to be sent one by one.
     std::size_t limit() const noexcept;
@@ -54,8 +54,12 @@ public:
     void sent(std::size_t reads) noexcept;
     /// A frame with so many reads was answered.
     void answered(std::size_t reads) noexcept;
+    /// The server answered a batch with this error: true if that means that it does not know them.
+    bool refuses(const error_code& ec) noexcept;
     /// The server does not know batches.
     void refused() noexcept;
+    /// The trial has told nothing.
+    void withdrawn() noexcept { trying_ = false; }
     /// A read's reply had so many bytes.
     void replied(std::size_t bytes) noexcept;
 
@@ -63,9 +67,10 @@ private:
     struct host {
         bool proven = false;
         unsigned strikes = 0;    // connections lost during a trial since the last one that succeeded
+        unsigned waited = 0;     // connections without a trial since
     };
 
-    bool refuses(const host& h) const noexcept;
+    static bool refuses(const host& h) noexcept;
 
     std::vector<host> hosts_;    // empty: switched off
     std::size_t request_bytes_;

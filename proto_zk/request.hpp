@@ -29,16 +29,18 @@ public:
     std::string frame;          ///< The whole frame. Bytes 4 to 7 are the xid.
     std::uint64_t id = 0;       ///< Names the request towards `session::cancel`.
     bool repeatable = false;    ///< Changes nothing on the server, so it may be sent twice.
-    bool batchable = false;     ///< A plain read of data: it may be asked for in a multiRead.
-    std::string arms;           ///< The path on which its success arms a watch at the server, if it does.
+    /// Not 0: it is written on the connection with this number (`session_info::connection`), or not at all.
+    std::uint64_t connection = 0;
+    bool batchable = false;    ///< A plain read of data: it may be asked for in a multiRead.
+    std::string arms;          ///< The path on which its success arms a watch at the server, if it does.
     bool arms_persistent = false;
 
 private:
     friend class session;
     std::int32_t xid_ = 0;
     std::uint32_t batch_ = 1;    // reads in the frame that begins with this one
-    bool alone_ = false;         // a batch with it was too large
-    bool abandoned_ = false;    // completed towards the user; its reply is still to be consumed
+    bool own_ = false;           // the session's own, made anew for each connection
+    bool abandoned_ = false;     // completed towards the user; its reply is still to be consumed
     std::chrono::steady_clock::time_point sent_{};
 };
 

@@ -7,6 +7,7 @@
 #include "proto_zk/records_watch.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace muster::zk::proto {
@@ -24,7 +25,16 @@ void session::submit(std::unique_ptr<request> r) {
         (void)r->complete(client_errc::closed, {});
         return;
     }
+    if (too_late(*r)) {
+        (void)r->complete(client_errc::not_sent, {});
+        return;
+    }
     queued_.push_back(std::move(r));
+}
+
+/// True if it is meant for a connection that is gone.
+bool session::too_late(const request& r) const noexcept {
+    return r.connection != 0 && (phase_ != phase::attached || r.connection != info_.connection);
 }
 
 void session::cancel(std::uint64_t id, const error_code& ec) {
@@ -123,7 +133,8 @@ void session::disconnected(const error_code& why, time_point now, std::uint64_t 
     ping_due_ = false;
     close_sent_ = false;
     pings_.clear();
-    batching_.disconnected();
+    batching_.disconnected(why);
+    unrepeatable_ = 0;
     if (!was_attached && !renew_) ++metrics_.connect_failures;
 
     // Reads go back to the front, in their order; for everything else nobody knows whether it was applied.
@@ -135,6 +146,11 @@ void session::disconnected(const error_code& why, time_point now, std::uint64_t 
     for (auto& r : unanswered) {
         if (r && !r->abandoned_) (void)r->complete(client_errc::connection_lost, {});
     }
+    queue late;
+    const auto begin = std::stable_partition(queued_.begin(), queued_.end(), [this](const auto& r) { return !too_late(*r); });
+    late.insert(late.end(), std::make_move_iterator(begin), std::make_move_iterator(queued_.end()));
+    queued_.erase(begin, queued_.end());
+    for (auto& r : late) (void)r->complete(client_errc::not_sent, {});
 
     // A server that accepts and drops at once, or refuses the watches, counts as failed, or else it would be tried in a tight
     // loop. So does one that answers before it drops: the request it answered, sent again, may be why it does.

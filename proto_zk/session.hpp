@@ -102,7 +102,7 @@ public:
     // On a connection ------------------------------------------------------------------------------------------------------
 
     /// Room for at least `n` bytes that are read next.
-    std::span<char> read_buffer(std::size_t n) { return frames_.prepare(n); }
+    std::span<char> read_buffer(std::size_t n);
 
     /// `n` bytes were read into it. Completes requests and dispatches events, in the order of the stream.
     error_code received(std::size_t n, time_point now);
@@ -145,6 +145,7 @@ private:
     error_code on_handshake(std::string_view frame, time_point now);
     error_code on_reply(std::string_view frame);
     error_code answer_batch(std::size_t reads, std::string_view reply);
+    error_code answer_each(std::size_t requests, const error_code& ec, std::string_view body);
     error_code answer_oldest(const error_code& ec, std::string_view body);
     void on_session(time_point now, std::int64_t id, std::string_view password, std::chrono::milliseconds timeout);
     void expire(const error_code& why);
@@ -153,7 +154,8 @@ private:
     void set_state(session_state s);
     void prove(time_point sent) noexcept;
     void fail(queue& q, const error_code& ec);
-    void append(std::string& out, std::string_view frame);
+    void allow_frame() noexcept;
+    bool too_late(const request& r) const noexcept;
     std::size_t next_frame() const noexcept;
     void append_frame(std::string& out, std::size_t requests, time_point now);
     std::int32_t next_xid() noexcept;
@@ -183,6 +185,7 @@ private:
 
     queue queued_;                    // not written yet
     queue written_;                   // waiting for their replies, oldest first
+    std::size_t unrepeatable_ = 0;    // of those, the ones that must not be sent twice
     std::deque<time_point> pings_;    // when the unanswered ones were written
     std::int32_t xid_;
     zxid last_zxid_ = 0;    // of replies only: an event's may be ahead of what the session has seen (ZOOKEEPER-1412)

@@ -46,6 +46,16 @@ private:
     bool critical_;
 };
 
+std::span<char> session::read_buffer(std::size_t n) {
+    allow_frame();
+    return frames_.prepare(n);
+}
+
+/// What may be asked for read by read may be asked for at once: a batch's reply may have as many bytes as those of its reads.
+void session::allow_frame() noexcept {
+    frames_.set_max_frame(settings_.max_frame * (written_.empty() ? 1 : written_.front()->batch_));
+}
+
 error_code session::received(std::size_t n, time_point now) {
     if (phase_ != phase::handshaking && phase_ != phase::attached) return protocol_errc::unexpected_reply;
     // Any byte proves that the server lives, also one in the middle of a reply that takes long. But only the end of the
@@ -54,17 +64,19 @@ error_code session::received(std::size_t n, time_point now) {
     metrics_.bytes_received += n;
     frames_.commit(n);
     error_code ec;
-    while (const auto frame = frames_.next(ec)) {
+    for (;;) {
+        allow_frame();
+        const auto frame = frames_.next(ec);
+        if (!frame) break;
         ec = on_frame(*frame, now);
         if (ec || phase_ == phase::finished) return ec;
     }
-    // Events are small: this is the oldest request's reply. Sent again, the request would have the same reply again, but for
-    // reads that shared it.
+    // Events are small: this is the oldest request's reply. Sent again, the request would have the same reply again. Of reads
+    // that shared it nobody knows which was too large: expecting that of all, they are asked for one by one.
     if (ec == protocol_errc::frame_too_large && !written_.empty()) {
         if (const auto reads = written_.front()->batch_; reads > 1) {
             batching_.answered(reads);
             batching_.replied(settings_.max_frame);
-            for (std::size_t i = 0; i != reads; ++i) written_[i]->alone_ = true;
             return ec;
         }
         const auto r = std::move(written_.front());
@@ -116,24 +128,34 @@ error_code session::on_reply(std::string_view frame) {
     if (header.err != 0) ec = error_code(header.err, server_category());
     // To be asked for again where the session is now.
     const std::size_t reads = oldest.batch_;
-    if (ec == server_errc::session_moved && oldest.repeatable && (reads > 1 || !oldest.abandoned_)) return ec;
-    if (ec && reads > 1) {    // the reads themselves have their errors in the body
-        batching_.refused();
+    if (ec == server_errc::session_moved && oldest.repeatable && (reads > 1 || !oldest.abandoned_)) {
+        batching_.withdrawn();
         return ec;
     }
+    if (reads > 1 && batching_.refuses(ec)) return ec;
     prove(oldest.sent_);
     if (header.zxid > last_zxid_) last_zxid_ = header.zxid;
-    if (oldest.batchable) batching_.answered(reads);
+    if (oldest.batchable && reads == 1) batching_.answered(1);
 
     const auto body = ec ? std::string_view{} : in.rest();
-    const auto undecodable = reads > 1 ? answer_batch(reads, body) : answer_oldest(ec, body);
-    if (undecodable) return undecodable;
+    const auto undecodable = reads > 1 && !ec ? answer_batch(reads, body) : answer_each(reads, ec, body);
+    if (undecodable) {
+        if (reads > 1) batching_.refused();
+        return undecodable;
+    }
+    if (reads > 1) batching_.answered(reads);
 
     if (close_sent_ && written_.empty() && queued_.empty()) {
         finish({});
         return {};
     }
     return ec == server_errc::session_moved ? ec : error_code{};
+}
+
+error_code session::answer_each(std::size_t requests, const error_code& ec, std::string_view body) {
+    error_code undecodable;
+    for (; requests != 0 && !undecodable; --requests) undecodable = answer_oldest(ec, body);
+    return undecodable;
 }
 
 error_code session::answer_batch(std::size_t reads, std::string_view reply) {
@@ -151,6 +173,7 @@ error_code session::answer_oldest(const error_code& ec, std::string_view body) {
     const auto r = std::move(written_.front());
     written_.pop_front();
     ++metrics_.replies_received;
+    if (!r->repeatable && !r->own_) --unrepeatable_;
     if (r->batchable) batching_.replied(body.size());
     if (!r->abandoned_) return r->complete(ec, body);
     if (r->arms_persistent && !ec) unwatch(r->arms);
@@ -187,6 +210,7 @@ void session::on_session(time_point now, std::int64_t id, std::string_view passw
     if (info_.id == 0) ++info_.generation;
     given_up_ = false;
     info_.id = id;
+    ++info_.connection;
     renew_ = false;
     info_.password.fill(0);
     std::copy_n(password.begin(), std::min(password.size(), info_.password.size()), info_.password.begin());
@@ -255,18 +279,17 @@ std::size_t session::next_frame() const noexcept {
     if (queued_.empty()) return 0;
     const request& first = *queued_.front();
     if (!first.repeatable && batching_.trying()) return 0;
-    const std::size_t limit = first.batchable && !first.alone_ ? batching_.limit() : 1;
+    const std::size_t limit = first.batchable ? batching_.limit() : 1;
     if (limit == 1) return 1;
     const bool hold = batching_.saturated() && !closing_;
     if (batching_.trying()) return hold ? 0 : 1;
-    const auto harmed = [](const std::unique_ptr<request>& r) { return !r->repeatable; };
-    if (batching_.on_trial() && std::any_of(written_.begin(), written_.end(), harmed)) return 1;
+    if (batching_.on_trial() && unrepeatable_ != 0) return 1;
     std::size_t reads = 1;
     std::size_t bytes = first.frame.size();
     while (reads != limit && reads != queued_.size()) {
         const request& r = *queued_[reads];
         bytes += r.frame.size();
-        if (!r.batchable || r.alone_ || bytes > batching_.byte_limit()) return reads;
+        if (!r.batchable || bytes > batching_.byte_limit()) return reads;
         ++reads;
     }
     return reads != limit && hold ? 0 : reads;
@@ -296,6 +319,7 @@ void session::append_frame(std::string& out, std::size_t requests, time_point no
     }
     for (std::size_t i = 0; i != requests; ++i) {
         queued_.front()->sent_ = now;
+        if (!queued_.front()->repeatable && !queued_.front()->own_) ++unrepeatable_;
         written_.push_back(std::move(queued_.front()));
         queued_.pop_front();
     }
@@ -304,6 +328,7 @@ void session::append_frame(std::string& out, std::size_t requests, time_point no
 
 std::unique_ptr<request> session::housekeeping(std::string payload, bool critical) {
     auto r = std::make_unique<housekeeping_request>(critical);
+    r->own_ = true;
     const auto at = begin_frame(r->frame);
     r->frame += payload;
     end_frame(r->frame, at);

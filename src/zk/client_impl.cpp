@@ -114,6 +114,7 @@ void client_impl::cancel(std::uint64_t id) {
         self->take_inbox();
         self->session_.cancel(id, asio::error::operation_aborted);
         if (self->session_.finished()) self->proceed({});
+        self->write();    // what it held up, and what came out of the inbox with it
     });
 }
 

@@ -77,7 +77,7 @@ void client::start_multi(asio::any_completion_handler<void(error_code, multi_res
         if (creates && !detail::legal_ttl(op.options)) return c.fail(client_errc::invalid_argument);
         request.operations.push_back(encode(op, c.chroot()));
     }
-    c.send(opcode::multi, false, request, [chroot = c.chroot()](error_code& ec, proto::reader& in, multi_result& results) {
+    const auto decode_all = [chroot = c.chroot()](error_code& ec, proto::reader& in, multi_result& results) {
         if (ec) return;
         proto::multi_response response;
         response.read(in);
@@ -88,7 +88,8 @@ void client::start_multi(asio::any_completion_handler<void(error_code, multi_res
         for (const auto& r : results) {
             if (r.ec && (!ec || ec == server_errc::runtime_inconsistency)) ec = r.ec;
         }
-    });
+    };
+    c.send(opcode::multi, false, request, decode_all, {}, t.connection());
 }
 
 }    // namespace muster::zk

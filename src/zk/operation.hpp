@@ -11,6 +11,7 @@
 #include "zk/client_impl.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <tuple>
@@ -88,9 +89,10 @@ public:
     /// Completes at once.
     void fail(const error_code& ec) { done_.post(ec, Results{}...); }
 
-    /// Encodes `record` and submits it. `watch`: what its success arms at the server.
+    /// Encodes `record` and submits it. `watch`: what its success arms at the server. `connection`: see `proto::request`.
     template <class Record, class Decode>
-    void send(proto::opcode type, bool repeatable, const Record& record, Decode decode, armed_watch watch = {}) {
+    void send(proto::opcode type, bool repeatable, const Record& record, Decode decode, armed_watch watch = {},
+              std::uint64_t connection = 0) {
         std::string frame;
         frame.reserve(typical_frame);
         const auto at = proto::begin_frame(frame);
@@ -111,6 +113,7 @@ public:
         r->frame = std::move(frame);
         r->id = id;
         r->repeatable = repeatable;
+        r->connection = connection;
         r->batchable = type == proto::opcode::get_data && watch.path.empty();
         r->arms = std::move(watch.path);
         r->arms_persistent = watch.persistent;

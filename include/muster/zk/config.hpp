@@ -31,8 +31,10 @@ struct config {
     std::size_t max_frame = 1'048'575;
 
     /// Whether plain reads of data that wait to be written at the same time are asked for in one request (multiRead), which a
-    /// server handles many times faster. Each keeps its own result, error and place in the order. Servers that do not know it,
-    /// those before 3.6, cost one lost connection each, on which only reads are under way, and are then asked one by one.
+    /// server handles many times faster. Each keeps its own result, error and place in the order. While 16 requests of reads are
+    /// under way, further reads wait for one of them, or until 64 have come together. Servers before 3.6 drop the connection
+    /// over it: the first one of each connection is sent while nothing is under way that must not be sent twice, and a server
+    /// that has dropped one is then asked read by read.
     bool batch_reads = true;
 
     config() = default;

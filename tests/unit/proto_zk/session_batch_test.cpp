@@ -299,7 +299,26 @@ TEST_CASE("large replies make small batches") {
     CHECK(paths_of(sent[1]).size() == 2);
 }
 
-TEST_CASE("reads whose batch is larger than a frame may be are asked for one by one") {
+TEST_CASE("a batch's reply may be as large as those of its reads together") {
+    proven m;
+    for (int round = 0; round != 3; ++round) {
+        for (int i = 0; i != 640; ++i) {
+            m.get("small");
+            if (i % 64 == 63) m.serve();
+        }
+        m.take_log();
+        for (int i = 0; i != 64; ++i) m.get("large");
+        m.write("w");
+        for (const auto& r : m.sent()) {
+            const auto large = value(std::string(20'000, 'x'));
+            const std::vector<proto::multi_result> results(paths_of(r).size(), large);
+            REQUIRE(!m.feed(results.empty() ? reply_frame(r.xid, 1) : batch_reply(r.xid, results)));
+        }
+        CHECK(m.take_log().back() == "w ok");
+    }
+}
+
+TEST_CASE("reads whose batch is larger than a frame may be for each of them are asked for one by one") {
     auto settings = batching();
     settings.max_frame = 2'048;
     machine m(settings);
@@ -308,7 +327,7 @@ TEST_CASE("reads whose batch is larger than a frame may be are asked for one by 
     m.get("b");
     const auto sent = m.sent();
     REQUIRE(sent.size() == 1);
-    const auto ec = m.feed(batch_reply(sent[0].xid, {value(std::string(1'900, 'x')), value(std::string(1'900, 'y'))}));
+    const auto ec = m.feed(batch_reply(sent[0].xid, {value(std::string(3'000, 'x')), value(std::string(1'900, 'y'))}));
     CHECK(ec == protocol_errc::frame_too_large);
     CHECK(m.log.empty());
     m.s.disconnected(ec, m.now, 0);
@@ -318,6 +337,95 @@ TEST_CASE("reads whose batch is larger than a frame may be are asked for one by 
     m.get("c");
     m.get("d");
     CHECK(m.sent().size() == 2);    // what was large once is expected to be so again
+}
+
+TEST_CASE("no batch is larger than a frame may be") {
+    auto settings = batching();
+    settings.max_frame = 1'024;
+    machine m(settings);
+    m.attach();
+    m.get(std::string(494, 'a'));
+    m.get(std::string(494, 'b'));
+    m.fill();
+    for (const auto& f : take_frames(m.written)) CHECK(f.size() <= settings.max_frame);
+}
+
+TEST_CASE("an error of a whole batch is that of each read, and costs nobody else anything") {
+    proven m;
+    m.get("a");
+    m.get("b");
+    m.write("w");
+    const auto sent = m.sent();
+    REQUIRE(sent.size() == 2);
+    CHECK(!m.reply(sent[0].xid, 1, static_cast<std::int32_t>(server_errc::throttled)));
+    CHECK(!m.reply(sent[1].xid));
+    const std::string throttled = error_code(server_errc::throttled).message();
+    CHECK(m.log == journal{"a " + throttled, "b " + throttled, "w ok"});
+}
+
+TEST_CASE("a trial says nothing about a server whose session moved or that fell silent") {
+    for (const bool moved : {true, false}) {
+        CAPTURE(moved);
+        machine m(batching());
+        m.attach();
+        m.get("a");
+        m.get("b");
+        const auto sent = m.sent();
+        error_code ec = client_errc::timed_out;
+        if (moved) ec = m.reply(sent.at(0).xid, 1, static_cast<std::int32_t>(server_errc::session_moved));
+        m.now += 1s;
+        m.s.disconnected(ec, m.now, 0);
+        m.attach();
+        CHECK(m.sent().size() == 1);
+    }
+}
+
+TEST_CASE("a server that cannot be understood is asked one by one in the end, and has another trial much later") {
+    machine m(batching());
+    m.attach();
+    m.get("a");
+    m.get("b");
+    const auto sent = m.sent();
+    const std::vector<proto::multi_result> nonsense{{opcode::remove, {}}, {opcode::remove, {}}};
+    auto ec = m.feed(batch_reply(sent.at(0).xid, nonsense));
+    CHECK(ec == protocol_errc::bad_multi);
+    std::size_t connections = 0;
+    std::size_t frames = 0;
+    do {
+        m.now += 1s;
+        m.s.disconnected(ec, m.now, 0);
+        ec = machine::asio_eof();
+        m.attach();
+        frames = m.sent().size();
+        ++connections;
+    } while (frames == 2 && connections != 100);
+    CHECK(frames == 1);
+    CHECK(connections == 17);
+}
+
+TEST_CASE("reads without neighbours cost no more than others, however many are under way") {
+    // Looking through what is under way for each of them took seconds here.
+    machine m(batching());
+    m.attach();
+    for (int i = 0; i != 100'000; ++i) {
+        m.get("a");
+        m.read("b");
+    }
+    CHECK(m.sent().size() == 200'000);
+    m.s.abandon();
+}
+
+TEST_CASE("a write that is withdrawn while it waits for a trial lets what is behind it go") {
+    machine m(batching());
+    m.attach();
+    m.get("a");
+    m.get("b");
+    const auto w = m.write("w");
+    m.read("r");
+    m.fill();
+    CHECK(!m.s.wants_write());
+    m.s.cancel(w, client_errc::closed);
+    CHECK(m.s.wants_write());
 }
 
 TEST_CASE("further reads wait for a full batch while 16 frames of reads are under way") {
@@ -377,6 +485,16 @@ TEST_CASE("a malformed reply to a batch drops the connection, and no read is ans
         m.attach();
         m.serve();
         CHECK(m.take_log() == lines({"a ok", "b ok"}));
+    }
+    // Bytes behind its end.
+    {
+        proven m;
+        m.get("a");
+        m.get("b");
+        const auto whole = batch_reply(m.sent().at(0));
+        std::string longer;
+        proto::writer(longer).buffer(whole.substr(4) + "more");
+        CHECK(m.feed(longer) == protocol_errc::bad_multi);
     }
     // Cut at every byte: an error or nothing, never a read past the end.
     for (std::size_t cut = 0;; ++cut) {

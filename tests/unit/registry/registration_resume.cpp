@@ -79,4 +79,22 @@ TEST_CASE("a resumed connection alone asks for nothing") {
     CHECK(a.m.next(c.now).what == registration::step::kind::idle);
 }
 
+TEST_CASE("a connection that was lost unnoticed makes a version worthless, too") {
+    cluster c;
+    instance i("10.0.0.1", 80);
+    i.unique_code = "a";
+    c.tree.put("/p", "", 0);
+    c.tree.put("/p/s", "", 0);
+    c.tree.put("/p/s/master", c.layout->encode(i), 77);
+    auto& a = c.add("a");
+    REQUIRE(c.step(a));
+    REQUIRE(c.step(a));
+    c.tree.drop("/p/s/master");
+    c.tree.put("/p/s/master", "another", 99);
+    c.tree.take_fired();
+    a.m.on_session(zk::session_state::connected, a.session);
+    c.settle();
+    CHECK(c.tree.find("/p/s/master")->stat.ephemeral_owner == 99);
+}
+
 }    // namespace muster::registry::testing
