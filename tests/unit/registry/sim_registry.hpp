@@ -52,6 +52,16 @@ public:
         }
     }
 
+    /// Ends all sessions and connections; who comes back is given another session without a word, as ClickHouse Keeper does.
+    void replace_sessions() {
+        for (connection& c : connections_) {
+            tree.end_session(c.session);
+            c.end.peer->close();
+        }
+        connections_.clear();
+        replaced_ = last_session_;
+    }
+
     /// Requests served, pings and handshakes apart.
     int requests() const { return tree.requests; }
 
@@ -69,7 +79,7 @@ private:
         for (const std::string& f : frames) {
             if (c.session == 0) {
                 const auto asked = parse_connect(f).session_id;
-                c.session = asked != 0 ? asked : ++last_session_;
+                c.session = asked > replaced_ ? asked : ++last_session_;
                 c.end.peer->send(handshake_frame(c.session, 9s));
             } else {
                 answer(c, parse_request(f));
@@ -167,6 +177,7 @@ private:
     simulation& sim_;
     std::list<connection> connections_;
     zk::session_id last_session_ = 0x1000;
+    zk::session_id replaced_ = 0;    // and all before it
 };
 
 }    // namespace muster::test

@@ -214,7 +214,7 @@ TEST_CASE("set, remove, sync, children") {
 }
 
 TEST_CASE("multi: all results, in order") {
-    fixture f(config_for_tests("10.0.0.1:2181/root"));
+    fixture f(config_for_tests("10.0.0.1:2181/chroot"));
     f.attach();
     outcome<zk::multi_result> done;
     zk::transaction t;
@@ -225,15 +225,15 @@ TEST_CASE("multi: all results, in order") {
     const auto sent = r.as<proto::multi_request>();
     REQUIRE(sent.operations.size() == 4);
     CHECK(sent.operations[0].type == opcode::create2);
-    CHECK(std::get<proto::create_request>(sent.operations[0].body).path == "/root/a");
+    CHECK(std::get<proto::create_request>(sent.operations[0].body).path == "/chroot/a");
     CHECK(std::get<proto::set_data_request>(sent.operations[1].body).version == 2);
-    CHECK(std::get<proto::check_version_request>(sent.operations[2].body).path == "/root/c");
+    CHECK(std::get<proto::check_version_request>(sent.operations[2].body).path == "/chroot/c");
     CHECK(std::get<proto::delete_request>(sent.operations[3].body).version == -1);
 
     proto::multi_response answer;
     answer.results.resize(4);
     proto::create2_response created;
-    created.path = "/root/a";
+    created.path = "/chroot/a";
     created.stat = stat_of(1);
     answer.results[0].type = opcode::create2;
     answer.results[0].body = created;
