@@ -60,7 +60,7 @@ public:
         if (channel_->version() != version_) reload();
         ec = {};
         node* n = table_->pick(state_, key, ec);
-        return n ? node::lend(*n) : lease();
+        return n ? node::lend(*n, state_.loan) : lease();
     }
 
     /// The channel it picks from.
@@ -91,7 +91,6 @@ public:
     void close();
 
 private:
-    static constexpr std::size_t policies = 7;
     static constexpr std::size_t pools = 4;
 
     table_ptr build(policy p, pool q) const;
@@ -102,7 +101,7 @@ private:
     registry_errc nobody_ = registry_errc::unknown_service;    // why, while known_ is false
     bool known_ = false;
     node_list all_;
-    std::array<std::array<channel_ptr, pools>, policies> channels_;
+    std::array<std::array<channel_ptr, pools>, policy_count> channels_;
 };
 
 }    // namespace muster::balance

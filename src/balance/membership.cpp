@@ -65,7 +65,7 @@ std::vector<difference> membership::apply(std::vector<sighting> seen, time_point
             previous = std::move(known->second.node);
             departed_.erase(known);
         }
-        next.emplace_back(new node(std::move(s), previous));
+        next.emplace_back(previous ? new node(std::move(s), previous) : new node(std::move(s), shared_));
         changes.push_back({kind::added, next.back()});
     };
     const auto stayed = [&](const node_ref& was, sighting& s) {

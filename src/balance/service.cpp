@@ -29,12 +29,23 @@ std::vector<sighting> sightings_of(const registry::view_state& s) {
     return seen;
 }
 
+/// The world's time, for leases: they may outlive everything else.
+class world_clock final : public time_source {
+public:
+    explicit world_clock(std::shared_ptr<runtime::world> w) noexcept : world_(std::move(w)) {}
+    time_point now() noexcept override { return world_->now(); }
+
+private:
+    std::shared_ptr<runtime::world> world_;
+};
+
 }    // namespace
 
 service::service(std::shared_ptr<const environment> env, std::string name)
     : env_(std::move(env)),
       name_(std::move(name)),
-      members_(runtime::bounded(env_->params.remember)),
+      members_(runtime::bounded(env_->params.remember),
+               std::make_shared<service_state>(std::make_shared<world_clock>(env_->world))),
       timer_(env_->world->make_timer(env_->strand)),
       publisher_(env_->world->random()),
       exhibit_(std::make_shared<const exhibit>()) {}

@@ -75,7 +75,18 @@ table_ptr build_table(policy p, node_list nodes) {
             return make_weighted_random(std::move(nodes));
         case policy::iphash:
         case policy::urlhash:
-            return make_hash(std::move(nodes));
+        case policy::maglev:
+            return make_maglev(std::move(nodes));
+        case policy::p2c:
+            return make_two_choices(std::move(nodes));
+        case policy::peakewma:
+            return make_peak_ewma(std::move(nodes));
+        case policy::ringhash:
+            return make_ring_hash(std::move(nodes));
+        case policy::rendezvous:
+            return make_rendezvous(std::move(nodes));
+        case policy::boundedhash:
+            return make_bounded_hash(std::move(nodes));
         case policy::leastconnect:
             break;
     }
@@ -92,6 +103,13 @@ std::vector<std::uint32_t> weights_of(const node_list& nodes) {
     weights.reserve(nodes.size());
     for (const node_ref& n : nodes) weights.push_back(n->weight);
     return weights;
+}
+
+std::vector<claimant> claimants_of(const node_list& nodes) {
+    std::vector<claimant> claimants;
+    claimants.reserve(nodes.size());
+    for (const node_ref& n : nodes) claimants.push_back({n->seen.identity, n->weight});
+    return claimants;
 }
 
 bool equal_weights(const node_list& nodes) noexcept {
