@@ -4,6 +4,9 @@
 #include <muster/error.hpp>
 #include <muster/instance.hpp>
 
+#include <algorithm>
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <utility>
 
@@ -74,6 +77,10 @@ public:
     /// greater one. Precondition: `valid()`.
     std::int64_t czxid() const noexcept;
 
+    /// True if all instances that the pick had to choose from were in its `tried_set`, and this one is again. Precondition:
+    /// `valid()`.
+    bool last_chance() const noexcept;
+
     /// The call to the instance succeeded. Returns the loan; the instance remains readable.
     void success() noexcept;
     /// The same, and the instance reported how much of its capacity is used: 0 idle, 1 all. `p2c` and `peakewma` count a lease
@@ -88,12 +95,37 @@ public:
 
 private:
     friend struct balance::node;
+    friend class tried_set;
     lease(balance::node* n, std::uint64_t loan) noexcept : node_(n), loan_(loan) {}
     bool take_back() noexcept;
     void release() noexcept;
 
     balance::node* node_ = nullptr;    // holds one reference
     std::uint64_t loan_ = 0;           // see balance/node_state.hpp
+};
+
+/// The instances that a request was sent to in vain, so that the next pick takes another. By identity: an instance that is
+/// promoted or registers again stays in it. Beyond `capacity` the oldest goes.
+class tried_set {
+public:
+    static constexpr std::size_t capacity = 8;
+
+    /// Adds the instance of `l`; nothing if that is empty.
+    void insert(const lease& l) noexcept;
+    void clear() noexcept { size_ = next_ = 0; }
+    std::size_t size() const noexcept { return size_; }
+    bool empty() const noexcept { return size_ == 0; }
+
+    /// \private
+    bool contains(std::uint64_t id) const noexcept {
+        return std::find(ids_.begin(), ids_.begin() + static_cast<std::ptrdiff_t>(size_), id) !=
+               ids_.begin() + static_cast<std::ptrdiff_t>(size_);
+    }
+
+private:
+    std::array<std::uint64_t, capacity> ids_{};
+    std::size_t size_ = 0;
+    std::size_t next_ = 0;
 };
 
 }    // namespace muster

@@ -37,21 +37,43 @@ public:
             return nullptr;
         }
         s.loan = loan::counted;
-        std::size_t slot = slots_.slot_of(hash64(key));
-        node* const preferred = nodes()[slots_.owner(slot)].get();
-        if (!shared_) return preferred;
-        const double room = per_weight_ * (shared_->bounded.load(std::memory_order_relaxed) + 1.0);
-        for (std::size_t tries = std::min(slots_.size(), 16 * nodes().size()); tries > 0; --tries, slot = slots_.next(slot)) {
-            node* const n = nodes()[slots_.owner(slot)].get();
-            if (n->state->bounded.load(std::memory_order_relaxed) < room * n->weight) return n;
-        }
-        for (const node_ref& n : nodes()) {
-            if (n->state->bounded.load(std::memory_order_relaxed) < room * n->weight) return n.get();
-        }
-        return preferred;    // other threads took what room there was
+        const std::size_t slot = slots_.slot_of(hash64(key));
+        node& preferred = *nodes()[slots_.owner(slot)];
+        if (!shared_) return &preferred;
+        with_room e(room());
+        if (e(preferred)) return &preferred;
+        node* const n = this->walk(slots_, slot, e);
+        return n ? n : &preferred;    // null: other threads took what room there was
     }
 
+    // Where all that are allowed are full, the bound gives way: it was made for all instances.
+    node* pick_if(pick_state&, std::string_view key, eligibility& allowed) const noexcept override {
+        const std::size_t slot = slots_.slot_of(hash64(key));
+        with_room e(room(), &allowed);
+        node* const n = this->walk(slots_, slot, e);
+        return n ? n : this->walk(slots_, slot, allowed);
+    }
+    bool by_key() const noexcept override { return true; }
+
 private:
+    class with_room final : public eligibility {
+    public:
+        explicit with_room(double room, eligibility* other = nullptr) noexcept : room_(room), other_(other) {}
+        bool operator()(node& n) noexcept override {
+            return n.state->bounded.load(std::memory_order_relaxed) < room_ * n.weight && (!other_ || (*other_)(n));
+        }
+
+    private:
+        double room_;
+        eligibility* other_;
+    };
+
+    // Capacity of one of weight 1.
+    double room() const noexcept {
+        return shared_ ? per_weight_ * (shared_->bounded.load(std::memory_order_relaxed) + 1.0)
+                       : std::numeric_limits<double>::infinity();
+    }
+
     slot_table<Slot> slots_;
     const service_state* shared_;    // kept by the nodes
     double per_weight_;

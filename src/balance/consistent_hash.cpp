@@ -25,6 +25,11 @@ public:
         return nodes()[slots_.owner(slots_.slot_of(hash64(key)))].get();
     }
 
+    node* pick_if(pick_state&, std::string_view key, eligibility& e) const noexcept override {
+        return this->walk(slots_, slots_.slot_of(hash64(key)), e);
+    }
+    bool by_key() const noexcept override { return true; }
+
 private:
     slot_table<Slot> slots_;
 };

@@ -5,6 +5,7 @@
 
 #include <boost/system/errc.hpp>
 
+#include <algorithm>
 #include <string_view>
 #include <utility>
 
@@ -37,6 +38,15 @@ failure_class classify(const error_code& ec) noexcept {
     return failure_class::failed;
 }
 
+bool lease::last_chance() const noexcept { return (loan_ & loan::last_chance) != 0; }
+
+void tried_set::insert(const lease& l) noexcept {
+    if (!l || contains(l.node_->id)) return;
+    ids_[next_] = l.node_->id;
+    next_ = (next_ + 1) % capacity;
+    size_ = std::min(size_ + 1, capacity);
+}
+
 /// Ends the loan; false if it had ended. The state is still to be told what came of it.
 bool lease::take_back() noexcept {
     if (!(loan_ & loan::open)) return false;
@@ -50,7 +60,9 @@ void lease::success() noexcept {
     if (!take_back()) return;
     balance::node_state& s = *node_->state;
     fetch_add(s.successes, std::uint64_t{1});
-    if (s.strikes.load(std::memory_order_relaxed) != 0) s.strikes.store(0, std::memory_order_relaxed);
+    const bool fine =
+        s.strikes.load(std::memory_order_relaxed) == 0 && s.standing.load(std::memory_order_relaxed) == balance::standing::fine;
+    if (!fine) s.recover();
     if (const std::int64_t taken_at = loan::time_of(loan_)) s.observe(taken_at);
 }
 

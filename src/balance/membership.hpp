@@ -52,8 +52,11 @@ private:
         time_point at;
     };
 
+    void tell_health(const std::vector<difference>& changes, time_point now);
+
     duration remember_;
     service_state_ptr shared_;
+    bool known_ = false;    // after the first view
     node_list nodes_;
     std::map<std::string, departure, std::less<>> departed_;
 };

@@ -35,6 +35,7 @@ float follow_typical(float t, float rtt) noexcept { return t == 0 ? rtt : t + (s
 void node_state::observe(std::int64_t taken_at) noexcept {
     if (!shared) return;
     const std::int64_t now = shared->clock->ticks();
+    shared->latest.store(now, relaxed);
     const auto rtt = static_cast<float>(std::max<std::int64_t>(1, now - taken_at));
     const float old = latency.load(relaxed);
     const float keep = faded(now - latency_at.load(relaxed));
@@ -52,6 +53,11 @@ void node_state::rate() noexcept {
     handicap.store((slower >= far_slower ? slower : 1) * reported.load(relaxed), relaxed);
 }
 
+void node_state::recover() noexcept {
+    strikes.store(0, relaxed);
+    if (shared && standing.load(relaxed) == balance::standing::trial) shared->health.succeeded(*this, shared->clock->ticks());
+}
+
 // The time in a queue grows with 1 / (1 - utilisation); above 7/8 what is reported is too rough for that.
 void node_state::report_load(double load) noexcept {
     const double used = load >= 0 ? std::min(load, 0.875) : 0;    // not a number: 0
@@ -60,12 +66,14 @@ void node_state::report_load(double load) noexcept {
 }
 
 void node_state::fail(failure_class why, std::int64_t taken_at) noexcept {
-    static_cast<void>(why);
-    strikes.store(std::min<std::uint32_t>(strikes.load(relaxed) + 1, 1'000'000), relaxed);
-    if (!shared || taken_at == 0) return;
+    const std::uint32_t before = strikes.load(relaxed);
+    strikes.store(std::min<std::uint32_t>(before + 1, 1'000'000), relaxed);
+    if (!shared) return;
+    const std::int64_t now = shared->clock->ticks();
+    shared->health.failed(*this, why, before == 0, now);
+    if (taken_at == 0) return;
     // A failure says at least that the call was not faster: a quick one must not make the instance look fast, and what was
     // known of it must not fade while it fails.
-    const std::int64_t now = shared->clock->ticks();
     latency.store(std::max(latency.load(relaxed), static_cast<float>(now - taken_at)), relaxed);
     latency_at.store(now, relaxed);
 }

@@ -18,15 +18,16 @@ namespace muster::balance {
 
 /// What a lease carries besides its instance, in one word: when it was taken, and flags.
 namespace loan {
-inline constexpr std::uint64_t open = 1;       ///< Not returned yet.
-inline constexpr std::uint64_t counted = 2;    ///< Counts for the bound of boundedhash.
-inline constexpr int time_shift = 4;           ///< The time stands above, in ns; 0: not timed.
+inline constexpr std::uint64_t open = 1;           ///< Not returned yet.
+inline constexpr std::uint64_t counted = 2;        ///< Counts for the bound of boundedhash.
+inline constexpr std::uint64_t last_chance = 4;    ///< All others had been tried.
+inline constexpr int time_shift = 4;               ///< The time stands above, in ns; 0: not timed.
 
 inline std::uint64_t taken_at(std::int64_t ticks) noexcept { return static_cast<std::uint64_t>(ticks) << time_shift; }
 inline std::int64_t time_of(std::uint64_t l) noexcept { return static_cast<std::int64_t>(l >> time_shift); }
 }    // namespace loan
 
-/// Half-life's sibling of the latency estimate: what was seen so long ago counts 1/e.
+/// What was seen so long ago counts 1/e in the latency.
 inline constexpr float latency_memory_ns = 10e9F;
 
 /// exp(-age / latency_memory_ns)
@@ -57,10 +58,16 @@ struct alignas(64) node_state {
     std::atomic<std::int64_t> latency_at{0};
 
     std::atomic<std::uint32_t> bounded{0};    ///< Leases of policy boundedhash that are out.
-    const service_state_ptr shared;           ///< Null in tests of what does without.
+    std::atomic<balance::standing> standing{balance::standing::fine};
+
+    // What picks do not read, unless the instance is in trouble.
+    health_record health;
+    const service_state_ptr shared;    ///< Null in tests of what does without.
 
     /// A call that was timed took so long and succeeded.
     void observe(std::int64_t taken_at) noexcept;
+    /// A call succeeded, after failures or on trial.
+    void recover() noexcept;
     /// The instance reported its utilisation.
     void report_load(double load) noexcept;
     /// A lease came back with a failure other than `cancelled`; `taken_at` 0: it was not timed.

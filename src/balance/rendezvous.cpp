@@ -21,6 +21,12 @@ std::uint64_t lot(std::uint64_t key, std::uint64_t id) noexcept {
     return z ^ (z >> 31);
 }
 
+constexpr std::size_t none = std::numeric_limits<std::size_t>::max();
+
+struct everybody {
+    bool operator()(std::size_t) const noexcept { return true; }
+};
+
 std::vector<std::uint64_t> ids_of(const node_list& nodes) {
     std::vector<std::uint64_t> ids;
     ids.reserve(nodes.size());
@@ -32,13 +38,15 @@ class by_lot {
 public:
     explicit by_lot(const node_list& nodes) : ids_(ids_of(nodes)) {}
 
-    std::size_t best(std::uint64_t key) const noexcept {
-        std::size_t best = 0;
+    template <class Allowed>
+    std::size_t best(std::uint64_t key, Allowed allowed) const noexcept {
+        std::size_t best = none;
         std::uint64_t highest = 0;
         for (std::size_t i = 0; i < ids_.size(); ++i) {
             const std::uint64_t l = lot(key, ids_[i]);
-            best = l > highest ? i : best;
-            highest = l > highest ? l : highest;
+            if (l < highest || !allowed(i)) continue;
+            best = i;
+            highest = l;
         }
         return best;
     }
@@ -55,14 +63,15 @@ public:
         for (const node_ref& n : nodes) per_weight_.push_back(1.0 / n->weight);
     }
 
-    std::size_t best(std::uint64_t key) const noexcept {
-        std::size_t best = 0;
+    template <class Allowed>
+    std::size_t best(std::uint64_t key, Allowed allowed) const noexcept {
+        std::size_t best = none;
         double earliest = std::numeric_limits<double>::infinity();
         for (std::size_t i = 0; i < ids_.size(); ++i) {
             const double u = (static_cast<double>(lot(key, ids_[i]) >> 11) + 1) * 0x1p-53;
             if ((1 - u) * per_weight_[i] >= earliest) continue;
             const double at = -std::log(u) * per_weight_[i];
-            if (at < earliest) {
+            if (at < earliest && allowed(i)) {
                 earliest = at;
                 best = i;
             }
@@ -85,8 +94,15 @@ public:
             ec = registry_errc::key_required;
             return nullptr;
         }
-        return nodes()[lots_.best(hash64(key))].get();
+        return nodes()[lots_.best(hash64(key), everybody{})].get();
     }
+
+    // The best of those that are allowed, which is who would have the key if the others were gone.
+    node* pick_if(pick_state&, std::string_view key, eligibility& e) const noexcept override {
+        const std::size_t i = lots_.best(hash64(key), [&](std::size_t k) { return e(*nodes()[k]); });
+        return i == none ? nullptr : nodes()[i].get();
+    }
+    bool by_key() const noexcept override { return true; }
 
 private:
     Lots lots_;

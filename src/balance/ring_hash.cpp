@@ -23,6 +23,11 @@ public:
         return nodes()[ring_.owner(ring_.at(hash64(key)))].get();
     }
 
+    node* pick_if(pick_state&, std::string_view key, eligibility& e) const noexcept override {
+        return walk(ring_, ring_.at(hash64(key)), e);
+    }
+    bool by_key() const noexcept override { return true; }
+
 private:
     ring ring_;
 };

@@ -45,7 +45,7 @@ service::service(std::shared_ptr<const environment> env, std::string name)
     : env_(std::move(env)),
       name_(std::move(name)),
       members_(runtime::bounded(env_->params.remember),
-               std::make_shared<service_state>(std::make_shared<world_clock>(env_->world))),
+               std::make_shared<service_state>(std::make_shared<world_clock>(env_->world), env_->params.health)),
       timer_(env_->world->make_timer(env_->strand)),
       publisher_(env_->world->random()),
       exhibit_(std::make_shared<const exhibit>()) {}
@@ -86,7 +86,7 @@ void service::wait(pick_request r, pick_done done) {
         });
     }
     const auto deadline = env_->world->now() + runtime::bounded(r.wait);
-    waiter w{id, hot_picker(channel(r.how, r.where)), std::move(r.key), deadline, std::move(done)};
+    waiter w{id, hot_picker(channel(r.how, r.where)), std::move(r.key), r.exclude, deadline, std::move(done)};
     asio::post(env_->strand, [self = shared_from_this(), w = std::move(w)]() mutable {
         self->waiters_.push_back(std::move(w));
         self->serve_waiters();
@@ -181,8 +181,9 @@ void service::serve_waiters() {
     const auto now = env_->world->now();
     for (auto it = waiters_.begin(); it != waiters_.end();) {
         error_code ec;
-        lease l = it->picker.pick(it->key, ec);
-        const bool hopeless = ec == registry_errc::closed || ec == registry_errc::key_required;
+        lease l = it->picker.pick(it->key, it->exclude, ec);
+        const bool hopeless = ec == registry_errc::closed || ec == registry_errc::key_required ||
+                              ec == registry_errc::all_ejected || ec == registry_errc::recovering;
         if (!l && !hopeless && now < it->deadline) {
             ++it;
             continue;

@@ -2,11 +2,13 @@
 #pragma once
 
 #include "balance/counter.hpp"
+#include "balance/health.hpp"
 
 #include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <utility>
 
 namespace muster::balance {
 
@@ -27,14 +29,20 @@ public:
 
 /// What the instances of one service share. Leases keep it alive beyond the balancer.
 struct service_state {
-    explicit service_state(std::shared_ptr<time_source> c) noexcept : clock(std::move(c)) {}
+    explicit service_state(std::shared_ptr<time_source> c, const health_params& p = {}) noexcept
+        : clock(std::move(c)), health(p) {}
 
     const std::shared_ptr<time_source> clock;    ///< Never null.
+
+    /// What the clock showed when a lease was timed last: good enough to let estimates fade by.
+    std::atomic<std::int64_t> latest{0};
 
     std::atomic<std::uint32_t> bounded{0};    ///< Leases of policy boundedhash that are out.
 
     /// What a call of a fast instance takes, in ns; 0: unknown. Falls fast and rises slowly, so that the slow hardly lift it.
     std::atomic<float> usual{0};
+
+    balance::health health;    ///< Who of them is picked.
 };
 
 using service_state_ptr = std::shared_ptr<service_state>;

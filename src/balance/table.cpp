@@ -45,6 +45,25 @@ table::table(node_list nodes) : nodes_(std::move(nodes)) {
     }
 }
 
+node* table::redraw(pick_state& s) const noexcept {
+    error_code ec;
+    return pick(s, {}, ec);
+}
+
+node* table::pick_if(pick_state& s, std::string_view, eligibility& e) const noexcept {
+    if (nodes_.empty()) return nullptr;
+    for (int draws = 0; draws < 8; ++draws) {
+        if (node* n = redraw(s); n && e(*n)) return n;
+    }
+    // Few are allowed. They are looked for from anywhere, and among very many not for ever.
+    constexpr std::size_t most = 256;
+    std::size_t i = s.random_below(static_cast<std::uint32_t>(nodes_.size()));
+    for (std::size_t left = std::min(most, nodes_.size()); left > 0; --left, i = i + 1 == nodes_.size() ? 0 : i + 1) {
+        if (e(*nodes_[i])) return nodes_[i].get();
+    }
+    return nullptr;
+}
+
 node_list select(pool p, const node_list& all) {
     switch (p) {
         case pool::normals_then_master: {

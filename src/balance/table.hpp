@@ -8,6 +8,8 @@
 
 #include "balance/node.hpp"
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string_view>
@@ -55,6 +57,15 @@ private:
     std::uint32_t cycle_ = 0;    // length that cursor_ is a position in; 0: 2^32
 };
 
+/// Whether a pick may go to a node.
+class eligibility {
+public:
+    virtual bool operator()(node& n) noexcept = 0;
+
+protected:
+    ~eligibility() = default;
+};
+
 /// Chooses. Immutable; any number of threads may pick from one, each with a `pick_state` of its own.
 class table {
 public:
@@ -66,11 +77,33 @@ public:
     /// allocates nor locks nor reads a clock.
     virtual node* pick(pick_state& s, std::string_view key, error_code& ec) const noexcept = 0;
 
+    /// Another node, one that `e` allows; null if there is none, or hardly any of very many. Hash policies give the next one for
+    /// the key, others draw: nobody inherits all picks of one that is out.
+    virtual node* pick_if(pick_state& s, std::string_view key, eligibility& e) const noexcept;
+
+    /// True if the key alone decides.
+    virtual bool by_key() const noexcept { return false; }
+
     /// The nodes it chooses from, in canonical order.
     const node_list& nodes() const noexcept { return nodes_; }
 
 protected:
     explicit table(node_list nodes);
+
+    /// A draw of `pick_if`.
+    virtual node* redraw(pick_state& s) const noexcept;
+
+    /// Goes through `places`, beginning at `at`, then through all nodes; null if `e` allows none of them.
+    template <class Places>
+    node* walk(const Places& places, std::size_t at, eligibility& e) const noexcept {
+        for (std::size_t left = std::min(places.size(), 16 * nodes_.size()); left > 0; --left, at = places.next(at)) {
+            node& n = *nodes_[places.owner(at)];
+            if (e(n)) return &n;
+        }
+        for (const node_ref& n : nodes_)
+            if (e(*n)) return n.get();
+        return nullptr;
+    }
 
 private:
     node_list nodes_;

@@ -67,9 +67,8 @@ private:
 template <class Draw>
 class two_choices : public table {
 public:
-    explicit two_choices(node_list nodes) : table(std::move(nodes)), draw_(this->nodes()) {
-        if (const service_state* shared = this->nodes().front()->state->shared.get()) clock_ = shared->clock.get();
-    }
+    explicit two_choices(node_list nodes)
+        : table(std::move(nodes)), draw_(this->nodes()), shared_(this->nodes().front()->state->shared.get()) {}
 
 protected:
     // Of the two, by index, the one to take if their costs do not decide: none if both fail or neither does.
@@ -81,8 +80,14 @@ protected:
         return (strikes_b == 0) != try_it;
     }
 
+    // Reading the clock costs more than all else. So of one that is idle one lease in `one_in` is timed; where there is a queue
+    // the caller has more to do than that, and all are.
+    static bool due(const node& n, std::uint32_t one_in) noexcept {
+        return n.state->successes.load(relaxed) % one_in == 0 || n.state->typical.load(relaxed) == 0;
+    }
+
     Draw draw_;
-    time_source* clock_ = nullptr;    // of the state that the nodes keep; null: nothing is timed
+    service_state* shared_;    // the nodes keep it; null: nothing is timed
 };
 
 /// p2c: fewer open leases for the weight. The time of some leases is taken, and an instance that is far slower than others counts
@@ -114,10 +119,8 @@ public:
         }
         node& taken = *(second ? &b : &a);
         s.loan = 0;
-        // Reading the clock costs more than all else. So of one that is idle every fourth lease is timed; where there is a queue
-        // the caller has more to do than that, and all are.
-        timed |= (second ? load_b : load_a) > 0 || taken.state->successes.load(relaxed) % 4 == 0;
-        if (this->clock_ && timed) s.loan = loan::taken_at(this->clock_->ticks());
+        timed |= (second ? load_b : load_a) > 0 || this->due(taken, 8);
+        if (this->shared_ && timed) s.loan = loan::taken_at(this->shared_->clock->ticks());
         return &taken;
     }
 
@@ -136,7 +139,8 @@ private:
     }
 };
 
-/// peakewma: lower latency, times open leases (Finagle's, with its peak sensitivity). Every lease is timed.
+/// peakewma: lower latency, times open leases (Finagle's, with its peak sensitivity). The time by which latencies fade is that
+/// of the latest lease that was timed.
 template <class Draw>
 class lower_latency final : public two_choices<Draw> {
 public:
@@ -144,17 +148,23 @@ public:
 
     node* pick(pick_state& s, std::string_view, error_code&) const noexcept override {
         const auto* all = this->nodes().data();
-        const std::int64_t now = this->clock_ ? this->clock_->ticks() : 0;
-        s.loan = loan::taken_at(now);
+        s.loan = 0;
         if (this->nodes().size() == 1) return all[0].get();
+        const std::int64_t now = this->shared_ ? this->shared_->latest.load(relaxed) : 0;
         const pair drawn = this->draw_.draw(s);
         node& a = *all[drawn.first];
         node& b = *all[drawn.second];
         const std::uint32_t strikes_a = a.state->strikes.load(relaxed);
         const std::uint32_t strikes_b = b.state->strikes.load(relaxed);
-        if (this->differ(strikes_a, strikes_b)) [[unlikely]]
-            return this->take_second(s, strikes_a, strikes_b) ? &b : &a;
-        return cost(b, drawn.second, now) < cost(a, drawn.first, now) ? &b : &a;
+        const bool second = this->differ(strikes_a, strikes_b) ? this->take_second(s, strikes_a, strikes_b)
+                                                               : cost(b, drawn.second, now) < cost(a, drawn.first, now);
+        node& taken = *(second ? &b : &a);
+        if (this->shared_ && (taken.open() > 0 || this->due(taken, 4))) {
+            const std::int64_t ticks = this->shared_->clock->ticks();
+            this->shared_->latest.store(ticks, relaxed);
+            s.loan = loan::taken_at(ticks);
+        }
+        return &taken;
     }
 
 private:
