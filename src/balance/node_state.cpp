@@ -12,6 +12,9 @@ constexpr auto relaxed = std::memory_order_relaxed;
 // moment makes.
 constexpr float far_slower = 4;
 
+// And below this, in ns, differences are those of the clock and the scheduler.
+constexpr float slow_at_all = 50'000;
+
 // What a slow instance is told by is the latency of fast ones, wherever they are: falls by half of the difference, rises by 1/64
 // of itself at most.
 void follow_usual(std::atomic<float>& usual, float rtt) noexcept {
@@ -49,7 +52,8 @@ void node_state::observe(std::int64_t taken_at) noexcept {
 
 void node_state::rate() noexcept {
     const float usual = shared ? shared->usual.load(relaxed) : 0;
-    const float slower = usual > 0 ? typical.load(relaxed) / usual : 1;
+    const float own = typical.load(relaxed);
+    const float slower = usual > 0 && own >= slow_at_all ? own / usual : 1;
     handicap.store((slower >= far_slower ? slower : 1) * reported.load(relaxed), relaxed);
 }
 

@@ -32,7 +32,7 @@ inline constexpr float latency_memory_ns = 10e9F;
 
 /// exp(-age / latency_memory_ns)
 inline float faded(std::int64_t age) noexcept {
-    const float x = static_cast<float>(age) / latency_memory_ns;
+    const float x = static_cast<float>(age) * (1 / latency_memory_ns);
     if (x <= 0) return 1;
     return x < 0.02F ? 1 - x * (1 - x / 2) : std::exp(-x);    // exp costs more than all else of a pick
 }

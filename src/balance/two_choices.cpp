@@ -68,7 +68,9 @@ template <class Draw>
 class two_choices : public table {
 public:
     explicit two_choices(node_list nodes)
-        : table(std::move(nodes)), draw_(this->nodes()), shared_(this->nodes().front()->state->shared.get()) {}
+        : table(std::move(nodes)), draw_(this->nodes()), shared_(this->nodes().front()->state->shared.get()) {
+        for (const node_ref& n : this->nodes()) candidates_.push_back({n.get(), n->state.get()});
+    }
 
 protected:
     // Of the two, by index, the one to take if their costs do not decide: none if both fail or neither does.
@@ -82,11 +84,18 @@ protected:
 
     // Reading the clock costs more than all else. So of one that is idle one lease in `one_in` is timed; where there is a queue
     // the caller has more to do than that, and all are.
-    static bool due(const node& n, std::uint32_t one_in) noexcept {
-        return n.state->successes.load(relaxed) % one_in == 0 || n.state->typical.load(relaxed) == 0;
+    static bool due(const node_state& s, std::uint32_t one_in) noexcept {
+        return s.successes.load(relaxed) % one_in == 0 || s.typical.load(relaxed) == 0;
     }
 
+    // Both at once: with the state behind the node, a pick from very many would wait for memory one time more.
+    struct candidate {
+        node* who;
+        node_state* state;
+    };
+
     Draw draw_;
+    std::vector<candidate> candidates_;
     service_state* shared_;    // the nodes keep it; null: nothing is timed
 };
 
@@ -98,17 +107,16 @@ public:
     using two_choices<Draw>::two_choices;
 
     node* pick(pick_state& s, std::string_view, error_code&) const noexcept override {
-        const auto* all = this->nodes().data();
-        if (this->nodes().size() == 1) return all[0].get();
+        if (this->nodes().size() == 1) return this->nodes().front().get();
         const pair drawn = this->draw_.draw(s);
-        node& a = *all[drawn.first];
-        node& b = *all[drawn.second];
-        const float load_a = static_cast<float>(a.open()) * this->draw_.per_lease(drawn.first);
-        const float load_b = static_cast<float>(b.open()) * this->draw_.per_lease(drawn.second);
-        const std::uint32_t strikes_a = a.state->strikes.load(relaxed);
-        const std::uint32_t strikes_b = b.state->strikes.load(relaxed);
-        const float handicap_a = a.state->handicap.load(relaxed);
-        const float handicap_b = b.state->handicap.load(relaxed);
+        const auto [a, state_a] = this->candidates_[drawn.first];
+        const auto [b, state_b] = this->candidates_[drawn.second];
+        const float load_a = static_cast<float>(a->open()) * this->draw_.per_lease(drawn.first);
+        const float load_b = static_cast<float>(b->open()) * this->draw_.per_lease(drawn.second);
+        const std::uint32_t strikes_a = state_a->strikes.load(relaxed);
+        const std::uint32_t strikes_b = state_b->strikes.load(relaxed);
+        const float handicap_a = state_a->handicap.load(relaxed);
+        const float handicap_b = state_b->handicap.load(relaxed);
         bool second = load_b < load_a;    // a tie goes to the first
         bool timed = false;
         if (this->differ(strikes_a, strikes_b)) [[unlikely]] {
@@ -117,11 +125,11 @@ public:
             second = take_second_of_slow(s, load_a, handicap_a, load_b, handicap_b);
             timed = true;
         }
-        node& taken = *(second ? &b : &a);
+        node* const taken = second ? b : a;
         s.loan = 0;
-        timed |= (second ? load_b : load_a) > 0 || this->due(taken, 8);
+        timed |= (second ? load_b : load_a) > 0 || this->due(second ? *state_b : *state_a, 16);
         if (this->shared_ && timed) s.loan = loan::taken_at(this->shared_->clock->ticks());
-        return &taken;
+        return taken;
     }
 
 private:
@@ -147,32 +155,32 @@ public:
     using two_choices<Draw>::two_choices;
 
     node* pick(pick_state& s, std::string_view, error_code&) const noexcept override {
-        const auto* all = this->nodes().data();
         s.loan = 0;
-        if (this->nodes().size() == 1) return all[0].get();
+        if (this->nodes().size() == 1) return this->nodes().front().get();
         const std::int64_t now = this->shared_ ? this->shared_->latest.load(relaxed) : 0;
         const pair drawn = this->draw_.draw(s);
-        node& a = *all[drawn.first];
-        node& b = *all[drawn.second];
-        const std::uint32_t strikes_a = a.state->strikes.load(relaxed);
-        const std::uint32_t strikes_b = b.state->strikes.load(relaxed);
-        const bool second = this->differ(strikes_a, strikes_b) ? this->take_second(s, strikes_a, strikes_b)
-                                                               : cost(b, drawn.second, now) < cost(a, drawn.first, now);
-        node& taken = *(second ? &b : &a);
-        if (this->shared_ && (taken.open() > 0 || this->due(taken, 4))) {
+        const auto [a, state_a] = this->candidates_[drawn.first];
+        const auto [b, state_b] = this->candidates_[drawn.second];
+        const std::uint32_t strikes_a = state_a->strikes.load(relaxed);
+        const std::uint32_t strikes_b = state_b->strikes.load(relaxed);
+        const bool second = this->differ(strikes_a, strikes_b)
+                                ? this->take_second(s, strikes_a, strikes_b)
+                                : cost(*b, *state_b, drawn.second, now) < cost(*a, *state_a, drawn.first, now);
+        // By index: which one it is cannot be foreseen, and so must not be a branch.
+        const auto [taken, state] = this->candidates_[second ? drawn.second : drawn.first];
+        if (this->shared_ && (taken->open() > 0 || this->due(*state, 4))) {
             const std::int64_t ticks = this->shared_->clock->ticks();
             this->shared_->latest.store(ticks, relaxed);
             s.loan = loan::taken_at(ticks);
         }
-        return &taken;
+        return taken;
     }
 
 private:
     // One that nobody knows yet is asked at once, but by one caller only until it has answered.
     static constexpr float unknown = 1e18F;
 
-    float cost(const node& n, std::uint32_t i, std::int64_t now) const noexcept {
-        const node_state& state = *n.state;
+    float cost(const node& n, const node_state& state, std::uint32_t i, std::int64_t now) const noexcept {
         const float open = static_cast<float>(n.open()) * this->draw_.per_lease(i);
         const float latency = state.latency.load(relaxed);
         if (latency == 0) return unknown * open;

@@ -147,6 +147,16 @@ TEST_CASE("an instance that reports its load is spared in that proportion") {
     }
 }
 
+TEST_CASE("p2c does not take the noise of the clock for slowness") {
+    client c(policy::p2c, std::vector<std::uint32_t>(2, 1));
+    for (const node_ref& n : c.nodes) {
+        lease l = node::lend(*n, loan::taken_at(c.clock->ticks()));
+        c.clock->at += std::chrono::microseconds(n == c.nodes[0] ? 40 : 1);
+        l.success();
+    }
+    CHECK(c.picks_of(0, 1000) == doctest::Approx(500).epsilon(0.15));
+}
+
 TEST_CASE("loads that make no sense") {
     client c(policy::p2c, std::vector<std::uint32_t>(2, 1));
     for (const double load : {-1.0, std::nan(""), 1e300, 1.0}) {
