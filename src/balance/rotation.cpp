@@ -16,10 +16,6 @@ public:
 
     node* pick(pick_state& s, std::string_view, error_code&) const noexcept override { return nodes()[s.turn(size_)].get(); }
 
-protected:
-    // Not the next in turn, which would have twice its share.
-    node* redraw(pick_state& s) const noexcept override { return nodes()[s.random_below(size_)].get(); }
-
 private:
     std::uint32_t size_;
 };

@@ -45,15 +45,12 @@ table::table(node_list nodes) : nodes_(std::move(nodes)) {
     }
 }
 
-node* table::redraw(pick_state& s) const noexcept {
-    error_code ec;
-    return pick(s, {}, ec);
-}
-
 node* table::pick_if(pick_state& s, std::string_view, eligibility& e) const noexcept {
     if (nodes_.empty()) return nullptr;
+    // A rotation just goes on, by one turn more, so that nobody gets twice its share for standing behind one that is out.
     for (int draws = 0; draws < 8; ++draws) {
-        if (node* n = redraw(s); n && e(*n)) return n;
+        error_code ec;
+        if (node* n = pick(s, {}, ec); n && e(*n)) return n;
     }
     // Few are allowed. They are looked for from anywhere, and among very many not for ever.
     constexpr std::size_t most = 256;

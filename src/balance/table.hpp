@@ -78,7 +78,7 @@ public:
     virtual node* pick(pick_state& s, std::string_view key, error_code& ec) const noexcept = 0;
 
     /// Another node, one that `e` allows; null if there is none, or hardly any of very many. Hash policies give the next one for
-    /// the key, others draw: nobody inherits all picks of one that is out.
+    /// the key, others go on in turn or draw: nobody inherits all picks of one that is out.
     virtual node* pick_if(pick_state& s, std::string_view key, eligibility& e) const noexcept;
 
     /// True if the key alone decides.
@@ -89,9 +89,6 @@ public:
 
 protected:
     explicit table(node_list nodes);
-
-    /// A draw of `pick_if`.
-    virtual node* redraw(pick_state& s) const noexcept;
 
     /// Goes through `places`, beginning at `at`, then through all nodes; null if `e` allows none of them.
     template <class Places>
