@@ -228,6 +228,14 @@ TEST_CASE("one of two may go, never all, never more than half of many") {
     CHECK(out(5) == 2);
     CHECK(out(10) == 5);
 
+    health_params few;
+    few.max_ejected_percentage = 10;
+    service five(5, few);
+    five.fail(0, 5);
+    five.fail(1, 5);
+    CHECK(five.is(0, standing::ejected));    // 20 %, but one may always
+    CHECK(five.is(1, standing::fine));
+
     health_params off;
     off.max_ejected_percentage = 0;
     service s(4, off);
