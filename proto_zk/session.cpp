@@ -7,7 +7,6 @@
 #include "proto_zk/records_watch.hpp"
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
 namespace muster::zk::proto {
@@ -147,9 +146,10 @@ void session::disconnected(const error_code& why, time_point now, std::uint64_t 
         if (r && !r->abandoned_) (void)r->complete(client_errc::connection_lost, {});
     }
     queue late;
-    const auto begin = std::stable_partition(queued_.begin(), queued_.end(), [this](const auto& r) { return !too_late(*r); });
-    late.insert(late.end(), std::make_move_iterator(begin), std::make_move_iterator(queued_.end()));
-    queued_.erase(begin, queued_.end());
+    for (auto& r : queued_) {
+        if (too_late(*r)) late.push_back(std::move(r));
+    }
+    std::erase(queued_, nullptr);
     for (auto& r : late) (void)r->complete(client_errc::not_sent, {});
 
     // A server that accepts and drops at once, or refuses the watches, counts as failed, or else it would be tried in a tight

@@ -59,7 +59,7 @@ public:
 /// A session, and what became of its requests.
 class conversation {
 public:
-    conversation(bool attached, bool busy) : session_(settings(), 1) {
+    conversation(bool attached, bool busy, bool batches) : session_(settings(batches), 1) {
         reconnect();
         if (attached) greet();
         if (!busy) return;
@@ -68,6 +68,7 @@ public:
             session_.watches().add(k, "/a", std::make_shared<sink>());
             session_.watches().add(k, "/", std::make_shared<sink>());
         }
+        for (int i = 0; batches && i != 3; ++i) submit<get_data_response>(opcode::get_data, true, true);
         submit<get_data_response>(opcode::get_data, true);
         submit<create2_response>(opcode::create2, false);
         submit<multi_response>(opcode::multi, false);
@@ -99,16 +100,18 @@ public:
     }
 
 private:
-    static session_settings settings() {
+    static session_settings settings(bool batches) {
         session_settings s;
+        s.batch_reads = batches;
         s.max_frame = fuzz::max_frame;
         return s;
     }
 
     template <class Record>
-    void submit(opcode type, bool repeatable) {
+    void submit(opcode type, bool repeatable, bool batchable = false) {
         auto r = std::make_unique<counted<Record>>(type, completions_[submitted_++]);
         r->repeatable = repeatable;
+        r->batchable = batchable;
         session_.submit(std::move(r));
     }
 
@@ -140,7 +143,7 @@ private:
     }
 
     session::time_point now_{std::chrono::hours(1)};
-    std::array<int, 7> completions_{};
+    std::array<int, 10> completions_{};
     std::size_t submitted_ = 0;
     session session_;
 };
@@ -171,7 +174,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const unsigned mode = in.byte();
     records(in.rest());
 
-    conversation talk((mode & 1) != 0, (mode & 2) != 0);
+    conversation talk((mode & 1) != 0, (mode & 2) != 0, (mode & 32) != 0);
     fuzz::deliver(in, mode, [&talk](std::string_view bytes) {
         talk.arrive(bytes);
         return true;
