@@ -130,6 +130,7 @@ std::vector<client_impl> chosen(const client_options& o, report& out) {
 
 std::vector<client_impl> all_client_impls() {
     return {{"muster", &run_muster, {}, &run_muster_embedded},
+            {"muster-unbatched", &run_muster_unbatched, {}, nullptr},
             {"socket", &run_bare_socket, {}, nullptr},
 #ifdef MUSTER_BENCH_ZOOKEEPER_C
             {"c", &run_zookeeper_c, {}, nullptr}};

@@ -30,7 +30,7 @@ zk::config configuration(const std::string& hosts) {
 
 class load {
 public:
-    load(asio::io_context& ioc, const workload& w) : w_(w), client_(ioc, configuration(w.hosts)), meter_(w) {
+    load(asio::io_context& ioc, const workload& w, const zk::config& cfg) : w_(w), client_(ioc, cfg), meter_(w) {
         for (std::size_t i = 0; i != workload::multi_size; ++i) multi_paths_.push_back(w.multi_path(i));
         for (unsigned i = 0; i != w.window; ++i) slots_.push_back({w.own_path(i)});
     }
@@ -162,14 +162,22 @@ asio::awaitable<void> remove_znodes(std::string hosts, std::string root) {
     co_await client.close();
 }
 
-}    // namespace
-
-client_round run_muster(const workload& w) {
+client_round run_configured(const workload& w, const zk::config& cfg) {
     asio::io_context ioc(1);    // one thread runs it
-    load l(ioc, w);
+    load l(ioc, w, cfg);
     l.start();
     ioc.run();
     return l.result();
+}
+
+}    // namespace
+
+client_round run_muster(const workload& w) { return run_configured(w, configuration(w.hosts)); }
+
+client_round run_muster_unbatched(const workload& w) {
+    zk::config cfg = configuration(w.hosts);
+    cfg.batch_reads = false;
+    return run_configured(w, cfg);
 }
 
 client_round run_muster_embedded(const workload& w) {
@@ -186,7 +194,7 @@ client_round run_muster_embedded(const workload& w) {
     });
     while (!prepared) ioc.run_one();
     if (failed) std::rethrow_exception(failed);
-    load l(ioc, own);
+    load l(ioc, own, configuration(own.hosts));
     l.start();
     while (l.active()) ioc.run_one();
     return l.result();

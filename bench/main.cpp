@@ -86,7 +86,7 @@ int run(int argc, char** argv) {
     std::vector<std::string> apis;
     picks_options picks;
     picks.instances = {4, 33, 1000, 10'000};
-    picks.threads = {1};
+    picks.threads = {1, 2};
     CLI::App* picks_app = app.add_subcommand("picks", "Picks from a known view");
     add_names(*picks_app, "--policy", policies, names_of(all_policies()), "Policies (default: all)");
     add_numbers(*picks_app, "--instances", picks.instances, CLI::Range(1, 50'000), "Instances of the service");

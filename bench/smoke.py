@@ -24,7 +24,7 @@ def usage_error(*args):
 
 
 picks = lines_of("picks", "--instances", "4", "33", "--threads", "1", "2")
-assert len(picks) == 7 * 4 * 2 * 2, len(picks)
+assert len(picks) == 13 * 4 * 2 * 2, len(picks)
 client = lines_of("client", "--op", "get,set,create_delete,children,multi", "--window", "8", "--impl", "muster")
 assert [line["op"] for line in client] == ["get", "set", "create_delete", "children", "multi"], client
 embedded = lines_of("client", "--op", "get,set,create_delete,children,multi", "--window", "8", "--server", "embedded")

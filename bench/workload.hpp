@@ -99,6 +99,8 @@ private:
 using client_peer = client_round (*)(const workload& w);
 
 client_round run_muster(const workload& w);
+/// With `config::batch_reads` switched off: a frame for each read, as other clients send them.
+client_round run_muster_unbatched(const workload& w);
 client_round run_bare_socket(const workload& w);
 /// With an embedded server in the same thread: `hosts` is not used, and the znodes of `prepare` are made. Time on the processor
 /// is that of both.

@@ -38,6 +38,9 @@ public:
     /// Frames with more than `max_frame` bytes of content are an error.
     explicit frame_reader(std::size_t max_frame) noexcept : max_frame_(max_frame) {}
 
+    /// Allows frames of another size from here on.
+    void set_max_frame(std::size_t max_frame) noexcept { max_frame_ = max_frame; }
+
     /// Room for up to `n` bytes; less near the maximal size, but never none if `next` gave all there was. Invalidates views.
     std::span<char> prepare(std::size_t n);
 

@@ -8,8 +8,8 @@
 
 namespace muster::zk::proto {
 
-std::string to_server(std::string_view chroot, std::string_view path) {
-    if (chroot.empty() || path == config_path) return std::string(path);
+std::string to_server(std::string_view chroot, std::string path) {
+    if (chroot.empty() || path == config_path) return path;
     if (path == "/") return std::string(chroot);
     std::string out;
     out.reserve(chroot.size() + path.size());

@@ -38,6 +38,9 @@ public:
     std::string frame;          ///< The whole frame. Bytes 4 to 7 are the xid, bytes 8 to 11 the type.
     std::uint64_t id = 0;       ///< Names the request towards `session::cancel`.
     bool repeatable = false;    ///< Changes nothing on the server, so it may be sent twice.
+    /// Not 0: it is written on the connection with this number (`session_info::connection`), or not at all.
+    std::uint64_t connection = 0;
+    bool batchable = false;    ///< A plain read of data: it may be asked for in a multiRead.
     /// The path on which its success arms a watch at the server, if it does, and the kind: `exist` for one that is armed whether
     /// the znode exists or not. The last byte of such a read says whether the server shall watch; it is set when it is written.
     std::string arms;
@@ -46,9 +49,11 @@ public:
 private:
     friend class session;
     std::int32_t xid_ = 0;
-    std::int32_t type_ = 0;     // kept when the frame is not
-    bool flagged_ = false;      // the server was asked to watch
-    bool abandoned_ = false;    // completed towards the user; its reply is still to be consumed
+    std::int32_t type_ = 0;      // kept when the frame is not
+    std::uint32_t batch_ = 1;    // reads in the frame that begins with this one
+    bool own_ = false;           // the session's own, made anew for each connection
+    bool flagged_ = false;       // the server was asked to watch
+    bool abandoned_ = false;     // completed towards the user; its reply is still to be consumed
     std::chrono::steady_clock::time_point sent_{};
 };
 

@@ -21,6 +21,7 @@ session::session(const session_settings& settings, std::uint64_t seed)
     : settings_(settings),
       hosts_(settings.hosts, settings.backoff_min, settings.backoff_max, seed),
       frames_(settings.max_frame),
+      batching_(settings.batch_reads, settings.hosts, settings.max_request, settings.max_frame),
       capabilities_(settings.hosts),
       xid_(settings.first_xid) {}
 
@@ -31,7 +32,16 @@ void session::submit(std::unique_ptr<request> r) {
         (void)r->complete(finished_with_ ? finished_with_ : error_code(client_errc::closed), {});
         return;
     }
+    if (too_late(*r)) {
+        (void)r->complete(client_errc::not_sent, {});
+        return;
+    }
     queued_.push_back(std::move(r));
+}
+
+/// True if it is meant for a connection that is gone.
+bool session::too_late(const request& r) const noexcept {
+    return r.connection != 0 && (phase_ != phase::attached || r.connection != info_.connection);
 }
 
 void session::cancel(std::uint64_t id, const error_code& ec) {
@@ -119,6 +129,8 @@ void session::disconnected(const error_code& why, time_point now, std::uint64_t 
     ping_due_ = false;
     close_sent_ = false;
     pings_.clear();
+    batching_.disconnected(why);
+    unrepeatable_ = 0;
     if (!was_attached && !renew_) ++metrics_.connect_failures;
 
     if (refused_ != 0 && now - refused_at_ <= closed_over_refusal) capabilities_.learn(hosts_.current(), refused_, now);
@@ -135,6 +147,12 @@ void session::disconnected(const error_code& why, time_point now, std::uint64_t 
     }
     reclaim_credentials();
     forget_leftovers();    // they went with the connection
+    queue late;
+    for (auto& r : queued_) {
+        if (too_late(*r)) late.push_back(std::move(r));
+    }
+    std::erase(queued_, nullptr);
+    for (auto& r : late) (void)r->complete(client_errc::not_sent, {});
 
     // A server that accepts and drops at once, or refuses the watches, counts as failed, or else it would be tried in a tight
     // loop. So does one that answers before it drops: the request it answered, sent again, may be why it does.

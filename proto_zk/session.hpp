@@ -9,6 +9,7 @@
 #include "proto_zk/frame.hpp"
 #include "proto_zk/host_cycle.hpp"
 #include "proto_zk/opcodes.hpp"
+#include "proto_zk/read_batch.hpp"
 #include "proto_zk/records_connect.hpp"
 #include "proto_zk/request.hpp"
 #include "proto_zk/watch_table.hpp"
@@ -35,8 +36,10 @@ struct session_settings {
     std::chrono::milliseconds backoff_min{100};
     std::chrono::milliseconds backoff_max{10'000};
     std::size_t hosts = 1;
-    std::size_t max_frame = 1'048'575;
+    std::size_t max_frame = 1'048'575;      // of what is read
+    std::size_t max_request = 1'048'575;    // of what is written
     std::int32_t first_xid = 1;
+    bool batch_reads = false;
 };
 
 /// What a client decides: the life of its session, the order of its requests, and its watches. It performs nothing: a driver
@@ -107,7 +110,7 @@ public:
     // On a connection ------------------------------------------------------------------------------------------------------
 
     /// Room for at least `n` bytes that are read next.
-    std::span<char> read_buffer(std::size_t n) { return frames_.prepare(n); }
+    std::span<char> read_buffer(std::size_t n);
 
     /// `n` bytes were read into it. Completes requests and dispatches events, in the order of the stream.
     error_code received(std::size_t n, time_point now);
@@ -150,6 +153,9 @@ private:
     error_code on_handshake(std::string_view frame, time_point now);
     error_code on_reply(std::string_view frame);
     error_code on_auth(const reply_header& header);
+    error_code answer_batch(std::size_t reads, std::string_view reply, zxid at);
+    error_code answer_each(std::size_t requests, const error_code& ec, std::string_view body, zxid at);
+    error_code answer_oldest(const error_code& ec, std::string_view body, zxid at);
     void on_session(time_point now, std::int64_t id, std::string_view password, std::chrono::milliseconds timeout);
     void expire(const error_code& why);
     void finish(const error_code& result, session_state last = session_state::closed,
@@ -158,7 +164,10 @@ private:
     void set_state(session_state s);
     void prove(time_point sent) noexcept;
     void fail(queue& q, const error_code& ec);
-    void append(std::string& out, std::string_view frame);
+    void allow_frame() noexcept;
+    bool too_late(const request& r) const noexcept;
+    std::size_t next_frame() const noexcept;
+    void append_frame(std::string& out, std::size_t requests, time_point now);
     void append_request(std::string& out, std::unique_ptr<request> r, time_point now);
     void note_reply(const request& r, const error_code& ec, zxid at);
     void reclaim_credentials();
@@ -181,6 +190,7 @@ private:
     session_settings settings_;
     host_cycle hosts_;
     frame_reader frames_;
+    read_batching batching_;
     watch_table watches_;
     session_info info_;
     client_metrics metrics_;
@@ -202,6 +212,7 @@ private:
 
     queue queued_;                            // not written yet
     queue written_;                           // waiting for their replies, oldest first
+    std::size_t unrepeatable_ = 0;            // of those, the ones that must not be sent twice
     queue auths_;                             // credentials waiting for their replies, oldest first
     std::deque<time_point> pings_;            // when the unanswered ones were written
     std::vector<std::string> credentials_;    // records that a server has accepted

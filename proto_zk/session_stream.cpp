@@ -46,6 +46,16 @@ private:
     bool critical_;
 };
 
+std::span<char> session::read_buffer(std::size_t n) {
+    allow_frame();
+    return frames_.prepare(n);
+}
+
+/// What may be asked for read by read may be asked for at once: a batch's reply may have as many bytes as those of its reads.
+void session::allow_frame() noexcept {
+    frames_.set_max_frame(settings_.max_frame * (written_.empty() ? 1 : written_.front()->batch_));
+}
+
 error_code session::received(std::size_t n, time_point now) {
     if (phase_ != phase::handshaking && phase_ != phase::attached) return protocol_errc::unexpected_reply;
     // Any byte proves that the server lives, also one in the middle of a reply that takes long. But only the end of the
@@ -54,12 +64,21 @@ error_code session::received(std::size_t n, time_point now) {
     metrics_.bytes_received += n;
     frames_.commit(n);
     error_code ec;
-    while (const auto frame = frames_.next(ec)) {
+    for (;;) {
+        allow_frame();
+        const auto frame = frames_.next(ec);
+        if (!frame) break;
         ec = on_frame(*frame, now);
         if (ec || phase_ == phase::finished) return ec;
     }
-    // Events are small: this is the oldest request's reply. Sent again, the request would have the same reply again.
+    // Events are small: this is the oldest request's reply. Sent again, the request would have the same reply again. Of reads
+    // that shared it nobody knows which was too large: expecting that of all, they are asked for one by one.
     if (ec == protocol_errc::frame_too_large && !written_.empty()) {
+        if (const auto reads = written_.front()->batch_; reads > 1) {
+            batching_.answered(reads);
+            batching_.replied(settings_.max_frame);
+            return ec;
+        }
         const auto r = std::move(written_.front());
         written_.pop_front();
         if (!r->abandoned_) (void)r->complete(ec, {});
@@ -105,29 +124,63 @@ error_code session::on_reply(std::string_view frame) {
     header.read(in);
 
     if (written_.empty()) return protocol_errc::unexpected_reply;
-    if (written_.front()->xid_ != header.xid) return protocol_errc::xid_out_of_order;
-    auto r = std::move(written_.front());
-    written_.pop_front();
+    const request& oldest = *written_.front();
+    if (oldest.xid_ != header.xid) return protocol_errc::xid_out_of_order;
 
-    ++metrics_.replies_received;
     error_code ec;
     if (header.err != 0) ec = error_code(header.err, server_category());
-    if (ec == server_errc::session_moved && r->repeatable && !r->abandoned_) {
-        written_.push_front(std::move(r));    // to be asked for again where the session is now
+    // To be asked for again where the session is now.
+    const std::size_t reads = oldest.batch_;
+    if (ec == server_errc::session_moved && oldest.repeatable && (reads > 1 || !oldest.abandoned_)) {
+        batching_.withdrawn();
         return ec;
     }
-    prove(r->sent_);
+    if (reads > 1 && batching_.refuses(ec)) return ec;
+    prove(oldest.sent_);
     if (header.zxid > last_zxid_) last_zxid_ = header.zxid;
+    if (oldest.batchable && reads == 1) batching_.answered(1);
 
-    const auto body = header.err == 0 ? in.rest() : std::string_view{};
-    const auto undecodable = r->abandoned_ ? error_code{} : r->complete(ec, body);
-    if (!undecodable) note_reply(*r, ec, header.zxid);
+    const auto body = ec ? std::string_view{} : in.rest();
+    const auto undecodable =
+        reads > 1 && !ec ? answer_batch(reads, body, header.zxid) : answer_each(reads, ec, body, header.zxid);
+    if (undecodable) {
+        if (reads > 1) batching_.refused();
+        return undecodable;
+    }
+    if (reads > 1) batching_.answered(reads);
 
     if (close_sent_ && written_.empty() && queued_.empty()) {
         finish({});
         return {};
     }
-    if (ec == server_errc::session_moved) return ec;
+    return ec == server_errc::session_moved ? ec : error_code{};
+}
+
+error_code session::answer_each(std::size_t requests, const error_code& ec, std::string_view body, zxid at) {
+    error_code undecodable;
+    for (; requests != 0 && !undecodable; --requests) undecodable = answer_oldest(ec, body, at);
+    return undecodable;
+}
+
+error_code session::answer_batch(std::size_t reads, std::string_view reply, zxid at) {
+    read_batch_reader in(reply);
+    for (; reads != 0; --reads) {
+        error_code ec;
+        std::string_view body;
+        if (const auto malformed = in.next(ec, body)) return malformed;
+        if (const auto undecodable = answer_oldest(ec, body, at)) return undecodable;
+    }
+    return in.end();
+}
+
+error_code session::answer_oldest(const error_code& ec, std::string_view body, zxid at) {
+    const auto r = std::move(written_.front());
+    written_.pop_front();
+    ++metrics_.replies_received;
+    if (!r->repeatable && !r->own_) --unrepeatable_;
+    if (r->batchable) batching_.replied(body.size());
+    const auto undecodable = r->abandoned_ ? error_code{} : r->complete(ec, body);
+    if (!undecodable) note_reply(*r, ec, at);
     return undecodable;
 }
 
@@ -158,9 +211,11 @@ void session::on_session(time_point now, std::int64_t id, std::string_view passw
     last_received_ = now;
     last_sent_ = connect_sent_;
     ++metrics_.connects;
+    batching_.attached(hosts_.current());
     if (info_.id == 0) ++info_.generation;
     given_up_ = false;
     info_.id = id;
+    ++info_.connection;
     renew_ = false;
     info_.password.fill(0);
     std::copy_n(password.begin(), std::min(password.size(), info_.password.size()), info_.password.begin());
@@ -179,7 +234,7 @@ void session::on_session(time_point now, std::int64_t id, std::string_view passw
 bool session::wants_write() const noexcept {
     if (phase_ == phase::handshaking) return connect_request_due_;
     if (phase_ != phase::attached) return false;
-    return ping_due_ || unsettled_ || !queued_.empty() || (closing_ && !close_sent_);
+    return ping_due_ || unsettled_ || next_frame() != 0 || (closing_ && !close_sent_ && queued_.empty());
 }
 
 void session::fill(std::string& out, std::size_t limit, time_point now) {
@@ -205,16 +260,17 @@ void session::fill(std::string& out, std::size_t limit, time_point now) {
             pings_.push_back(now);
         }
         if (unsettled_) settle_watches();
-        while (!queued_.empty() && out.size() - before < limit) {
-            auto r = std::move(queued_.front());
-            queued_.pop_front();
-            append_request(out, std::move(r), now);
+        while (out.size() - before < limit) {
+            const auto requests = next_frame();
+            if (requests == 0) break;
+            append_frame(out, requests, now);
         }
         if (closing_ && !close_sent_ && queued_.empty()) {
             close_sent_ = true;
             auto r = std::make_unique<housekeeping_request>(false);
             r->frame = header_only(0, opcode::close_session);
-            append_request(out, std::move(r), now);
+            queued_.push_back(std::move(r));
+            append_frame(out, 1, now);
         }
     }
     if (out.size() != before) {
@@ -224,6 +280,52 @@ void session::fill(std::string& out, std::size_t limit, time_point now) {
     }
 }
 
+/// How many of the requests that wait the next frame takes: several reads may share one. None if they should wait.
+std::size_t session::next_frame() const noexcept {
+    if (queued_.empty()) return 0;
+    const request& first = *queued_.front();
+    if (!first.repeatable && batching_.trying()) return 0;
+    const std::size_t limit = first.batchable ? batching_.limit() : 1;
+    if (limit == 1) return 1;
+    const bool hold = batching_.saturated() && !closing_;
+    if (batching_.trying()) return hold ? 0 : 1;
+    if (batching_.on_trial() && unrepeatable_ != 0) return 1;
+    std::size_t reads = 1;
+    std::size_t bytes = first.frame.size();
+    while (reads != limit && reads != queued_.size()) {
+        const request& r = *queued_[reads];
+        bytes += r.frame.size();
+        if (!r.batchable || bytes > batching_.byte_limit()) return reads;
+        ++reads;
+    }
+    return reads != limit && hold ? 0 : reads;
+}
+
+/// Writes the next frame, with so many requests of those that wait.
+void session::append_frame(std::string& out, std::size_t requests, time_point now) {
+    if (requests == 1) {
+        auto r = std::move(queued_.front());
+        queued_.pop_front();
+        return append_request(out, std::move(r), now);
+    }
+    const auto xid = next_xid();
+    read_batch_writer batch(out, xid);
+    for (std::size_t i = 0; i != requests; ++i) {
+        auto r = std::move(queued_.front());
+        queued_.pop_front();
+        r->type_ = to_wire(opcode::multi_read);
+        r->batch_ = static_cast<std::uint32_t>(requests);
+        r->xid_ = xid;
+        r->sent_ = now;
+        batch.add(r->frame);
+        written_.push_back(std::move(r));
+    }
+    batch.end();
+    batching_.sent(requests);
+    metrics_.requests_sent += requests;
+    metrics_.reads_batched += requests;
+}
+
 void session::append_request(std::string& out, std::unique_ptr<request> r, time_point now) {
     r->type_ = r->type();
     if (capabilities_.missing(hosts_.current(), r->type_, now)) {
@@ -231,16 +333,16 @@ void session::append_request(std::string& out, std::unique_ptr<request> r, time_
         return;
     }
     const bool auth = r->type_ == to_wire(opcode::auth);
+    r->batch_ = 1;
     r->xid_ = auth ? xid_auth : next_xid();
     r->sent_ = now;
     patch_xid(r->frame, r->xid_);
     if (!r->arms.empty()) flag_watch(*r);
     out += r->frame;
-    if (!r->repeatable) {
-        r->frame.clear();
-        r->frame.shrink_to_fit();
-    }
+    if (!r->repeatable) std::string().swap(r->frame);
     if (is_lasting(r->arms_kind) && !r->arms.empty()) ++lasting_in_flight_;
+    if (r->batchable) batching_.sent(1);
+    if (!auth && !r->repeatable && !r->own_) ++unrepeatable_;
     ++metrics_.requests_sent;
     (auth ? auths_ : written_).push_back(std::move(r));
 }
@@ -255,6 +357,7 @@ void session::note_reply(const request& r, const error_code& ec, zxid at) {
 
 std::unique_ptr<request> session::housekeeping(std::string payload, bool critical) {
     auto r = std::make_unique<housekeeping_request>(critical);
+    r->own_ = true;
     const auto at = begin_frame(r->frame);
     r->frame += payload;
     end_frame(r->frame, at);

@@ -9,6 +9,7 @@
 #include "proto_zk/opcodes.hpp"
 #include "proto_zk/records_connect.hpp"
 #include "proto_zk/records_data.hpp"
+#include "support/zk_frames.hpp"
 
 #include <muster/zk/connect_string.hpp>
 
@@ -36,22 +37,12 @@ using tcp = asio::ip::tcp;
 constexpr std::size_t read_bytes = 64 * 1024;
 constexpr std::size_t max_frame = 1'048'575;
 
-template <class... Records>
-std::string frame_of(const Records&... records) {
-    std::string out;
-    const auto at = proto::begin_frame(out);
-    proto::writer w(out);
-    (records.write(w), ...);
-    proto::end_frame(out, at);
-    return out;
-}
-
 template <class Record>
 std::string request_frame(proto::opcode op, const Record& record) {
     proto::request_header header;
     header.xid = 1;
     header.type = proto::to_wire(op);
-    return frame_of(header, record);
+    return test::frame_of(header, record);
 }
 
 std::string request_of(const workload& w) {
@@ -86,7 +77,7 @@ public:
         socket_.set_option(tcp::no_delay(true));
         proto::connect_request hello;
         hello.timeout_ms = static_cast<std::int32_t>(workload::session_timeout.count());
-        send(frame_of(hello));
+        send(test::frame_of(hello));
         while (!next_frame()) receive();
     }
 

@@ -3,6 +3,7 @@
 
 #include <muster/detail/initiate.hpp>
 #include <muster/error.hpp>
+#include <muster/health.hpp>
 #include <muster/instance.hpp>
 #include <muster/lease.hpp>
 #include <muster/picker.hpp>
@@ -43,6 +44,9 @@ struct balancer_params {
     /// Reads of instances in flight at a time. Legal: 1 and more.
     std::size_t read_window = 128;
 
+    /// Who gets no picks for how its calls went.
+    health_params health;
+
     balancer_params() = default;    // not an aggregate: GCC 12 destroys aggregate temporaries in co_await expressions twice
 };
 
@@ -55,6 +59,7 @@ struct instance_info {
     std::uint32_t open = 0;         ///< Leases that are out.
     std::uint64_t successes = 0;    ///< Leases returned with `success()`.
     std::uint64_t failures = 0;     ///< Leases returned with `failure()`.
+    bool ejected = false;           ///< Out, or on trial, for how its calls went: see `health_params`.
 };
 
 /// A child of a service that is no usable instance.
@@ -167,15 +172,17 @@ public:
 
     /// Picks one instance of `service` now.
     /// \par Errors
-    /// `registry_errc::{unknown_service, no_instances, no_master, key_required, invalid_name, closed}`. The first use of a
-    /// service begins to read it and gives `unknown_service`.
+    /// `registry_errc::{unknown_service, no_instances, no_master, key_required, invalid_name, closed}`, or, with the
+    /// `health_params` for it, `registry_errc::{all_ejected, recovering}`. The first use of a service begins to read it and gives
+    /// `unknown_service`.
     result<lease> try_pick(std::string_view service, const pick_options& o = {});
 
     /// Picks one instance of `service`; waits for one up to `pick_options::wait`.
     ///
     /// Where there is an instance, `co_await` does not suspend.
     /// \par Errors
-    /// Thrown as `boost::system::system_error`: `registry_errc::{timed_out, key_required, invalid_name, closed}`;
+    /// Thrown as `boost::system::system_error`: `registry_errc::{timed_out, key_required, invalid_name, closed}`, or, with the
+    /// `health_params` for it, at once `registry_errc::{all_ejected, recovering}`;
     /// `registry_errc::{no_instances, no_master}` when the service is known and the wait passed;
     /// `registry_errc::registry_unavailable` when ZooKeeper was not reached within the wait, `registry_errc::no_chroot` when the
     /// chroot of the connect string did not exist; `asio::error::operation_aborted`.

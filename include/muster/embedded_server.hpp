@@ -56,7 +56,7 @@ struct embedded_server_counters {
     std::size_t sessions = 0;       ///< Live now, connected or not.
     std::size_t watches = 0;        ///< Set now.
     std::size_t znodes = 0;         ///< Of the tree now, with "/" and those of ZooKeeper itself.
-    std::uint64_t requests = 0;     ///< Received; pings and handshakes included.
+    std::uint64_t requests = 0;     ///< Received; handshakes, pings and four letter words included.
     std::uint64_t bytes_in = 0;     ///< Received.
     std::uint64_t bytes_out = 0;    ///< Sent.
     std::uint64_t refused = 0;      ///< Connections closed because of `refuse(true)`.

@@ -20,6 +20,8 @@ enum class registry_errc {
     malformed_data,          ///< A znode's data is not an instance.
     conflict,                ///< Another process keeps taking over this registration.
     no_chroot,               ///< The chroot of the connect string does not exist.
+    all_ejected,             ///< All instances are ejected, and `health_params::panic_percentage` is 0.
+    recovering,              ///< After all were gone too few are back for all picks: `health_params::recovery_instances`.
 };
 
 const boost::system::error_category& registry_category() noexcept;

@@ -4,6 +4,10 @@
 #include <muster/error.hpp>
 #include <muster/instance.hpp>
 
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
 #include <utility>
 
 namespace muster {
@@ -12,9 +16,32 @@ namespace balance {
 struct node;
 }
 
+/// In which way a call failed.
+///
+/// | class | p2c, peakewma, leastconnect | ejection |
+/// |---|---|---|
+/// | `unreachable`, `failed` | avoid the instance until one of the few picks that still try it succeeds | counts |
+/// | `overloaded` | the same | does not count: the instance answers, and knows best |
+/// | `cancelled` | nothing is learned | does not count |
+///
+/// The other policies do not ask how an instance fares; they obey ejections only.
+enum class failure_class {
+    unreachable,    ///< Not connected: refused, no route, timed out. What is counted apart, since it is not the instance's
+                    ///< answer.
+    failed,         ///< Connected, and then it broke off, or answered that it cannot.
+    overloaded,     ///< It refused the work for lack of capacity.
+    cancelled,      ///< The caller gave up for reasons of its own. As `canceled()`.
+};
+
+/// The class of an error of the system or of Asio: operation_canceled is `cancelled`; connection_refused, host_unreachable,
+/// network_unreachable, network_down, timed_out and what looking up a name gives are `unreachable`; no_buffer_space and
+/// resource_unavailable_try_again are `overloaded`; all others, those of other categories too, are `failed`.
+failure_class classify(const error_code& ec) noexcept;
+
 /// An instance on loan. Counts as one open request of that instance until it is returned.
 ///
-/// Return it with `success()`, `failure(ec)` or `canceled()`; only the first of these counts. Destroyed without a word, or
+/// Return it with `success()`, `failure(ec)` or `canceled()`; only the first of these counts, and the call is timed up to it.
+/// Destroyed without a word, or
 /// assigned over, it is *abandoned*: the load is released and nothing is learned of the instance.
 /// \par Thread safety
 /// Distinct objects: safe. One object: unsafe.
@@ -24,11 +51,11 @@ struct node;
 class lease {
 public:
     lease() noexcept = default;
-    lease(lease&& o) noexcept : node_(std::exchange(o.node_, nullptr)), open_(std::exchange(o.open_, false)) {}
+    lease(lease&& o) noexcept : node_(std::exchange(o.node_, nullptr)), loan_(std::exchange(o.loan_, 0)) {}
     lease& operator=(lease&& o) noexcept {
         lease t(std::move(o));
         std::swap(node_, t.node_);
-        std::swap(open_, t.open_);
+        std::swap(loan_, t.loan_);
         return *this;
     }
     ~lease() {
@@ -50,20 +77,55 @@ public:
     /// greater one. Precondition: `valid()`.
     std::int64_t czxid() const noexcept;
 
+    /// True if all instances that the pick had to choose from were in its `tried_set`, and this one is again. Precondition:
+    /// `valid()`.
+    bool last_chance() const noexcept;
+
     /// The call to the instance succeeded. Returns the loan; the instance remains readable.
     void success() noexcept;
-    /// The call failed with `ec`. Returns the loan.
+    /// The same, and the instance reported how much of its capacity is used: 0 idle, 1 all. `p2c` and `peakewma` count a lease
+    /// of an instance that reports u as 1 / (1 - u) leases, until it reports something else.
+    void success(double load) noexcept;
+    /// The call failed with `ec`, of which the class is guessed by `classify`. Returns the loan.
     void failure(const error_code& ec) noexcept;
+    /// The call failed, and the caller knows in which way. Returns the loan.
+    void failure(failure_class why) noexcept;
     /// The caller gave up for reasons of its own. Returns the loan, nothing is learned.
     void canceled() noexcept;
 
 private:
     friend struct balance::node;
-    explicit lease(balance::node* n) noexcept : node_(n), open_(true) {}
+    friend class tried_set;
+    lease(balance::node* n, std::uint64_t loan) noexcept : node_(n), loan_(loan) {}
+    bool take_back() noexcept;
     void release() noexcept;
 
     balance::node* node_ = nullptr;    // holds one reference
-    bool open_ = false;                // still counts as load
+    std::uint64_t loan_ = 0;           // see balance/node_state.hpp
+};
+
+/// The instances that a request was sent to in vain, so that the next pick takes another. By identity: an instance that is
+/// promoted or registers again stays in it. Beyond `capacity` the oldest goes.
+class tried_set {
+public:
+    static constexpr std::size_t capacity = 8;
+
+    /// Adds the instance of `l`; nothing if that is empty.
+    void insert(const lease& l) noexcept;
+    void clear() noexcept { size_ = next_ = 0; }
+    std::size_t size() const noexcept { return size_; }
+    bool empty() const noexcept { return size_ == 0; }
+
+    /// \private
+    bool contains(std::uint64_t id) const noexcept {
+        return std::find(ids_.begin(), ids_.begin() + static_cast<std::ptrdiff_t>(size_), id) !=
+               ids_.begin() + static_cast<std::ptrdiff_t>(size_);
+    }
+
+private:
+    std::array<std::uint64_t, capacity> ids_{};
+    std::size_t size_ = 0;
+    std::size_t next_ = 0;
 };
 
 }    // namespace muster

@@ -27,6 +27,7 @@ struct pick_options {
     std::optional<muster::policy> policy;
     std::optional<muster::pool> pool;
     std::string key;                                  ///< For hash policies: what is hashed. Others ignore it.
+    tried_set exclude;                                ///< Instances to pass over; all tried: see `lease::last_chance`.
     std::optional<std::chrono::milliseconds> wait;    ///< How long to wait for an instance. 0: not at all.
 
     pick_options() = default;    // not an aggregate: GCC 12 destroys aggregate temporaries in co_await expressions twice
@@ -57,8 +58,13 @@ public:
 
     /// Picks one instance now. `key` is for hash policies; others ignore it.
     /// \par Errors
-    /// An empty lease, and `ec` set to `registry_errc::{unknown_service, no_instances, no_master, key_required, closed}`.
+    /// An empty lease, and `ec` set to `registry_errc::{unknown_service, no_instances, no_master, key_required, closed}`, or,
+    /// with the `health_params` for it, `registry_errc::{all_ejected, recovering}`.
     lease try_pick(error_code& ec, std::string_view key = {}) noexcept;
+
+    /// The same, one that is not in `exclude`; if all are, one that is, and `lease::last_chance()` says so. Hash policies give
+    /// the next instance for the key, the same on every client.
+    lease try_pick(error_code& ec, std::string_view key, const tried_set& exclude) noexcept;
 
     /// The same; throws `boost::system::system_error`.
     lease try_pick(std::string_view key = {});

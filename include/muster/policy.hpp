@@ -3,6 +3,7 @@
 
 #include <muster/result.hpp>
 
+#include <cstddef>
 #include <span>
 #include <string_view>
 
@@ -17,7 +18,16 @@ enum class policy {
     iphash,              ///< By a hash of the caller's address: the same key gives the same instance on every client.
     urlhash,             ///< By a hash of a URL, in the same way.
     leastconnect,    ///< The one with the fewest open leases for its weight; among more than 128, the best of 24 drawn at random.
+    p2c,             ///< Draws two by weight and takes the one with fewer open leases; one that fails or is far slower loses.
+    peakewma,        ///< Draws two by weight and takes the one with the lower latency, times its open leases.
+    ringhash,        ///< By a hash of the key, on Envoy's ring: 160 points per instance of mean weight, up to 262144 in all.
+    maglev,          ///< By a hash of the key, in Envoy's Maglev table. What `iphash` and `urlhash` do, under its own name.
+    rendezvous,      ///< By the highest hash of key and instance: moves no key needlessly. Looks at all: for up to some hundred.
+    boundedhash,     ///< As `maglev`, but none gets more than 1.25 times its share of the leases open; what exceeds goes on.
 };
+
+/// How many there are.
+inline constexpr std::size_t policy_count = 13;
 
 /// All policies, in the order of the enum.
 std::span<const policy> all_policies() noexcept;

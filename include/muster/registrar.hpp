@@ -84,7 +84,8 @@ public:
     /// A registrar on a session that it shares. `close()` deletes the znode after checking that it is its own. Somebody who
     /// deletes the master's znode by hand and lets another become master between that check and the deletion defeats it;
     /// a session of its own has no such gap. Several registrars of one service may share one session, if their instances have
-    /// different identities: where the session does not tell whose a znode is, its data does.
+    /// different identities: where the session does not tell whose a znode is, its data does. If somebody else overwrites that
+    /// before the registrar has seen what came of a creation whose reply was lost, the znode stands until the session ends.
     registrar(zk::client client, registration r);
 
     registrar(registrar&&) noexcept;

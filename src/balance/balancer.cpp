@@ -77,7 +77,7 @@ lease balancer_impl::try_pick(std::string_view service, const pick_options& o, e
     }
     auto& picker = e->pickers[static_cast<std::size_t>(how) * pools + static_cast<std::size_t>(where)];
     if (!picker) picker.emplace(e->service->channel(how, where));
-    return picker->pick(o.key, ec);
+    return o.exclude.empty() ? picker->pick(o.key, ec) : picker->pick(o.key, o.exclude, ec);
 }
 
 void balancer_impl::pick(std::string service, pick_options o, asio::any_completion_handler<void(error_code, lease)> h) {
@@ -87,7 +87,7 @@ void balancer_impl::pick(std::string service, pick_options o, asio::any_completi
     const auto wait = wait_of(o);
     if (!l && worth_waiting(ec) && wait.count() > 0) {
         if (const auto found = find(service)) {
-            (*found)->wait({policy_of(o), pool_of(o), std::move(o.key), wait}, std::move(done));
+            (*found)->wait({policy_of(o), pool_of(o), std::move(o.key), wait, o.exclude}, std::move(done));
             return;
         }
         ec = registry_errc::closed;
@@ -254,6 +254,8 @@ result<service_view> balancer::view(std::string_view service) {
         i.open = n->open();
         i.successes = n->state->successes.load(std::memory_order_relaxed);
         i.failures = n->state->failures.load(std::memory_order_relaxed);
+        const auto standing = n->state->standing.load(std::memory_order_relaxed);
+        i.ejected = standing == balance::standing::ejected || standing == balance::standing::trial;
     }
     v.rejected = shown->rejected;
     return v;

@@ -41,12 +41,11 @@ public:
     void on_context_shutdown() noexcept override;
 
 private:
-    static constexpr std::size_t policies = 7;
     static constexpr std::size_t pools = 4;
 
     struct entry {
         std::shared_ptr<balance::service> service;
-        std::array<std::optional<balance::hot_picker>, policies * pools> pickers;
+        std::array<std::optional<balance::hot_picker>, policy_count * pools> pickers;
     };
     struct hash {
         using is_transparent = void;

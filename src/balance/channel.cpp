@@ -1,6 +1,8 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 #include "balance/channel.hpp"
 
+#include "balance/hash.hpp"
+
 #include <utility>
 
 namespace muster::balance {
@@ -28,6 +30,77 @@ hot_picker::hot_picker(const hot_picker& o) : hot_picker(o.channel_) {}
 hot_picker& hot_picker::operator=(const hot_picker& o) {
     if (this != &o) *this = hot_picker(o);
     return *this;
+}
+
+lease hot_picker::pick(std::string_view key, const tried_set& tried, error_code& ec) noexcept {
+    if (channel_->version() != version_) reload();
+    ec = {};
+    node* n = table_->pick(state_, key, ec);
+    if (n && (tried.contains(n->id) || n->state->standing.load(std::memory_order_relaxed) != standing::fine))
+        n = choose_another(*n, key, &tried, ec);
+    if (!n) return {};
+    const std::uint64_t how = tried.contains(n->id) ? loan::last_chance : 0;
+    return node::lend(*n, state_.loan | how);
+}
+
+namespace {
+
+/// Allows who is healthy and was not tried.
+class healthy_and_new final : public eligibility {
+public:
+    /// `hash`: of the key that alone decides; null if none does.
+    healthy_and_new(pick_state& s, std::int64_t now, const std::uint64_t* hash, const tried_set* tried) noexcept
+        : state_(s), now_(now), hash_(hash), tried_(tried) {}
+
+    bool operator()(node& n) noexcept override {
+        if (tried_ && tried_->contains(n.id)) return false;
+        if (n.state->standing.load(std::memory_order_relaxed) == standing::fine || !n.state->shared) return true;
+        // By key, so that a key does not flutter between an instance that starts and another.
+        const std::uint64_t draw = hash_ ? (*hash_ ^ n.id) * 0x9e3779b97f4a7c15 : state_.random();
+        const auto v = n.state->shared->health.admits(*n.state, now_, static_cast<std::uint32_t>(draw >> 48));
+        refused_ |= v == health::verdict::refuse;
+        return v == health::verdict::yes;
+    }
+
+    /// True if a pick is to be refused, rather than to go elsewhere.
+    bool refused() const noexcept { return refused_; }
+
+private:
+    pick_state& state_;
+    std::int64_t now_;
+    const std::uint64_t* hash_;
+    const tried_set* tried_;
+    bool refused_ = false;
+};
+
+}    // namespace
+
+// Not on the way of a usual pick.
+node* hot_picker::choose_another(node& first, std::string_view key, const tried_set* tried, error_code& ec) noexcept {
+    service_state* const shared = first.state->shared.get();
+    const std::int64_t now = shared ? shared->clock->ticks() : 0;
+    const std::uint64_t hash = table_->by_key() ? hash64(key) : 0;
+    const std::uint64_t* const of_key = table_->by_key() ? &hash : nullptr;
+
+    healthy_and_new wanted(state_, now, of_key, tried);
+    if (wanted(first)) return &first;
+    node* other = wanted.refused() ? nullptr : table_->pick_if(state_, key, wanted);
+    if (wanted.refused()) {
+        ec = registry_errc::recovering;
+        return nullptr;
+    }
+    if (other) return other;
+
+    healthy_and_new again(state_, now, of_key, nullptr);
+    other = again(first) ? &first : table_->pick_if(state_, key, again);
+    if (!other) {
+        if (shared && !shared->health.panics()) {
+            ec = registry_errc::all_ejected;
+            return nullptr;
+        }
+        other = &first;
+    }
+    return other;
 }
 
 void hot_picker::reload() noexcept { std::tie(table_, version_) = channel_->current(); }

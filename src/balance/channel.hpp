@@ -54,20 +54,26 @@ public:
     hot_picker& operator=(hot_picker&&) noexcept = default;
     ~hot_picker() = default;
 
-    /// Picks now. An empty lease, and `ec` set, if there is nobody: unknown_service, no_instances, no_master, key_required
-    /// or closed. `ec` is cleared otherwise.
+    /// Picks now. An empty lease, and `ec` set, if there is nobody: unknown_service, no_instances, no_master, key_required,
+    /// all_ejected, recovering or closed. `ec` is cleared otherwise.
     lease pick(std::string_view key, error_code& ec) noexcept {
         if (channel_->version() != version_) reload();
         ec = {};
         node* n = table_->pick(state_, key, ec);
-        return n ? node::lend(*n) : lease();
+        if (n && n->state->standing.load(std::memory_order_relaxed) != standing::fine) [[unlikely]]
+            n = choose_another(*n, key, nullptr, ec);
+        return n ? node::lend(*n, state_.loan) : lease();
     }
+
+    /// The same, one that is not in `tried`; if there is none, one that is, and the lease says so.
+    lease pick(std::string_view key, const tried_set& tried, error_code& ec) noexcept;
 
     /// The channel it picks from.
     const channel_ptr& source() const noexcept { return channel_; }
 
 private:
     void reload() noexcept;
+    node* choose_another(node& first, std::string_view key, const tried_set* tried, error_code& ec) noexcept;
 
     channel_ptr channel_;
     table_ptr table_;
@@ -91,7 +97,6 @@ public:
     void close();
 
 private:
-    static constexpr std::size_t policies = 7;
     static constexpr std::size_t pools = 4;
 
     table_ptr build(policy p, pool q) const;
@@ -102,7 +107,7 @@ private:
     registry_errc nobody_ = registry_errc::unknown_service;    // why, while known_ is false
     bool known_ = false;
     node_list all_;
-    std::array<std::array<channel_ptr, pools>, policies> channels_;
+    std::array<std::array<channel_ptr, pools>, policy_count> channels_;
 };
 
 }    // namespace muster::balance

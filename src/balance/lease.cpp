@@ -3,6 +3,10 @@
 
 #include "balance/node.hpp"
 
+#include <boost/system/errc.hpp>
+
+#include <algorithm>
+#include <string_view>
 #include <utility>
 
 namespace muster {
@@ -10,6 +14,7 @@ namespace {
 
 using balance::fetch_add;
 using balance::node;
+namespace loan = balance::loan;
 
 // The loan is over, but the lease still shows the instance: one unit moves from load to reference.
 void give_back(node& n) noexcept { fetch_add(n.count, node::reference - 1); }
@@ -22,25 +27,64 @@ role lease::role() const noexcept { return node_->seen.role; }
 
 std::int64_t lease::czxid() const noexcept { return node_->seen.czxid; }
 
+failure_class classify(const error_code& ec) noexcept {
+    namespace errc = boost::system::errc;
+    if (ec == errc::operation_canceled) return failure_class::cancelled;
+    if (ec == errc::connection_refused || ec == errc::host_unreachable || ec == errc::network_unreachable ||
+        ec == errc::network_down || ec == errc::timed_out || std::string_view(ec.category().name()) == "asio.netdb") {
+        return failure_class::unreachable;
+    }
+    if (ec == errc::no_buffer_space || ec == errc::resource_unavailable_try_again) return failure_class::overloaded;
+    return failure_class::failed;
+}
+
+bool lease::last_chance() const noexcept { return (loan_ & loan::last_chance) != 0; }
+
+void tried_set::insert(const lease& l) noexcept {
+    if (!l || contains(l.node_->id)) return;
+    ids_[next_] = l.node_->id;
+    next_ = (next_ + 1) % capacity;
+    size_ = std::min(size_ + 1, capacity);
+}
+
+/// Ends the loan; false if it had ended. The state is still to be told what came of it.
+bool lease::take_back() noexcept {
+    if (!(loan_ & loan::open)) return false;
+    if (loan_ & loan::counted) node::count_bounded(*node_->state, 0U - 1);
+    loan_ &= ~(loan::open | loan::counted);
+    give_back(*node_);
+    return true;
+}
+
 void lease::success() noexcept {
-    if (!std::exchange(open_, false)) return;
-    fetch_add(node_->state->successes, std::uint64_t{1});
-    give_back(*node_);
+    if (!take_back()) return;
+    balance::node_state& s = *node_->state;
+    fetch_add(s.successes, std::uint64_t{1});
+    const bool fine =
+        s.strikes.load(std::memory_order_relaxed) == 0 && s.standing.load(std::memory_order_relaxed) == balance::standing::fine;
+    if (!fine) s.recover();
+    if (const std::int64_t taken_at = loan::time_of(loan_)) s.observe(taken_at);
 }
 
-void lease::failure(const error_code&) noexcept {
-    if (!std::exchange(open_, false)) return;
+void lease::success(double load) noexcept {
+    if (!(loan_ & loan::open)) return;
+    node_->state->report_load(load);
+    success();
+}
+
+void lease::failure(const error_code& ec) noexcept { failure(classify(ec)); }
+
+void lease::failure(failure_class why) noexcept {
+    if (!take_back() || why == failure_class::cancelled) return;
     fetch_add(node_->state->failures, std::uint64_t{1});
-    give_back(*node_);
+    node_->state->fail(why, loan::time_of(loan_));
 }
 
-void lease::canceled() noexcept {
-    if (!std::exchange(open_, false)) return;
-    give_back(*node_);
-}
+void lease::canceled() noexcept { take_back(); }
 
 void lease::release() noexcept {
-    if (open_) {
+    if (loan_ & loan::open) {
+        if (loan_ & loan::counted) node::count_bounded(*node_->state, 0U - 1);
         fetch_add(node_->state->abandoned, std::uint64_t{1});
         node_->release(1);
     } else {

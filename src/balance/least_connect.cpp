@@ -17,6 +17,9 @@ namespace {
 constexpr std::size_t exact_up_to = 128;
 constexpr std::uint32_t sample = 24;
 
+// Counts as so many leases, which nobody has, also where they are divided by the greatest weight.
+constexpr std::uint32_t failing = std::uint32_t{1} << 30;
+
 // How instances are drawn and ranked. A rank has the load in its upper word and the index in its lower one, so that the
 // smallest is the least loaded, of equals the first.
 class by_open {
@@ -63,14 +66,24 @@ public:
     node* pick(pick_state& s, std::string_view, error_code&) const noexcept override {
         for (int draw = 0; draw < 3; ++draw) {
             node* const n = nodes()[order_.draw(s)].get();
-            if (n->open() == 0) return n;
+            if (n->open() == 0 && s.worth_trying(n->state->strikes.load(std::memory_order_relaxed))) return n;
         }
-        const std::uint32_t best = succeeding_ ? best_one(s, [](const node& n) { return n.open(); })
-                                               : best_one(s, [](const node& n) { return n.own_open(); });
-        return nodes()[best].get();
+        node* const best = best_of(s, false);
+        if (s.worth_trying(best->state->strikes.load(std::memory_order_relaxed))) return best;
+        // It has few leases because it fails. A second look puts those that fail behind all others.
+        return best_of(s, true);
     }
 
 private:
+    node* best_of(pick_state& s, bool healthy_first) const noexcept {
+        const auto behind = [healthy_first](const node& n) {
+            return healthy_first && n.state->strikes.load(std::memory_order_relaxed) != 0 ? failing : 0;
+        };
+        const std::uint32_t i = succeeding_ ? best_one(s, [&](const node& n) { return n.open() + behind(n); })
+                                            : best_one(s, [&](const node& n) { return n.own_open() + behind(n); });
+        return nodes()[i].get();
+    }
+
     template <class Open>
     std::uint32_t best_one(pick_state& s, Open open) const noexcept {
         const auto rank = [&, all = nodes().data()](std::uint32_t i) { return order_.rank(open(*all[i]), i); };

@@ -1,18 +1,14 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 #pragma once
 
+#include "balance/claimant.hpp"
+
+#include <cstddef>
 #include <cstdint>
 #include <span>
-#include <string_view>
 #include <vector>
 
 namespace muster::balance {
-
-/// One who claims slots.
-struct claimant {
-    std::string_view name;       ///< Decides which slots it prefers.
-    std::uint32_t weight = 1;    ///< At least 1.
-};
 
 /// Maglev's lookup table (Eisenbud et al., NSDI 2016): for each of `size` slots, the index of its claimant. Each claimant has
 /// an order of preference of its own over all slots; in turns, as often as their weights say, they take the first that is

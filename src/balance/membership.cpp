@@ -65,7 +65,7 @@ std::vector<difference> membership::apply(std::vector<sighting> seen, time_point
             previous = std::move(known->second.node);
             departed_.erase(known);
         }
-        next.emplace_back(new node(std::move(s), previous));
+        next.emplace_back(previous ? new node(std::move(s), previous) : new node(std::move(s), shared_));
         changes.push_back({kind::added, next.back()});
     };
     const auto stayed = [&](const node_ref& was, sighting& s) {
@@ -84,7 +84,18 @@ std::vector<difference> membership::apply(std::vector<sighting> seen, time_point
     merge(nodes_, seen, removed, added, stayed);
 
     if (!changes.empty()) nodes_ = std::move(next);
+    if (shared_) tell_health(changes, now);
+    known_ = true;
     return changes;
+}
+
+// Who came first, so that a service of which all are replaced at once has not been without anybody.
+void membership::tell_health(const std::vector<difference>& changes, time_point now) {
+    const std::int64_t ticks = std::chrono::nanoseconds(now.time_since_epoch()).count();
+    for (const difference& d : changes)
+        if (d.what == difference::kind::added) shared_->health.joined(*d.node->state, !known_, ticks);
+    for (const difference& d : changes)
+        if (d.what == difference::kind::removed) shared_->health.left(*d.node->state, ticks);
 }
 
 void membership::forget(time_point now) {

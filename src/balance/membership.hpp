@@ -9,6 +9,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace muster::balance {
@@ -29,7 +30,8 @@ public:
     using time_point = std::chrono::steady_clock::time_point;
     using duration = std::chrono::steady_clock::duration;
 
-    explicit membership(duration remember) : remember_(remember) {}
+    /// `shared`: what the states of all instances point at; may be null in tests.
+    explicit membership(duration remember, service_state_ptr shared = {}) : remember_(remember), shared_(std::move(shared)) {}
 
     /// Makes `seen` the list. Gives what changed, in the order of the identities; empty if nothing did, and then `nodes()`
     /// holds the same nodes as before. An instance of which both data and role changed gives `updated` and `role`.
@@ -50,7 +52,11 @@ private:
         time_point at;
     };
 
+    void tell_health(const std::vector<difference>& changes, time_point now);
+
     duration remember_;
+    service_state_ptr shared_;
+    bool known_ = false;    // after the first view
     node_list nodes_;
     std::map<std::string, departure, std::less<>> departed_;
 };

@@ -1,6 +1,8 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 #include "balance/node.hpp"
 
+#include "balance/hash.hpp"
+
 #include <algorithm>
 #include <utility>
 
@@ -26,12 +28,18 @@ sighting::sighting(muster::instance instance_, std::string path_, std::int64_t c
     path = kept->path;
 }
 
-node::node(sighting s, const node_ref& previous)
-    : state(previous ? previous->state : boost::intrusive_ptr<node_state>(new node_state)),
+node::node(sighting s, service_state_ptr shared)
+    : state(new node_state(std::move(shared))),
+      id(hash64(s.identity)),
       weight(std::clamp<std::uint32_t>(s.instance->weight, 1, max_weight)),
-      seen(std::move(s)) {
-    if (previous) predecessor.store(node_ref(previous).detach(), std::memory_order_relaxed);
-}
+      seen(std::move(s)) {}
+
+node::node(sighting s, const node_ref& previous)
+    : predecessor(node_ref(previous).detach()),
+      state(previous->state),
+      id(previous->id),
+      weight(std::clamp<std::uint32_t>(s.instance->weight, 1, max_weight)),
+      seen(std::move(s)) {}
 
 void node::drop_idle_predecessors() noexcept {
     for (node* n = this; node* p = n->predecessor.load(std::memory_order_relaxed);) {

@@ -6,6 +6,8 @@
 #include <muster/instance.hpp>
 #include <muster/lease.hpp>
 
+#include "balance/node_state.hpp"
+
 #include <boost/smart_ptr/intrusive_ptr.hpp>
 
 #include <atomic>
@@ -15,11 +17,6 @@
 #include <string_view>
 #include <utility>
 #include <vector>
-
-#if __has_include(<sys/single_threaded.h>)
-#include <sys/single_threaded.h>
-#define MUSTER_KNOWS_SINGLE_THREADED
-#endif
 
 namespace muster::balance {
 
@@ -48,34 +45,6 @@ struct sighting {
     sighting(muster::instance instance_, std::string path_, std::int64_t czxid_, muster::role role_);
 };
 
-/// Adds `v` to a counter and gives what it was. The locked instruction costs 5 ns and a lease needs several; a process that has
-/// no second thread does without, as std::shared_ptr does.
-template <class T>
-inline T fetch_add(std::atomic<T>& counter, T v, std::memory_order order = std::memory_order_relaxed) noexcept {
-#ifdef MUSTER_KNOWS_SINGLE_THREADED
-    if (__libc_single_threaded) {
-        const T old = counter.load(std::memory_order_relaxed);
-        counter.store(old + v, std::memory_order_relaxed);
-        return old;
-    }
-#endif
-    return counter.fetch_add(v, order);
-}
-
-/// What is learned of an instance, under its identity. Its versions share it: it survives promotion, change of weight,
-/// re-registration and brief absence. Written by whoever returns a lease, hence a cache line of its own.
-struct alignas(64) node_state {
-    std::atomic<std::uint64_t> successes{0};    ///< Leases returned with `success()`.
-    std::atomic<std::uint64_t> failures{0};     ///< Leases returned with `failure()`.
-    std::atomic<std::uint64_t> abandoned{0};    ///< Leases destroyed without a word.
-    std::atomic<std::uint32_t> references{0};
-
-    friend void intrusive_ptr_add_ref(node_state* s) noexcept { s->references.fetch_add(1, std::memory_order_relaxed); }
-    friend void intrusive_ptr_release(node_state* s) noexcept {
-        if (s->references.fetch_sub(1, std::memory_order_acq_rel) == 1) delete s;
-    }
-};
-
 /// One version of an instance. Immutable, but for the counter and the link to its predecessor.
 ///
 /// `count` holds two numbers, so that each step of a lease's life is one atomic operation:
@@ -96,20 +65,31 @@ struct alignas(64) node {
     std::atomic<node*> predecessor{
         nullptr};    ///< Earlier version with leases out; holds a reference. See drop_idle_predecessors.
     const boost::intrusive_ptr<node_state> state;
+    const std::uint64_t id;        ///< Hash of the identity.
     const std::uint32_t weight;    ///< 1 to max_weight.
 
     // What is read through a lease only.
     alignas(64) const sighting seen;
 
-    /// A first version, or the one that follows `previous`: it shares its state and counts its leases.
-    explicit node(sighting s, const node_ref& previous = nullptr);
+    /// A first version.
+    node(sighting s, service_state_ptr shared);
+    /// The one that follows `previous`: it shares its state and counts its leases.
+    node(sighting s, const node_ref& previous);
     node(const node&) = delete;
     node& operator=(const node&) = delete;
 
     /// A lease on `n`. The caller holds a reference to it, if only through the table it picks from.
-    static lease lend(node& n) noexcept {
+    /// `loan`: what the policy left in `pick_state::loan`.
+    static lease lend(node& n, std::uint64_t loan = 0) noexcept {
         fetch_add(n.count, std::uint64_t{1});
-        return lease(&n);
+        if (loan & loan::counted) count_bounded(*n.state, 1);
+        return lease(&n, loan | loan::open);
+    }
+
+    /// Adds to the leases that boundedhash counts.
+    static void count_bounded(node_state& s, std::uint32_t by) noexcept {
+        fetch_add(s.bounded, by);
+        if (s.shared) fetch_add(s.shared->bounded, by);
     }
 
     /// Leases of this version that are out.

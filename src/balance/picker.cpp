@@ -43,6 +43,10 @@ picker::executor_type picker::get_executor() const noexcept { return impl_->serv
 
 lease picker::try_pick(error_code& ec, std::string_view key) noexcept { return impl_->hot.pick(key, ec); }
 
+lease picker::try_pick(error_code& ec, std::string_view key, const tried_set& exclude) noexcept {
+    return impl_->hot.pick(key, exclude, ec);
+}
+
 lease picker::try_pick(std::string_view key) {
     error_code ec;
     lease l = try_pick(ec, key);

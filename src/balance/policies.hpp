@@ -1,8 +1,9 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 //
-// The tables of the seven policies. Precondition of all: there is at least one node.
+// The tables of the policies. Precondition of all: there is at least one node.
 #pragma once
 
+#include "balance/claimant.hpp"
 #include "balance/table.hpp"
 
 namespace muster::balance {
@@ -11,8 +12,16 @@ table_ptr make_round_robin(node_list nodes);
 table_ptr make_weighted_round_robin(node_list nodes);
 table_ptr make_random(node_list nodes);
 table_ptr make_weighted_random(node_list nodes);
-table_ptr make_hash(node_list nodes);
+table_ptr make_maglev(node_list nodes);
 table_ptr make_least_connect(node_list nodes);
+table_ptr make_two_choices(node_list nodes);
+table_ptr make_peak_ewma(node_list nodes);
+table_ptr make_ring_hash(node_list nodes);
+table_ptr make_rendezvous(node_list nodes);
+table_ptr make_bounded_hash(node_list nodes);
+
+/// The identities and weights of `nodes`, in their order; views into them.
+std::vector<claimant> claimants_of(const node_list& nodes);
 
 /// The weights of `nodes`, in their order.
 std::vector<std::uint32_t> weights_of(const node_list& nodes);

@@ -14,8 +14,11 @@
 namespace muster {
 namespace {
 
-constexpr std::array policies{policy::roundrobin, policy::weightroundrobin, policy::random,      policy::weightrandom,
-                              policy::iphash,     policy::urlhash,          policy::leastconnect};
+constexpr std::array policies{policy::roundrobin, policy::weightroundrobin, policy::random,       policy::weightrandom,
+                              policy::iphash,     policy::urlhash,          policy::leastconnect, policy::p2c,
+                              policy::peakewma,   policy::ringhash,         policy::maglev,       policy::rendezvous,
+                              policy::boundedhash};
+static_assert(policies.size() == policy_count);
 constexpr std::array pools{pool::normals_then_master, pool::normals, pool::all, pool::master};
 
 template <class Values>
@@ -50,6 +53,18 @@ std::string_view to_string(policy p) noexcept {
             return "urlhash";
         case policy::leastconnect:
             return "leastconnect";
+        case policy::p2c:
+            return "p2c";
+        case policy::peakewma:
+            return "peakewma";
+        case policy::ringhash:
+            return "ringhash";
+        case policy::maglev:
+            return "maglev";
+        case policy::rendezvous:
+            return "rendezvous";
+        case policy::boundedhash:
+            return "boundedhash";
     }
     return "unknown";
 }
@@ -59,7 +74,10 @@ result<policy> parse_policy(std::string_view name) {
     return diagnostic(registry_errc::unknown_policy, fmt::format("policy '{}': expected one of {}", name, names(policies)));
 }
 
-bool needs_key(policy p) noexcept { return p == policy::iphash || p == policy::urlhash; }
+bool needs_key(policy p) noexcept {
+    return p == policy::iphash || p == policy::urlhash || p == policy::ringhash || p == policy::maglev ||
+           p == policy::rendezvous || p == policy::boundedhash;
+}
 
 std::string_view to_string(pool p) noexcept {
     switch (p) {

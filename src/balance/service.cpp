@@ -29,12 +29,23 @@ std::vector<sighting> sightings_of(const registry::view_state& s) {
     return seen;
 }
 
+/// The world's time, for leases: they may outlive everything else.
+class world_clock final : public time_source {
+public:
+    explicit world_clock(std::shared_ptr<runtime::world> w) noexcept : world_(std::move(w)) {}
+    time_point now() noexcept override { return world_->now(); }
+
+private:
+    std::shared_ptr<runtime::world> world_;
+};
+
 }    // namespace
 
 service::service(std::shared_ptr<const environment> env, std::string name)
     : env_(std::move(env)),
       name_(std::move(name)),
-      members_(runtime::bounded(env_->params.remember)),
+      members_(runtime::bounded(env_->params.remember),
+               std::make_shared<service_state>(std::make_shared<world_clock>(env_->world), env_->params.health)),
       timer_(env_->world->make_timer(env_->strand)),
       publisher_(env_->world->random()),
       exhibit_(std::make_shared<const exhibit>()) {}
@@ -75,7 +86,7 @@ void service::wait(pick_request r, pick_done done) {
         });
     }
     const auto deadline = env_->world->now() + runtime::bounded(r.wait);
-    waiter w{id, hot_picker(channel(r.how, r.where)), std::move(r.key), deadline, std::move(done)};
+    waiter w{id, hot_picker(channel(r.how, r.where)), std::move(r.key), r.exclude, deadline, std::move(done)};
     asio::post(env_->strand, [self = shared_from_this(), w = std::move(w)]() mutable {
         self->waiters_.push_back(std::move(w));
         self->serve_waiters();
@@ -170,8 +181,9 @@ void service::serve_waiters() {
     const auto now = env_->world->now();
     for (auto it = waiters_.begin(); it != waiters_.end();) {
         error_code ec;
-        lease l = it->picker.pick(it->key, ec);
-        const bool hopeless = ec == registry_errc::closed || ec == registry_errc::key_required;
+        lease l = it->picker.pick(it->key, it->exclude, ec);
+        const bool hopeless = ec == registry_errc::closed || ec == registry_errc::key_required ||
+                              ec == registry_errc::all_ejected || ec == registry_errc::recovering;
         if (!l && !hopeless && now < it->deadline) {
             ++it;
             continue;

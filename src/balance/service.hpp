@@ -57,6 +57,7 @@ public:
         pool where;
         std::string key;
         std::chrono::milliseconds wait;
+        tried_set exclude = {};
     };
 
     service(std::shared_ptr<const environment> env, std::string name);
@@ -83,6 +84,7 @@ private:
         std::uint64_t id;
         hot_picker picker;
         std::string key;
+        tried_set exclude;
         time_point deadline;
         pick_done done;
     };

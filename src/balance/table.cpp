@@ -45,6 +45,22 @@ table::table(node_list nodes) : nodes_(std::move(nodes)) {
     }
 }
 
+node* table::pick_if(pick_state& s, std::string_view, eligibility& e) const noexcept {
+    if (nodes_.empty()) return nullptr;
+    // A rotation just goes on, by one turn more, so that nobody gets twice its share for standing behind one that is out.
+    for (int draws = 0; draws < 8; ++draws) {
+        error_code ec;
+        if (node* n = pick(s, {}, ec); n && e(*n)) return n;
+    }
+    // Few are allowed. They are looked for from anywhere, and among very many not for ever.
+    constexpr std::size_t most = 256;
+    std::size_t i = s.random_below(static_cast<std::uint32_t>(nodes_.size()));
+    for (std::size_t left = std::min(most, nodes_.size()); left > 0; --left, i = i + 1 == nodes_.size() ? 0 : i + 1) {
+        if (e(*nodes_[i])) return nodes_[i].get();
+    }
+    return nullptr;
+}
+
 node_list select(pool p, const node_list& all) {
     switch (p) {
         case pool::normals_then_master: {
@@ -75,7 +91,18 @@ table_ptr build_table(policy p, node_list nodes) {
             return make_weighted_random(std::move(nodes));
         case policy::iphash:
         case policy::urlhash:
-            return make_hash(std::move(nodes));
+        case policy::maglev:
+            return make_maglev(std::move(nodes));
+        case policy::p2c:
+            return make_two_choices(std::move(nodes));
+        case policy::peakewma:
+            return make_peak_ewma(std::move(nodes));
+        case policy::ringhash:
+            return make_ring_hash(std::move(nodes));
+        case policy::rendezvous:
+            return make_rendezvous(std::move(nodes));
+        case policy::boundedhash:
+            return make_bounded_hash(std::move(nodes));
         case policy::leastconnect:
             break;
     }
@@ -92,6 +119,13 @@ std::vector<std::uint32_t> weights_of(const node_list& nodes) {
     weights.reserve(nodes.size());
     for (const node_ref& n : nodes) weights.push_back(n->weight);
     return weights;
+}
+
+std::vector<claimant> claimants_of(const node_list& nodes) {
+    std::vector<claimant> claimants;
+    claimants.reserve(nodes.size());
+    for (const node_ref& n : nodes) claimants.push_back({n->seen.identity, n->weight});
+    return claimants;
 }
 
 bool equal_weights(const node_list& nodes) noexcept {

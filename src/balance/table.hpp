@@ -8,6 +8,8 @@
 
 #include "balance/node.hpp"
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string_view>
@@ -40,12 +42,28 @@ public:
         return at;
     }
 
+    /// Left by the policy for the lease: see `loan`.
+    std::uint64_t loan = 0;
+
+    /// Whether to pick one that has failed so often in a row although another is there: always if it has not failed, else once
+    /// in 32 or, after a second failure, in 64 times. That is what shows that it has recovered, without a clock.
+    bool worth_trying(std::uint32_t strikes) noexcept { return strikes == 0 || (random() & (strikes == 1 ? 31 : 63)) == 0; }
+
 private:
     void rescale(std::uint32_t n) noexcept;
 
     std::uint64_t random_;
     std::uint32_t cursor_;
     std::uint32_t cycle_ = 0;    // length that cursor_ is a position in; 0: 2^32
+};
+
+/// Whether a pick may go to a node.
+class eligibility {
+public:
+    virtual bool operator()(node& n) noexcept = 0;
+
+protected:
+    ~eligibility() = default;
 };
 
 /// Chooses. Immutable; any number of threads may pick from one, each with a `pick_state` of its own.
@@ -59,11 +77,30 @@ public:
     /// allocates nor locks nor reads a clock.
     virtual node* pick(pick_state& s, std::string_view key, error_code& ec) const noexcept = 0;
 
+    /// Another node, one that `e` allows; null if there is none, or hardly any of very many. Hash policies give the next one for
+    /// the key, others go on in turn or draw: nobody inherits all picks of one that is out.
+    virtual node* pick_if(pick_state& s, std::string_view key, eligibility& e) const noexcept;
+
+    /// True if the key alone decides.
+    virtual bool by_key() const noexcept { return false; }
+
     /// The nodes it chooses from, in canonical order.
     const node_list& nodes() const noexcept { return nodes_; }
 
 protected:
     explicit table(node_list nodes);
+
+    /// Goes through `places`, beginning at `at`, then through all nodes; null if `e` allows none of them.
+    template <class Places>
+    node* walk(const Places& places, std::size_t at, eligibility& e) const noexcept {
+        for (std::size_t left = std::min(places.size(), 16 * nodes_.size()); left > 0; --left, at = places.next(at)) {
+            node& n = *nodes_[places.owner(at)];
+            if (e(n)) return &n;
+        }
+        for (const node_ref& n : nodes_)
+            if (e(*n)) return n.get();
+        return nullptr;
+    }
 
 private:
     node_list nodes_;

@@ -87,8 +87,7 @@ void child_process::pause() noexcept {
     ::kill(pid_, SIGSTOP);
     // WNOWAIT: should it have ended instead, wait() must still find that.
     siginfo_t info{};
-    while (::waitid(P_PID, static_cast<id_t>(pid_), &info, WSTOPPED | WEXITED | WNOWAIT) != 0 && errno == EINTR) {
-    }
+    while (::waitid(P_PID, static_cast<id_t>(pid_), &info, WSTOPPED | WEXITED | WNOWAIT) != 0 && errno == EINTR) {}
 }
 
 void child_process::resume() noexcept { signal(SIGCONT); }

@@ -206,7 +206,8 @@ std::vector<std::size_t> tour::pick(policy p) {
 
 asio::awaitable<void> tour::pick_with_each_policy() {
     co_await stage_.scene("Twenty picks with each policy, in their order, among all three (pool all)");
-    for (const policy p : all_policies()) {
+    // Those of go-micro-service: the others differ from them under load only, or in which key goes where.
+    for (const policy p : all_policies().first(7)) {
         const auto who = pick(p);
         stage_.picks(to_string(p), who, instances);
         json::object counts;

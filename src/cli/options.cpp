@@ -141,7 +141,8 @@ command_line::command_line() : app("muster: calls the roll of a service's instan
     std::vector<std::string_view> policies;
     for (const policy each : all_policies()) policies.push_back(to_string(each));
     p.add_option("--policy", raw.policy, fmt::format("{} [roundrobin]", fmt::join(policies, ", ")))->type_name("NAME");
-    p.add_option("--key", raw.key, "what the hash policies (iphash, urlhash) hash")->type_name("TEXT");
+    p.add_option("--key", raw.key, "what the hash policies (iphash, urlhash, ringhash, maglev, rendezvous, boundedhash) hash")
+        ->type_name("TEXT");
     p.add_option("--pool", raw.pool, "normals_then_master, normals, all, master [normals_then_master]")->type_name("NAME");
     p.add_option("-n", raw.count, "how many picks [1]")->type_name("COUNT");
     add_wait(p, "how long to wait for an instance [5s]");

@@ -9,7 +9,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <utility>
 
@@ -55,14 +54,6 @@ embedded::settings settings_of(const embedded_server_params& p) {
     s.super_digest = p.super_digest;
     return s;
 }
-
-/// Takes what a server says.
-class listener final : public embedded::connection_sink {
-public:
-    void send(std::string_view bytes) override { heard += bytes; }
-    void close() override {}
-    std::string heard;
-};
 
 }    // namespace
 
@@ -302,25 +293,14 @@ std::vector<std::int64_t> embedded_server_impl::sessions() const {
     return ensemble_.session_ids();
 }
 
-/// The server counts them itself, and tells those who ask by `mntr`.
-std::uint64_t embedded_server_impl::requests() {
-    listener l;
-    server().received(server().open(l, {}, now_), "mntr", now_);
-    constexpr std::string_view key = "zk_packets_received\t";
-    const auto at = l.heard.find(key);
-    if (at != std::string::npos) requests_ = std::strtoull(l.heard.c_str() + at + key.size(), nullptr, 10);
-    return requests_;    // a server that does not serve says nothing
-}
-
-embedded_server_counters embedded_server_impl::counters() {
+embedded_server_counters embedded_server_impl::counters() const {
     const std::lock_guard lock(mutex_);
-    now_ = world_->now();
     embedded_server_counters c;
     c.connections = connections_.size();
     c.sessions = ensemble_.session_ids().size();
     c.watches = server().watch_count();
     c.znodes = ensemble_.leader_tree().size();
-    c.requests = requests();
+    c.requests = server().requests();
     c.bytes_in = bytes_in_;
     c.bytes_out = bytes_out_;
     c.refused = refused_;

@@ -47,7 +47,7 @@ public:
     void refuse(bool on);
     void read_only(bool on);
     std::vector<std::int64_t> sessions() const;
-    embedded_server_counters counters();
+    embedded_server_counters counters() const;
 
     void on_context_shutdown() noexcept override;
 
@@ -73,7 +73,6 @@ private:
     const embedded::server& server() const { return ensemble_.at(0); }
 
     void listen(error_code& ec);
-    std::uint64_t requests();
     void accept();
     void accepted(const error_code& ec, tcp::socket socket);
     void serve(embedded_server_connection& c, std::string_view bytes);
@@ -104,7 +103,7 @@ private:
     std::chrono::milliseconds delay_{0};
     bool refuse_ = false;
     bool shut_down_ = false;
-    std::uint64_t bytes_in_ = 0, bytes_out_ = 0, refused_ = 0, requests_ = 0;
+    std::uint64_t bytes_in_ = 0, bytes_out_ = 0, refused_ = 0;
 };
 
 /// "127.0.0.1:2181", "[::1]:2181"

@@ -222,6 +222,7 @@ void server::set_read_only(bool on, time_point now) {
 
 std::size_t server::connections() const noexcept { return impl_->connections(); }
 std::size_t server::watch_count() const noexcept { return impl_->watch_count(); }
+std::uint64_t server::requests() const noexcept { return impl_->requests(); }
 const tree& server::data() const noexcept { return impl_->data(); }
 
 }    // namespace muster::embedded

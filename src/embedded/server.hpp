@@ -56,6 +56,9 @@ public:
     /// Watches that are set, each path of each connection counted once for data and once for children.
     std::size_t watch_count() const noexcept;
 
+    /// Requests it has received since it was made: handshakes, pings and four letter words included.
+    std::uint64_t requests() const noexcept;
+
     /// What its clients read. Behind the leader's while the server lags.
     const tree& data() const noexcept;
 

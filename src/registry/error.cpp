@@ -40,6 +40,10 @@ public:
                 return "another process keeps taking over this registration";
             case registry_errc::no_chroot:
                 return "the chroot of the connect string does not exist";
+            case registry_errc::all_ejected:
+                return "all instances are ejected";
+            case registry_errc::recovering:
+                return "too few instances are back to take all picks";
         }
         return "unknown registry error " + std::to_string(value);
     }

@@ -54,16 +54,20 @@ void perform(zk::client& c, const asio::any_io_executor& ex, asio::cancellation_
                      }));
             return;
         case kind::remove:
-            c.remove(std::move(r.path), r.version, token(plain));
+            r.ops.remove(std::move(r.path), r.version).on_connection(r.connection);
+            c.multi(std::move(r.ops), token([h](error_code ec, const zk::multi_result&) { h(failed(ec), {}); }));
             return;
         case kind::sync:
             c.sync(std::move(r.path), token(plain));
             return;
         case kind::set:
-            c.set(std::move(r.path), std::move(r.data), r.version,
-                  token([h](error_code ec, zk::stat s) { h(found(ec, s), {}); }));
+            r.ops.set(std::move(r.path), std::move(r.data), r.version).on_connection(r.connection);
+            c.multi(std::move(r.ops), token([h](error_code ec, const zk::multi_result& results) {
+                        h(found(ec, ec || results.empty() ? std::nullopt : std::optional(results.front().stat)), {});
+                    }));
             return;
         case kind::multi:
+            r.ops.on_connection(r.connection);
             c.multi(std::move(r.ops), token([h](error_code ec, zk::multi_result results) {
                         reply out = failed(ec);
                         out.results = std::move(results);

@@ -202,6 +202,7 @@ void registrar_impl::run() {
     deadline_.emplace(*world_, strand_);
     client_.start();
     const zk::session_info s = client_.session();
+    connection_ = s.connection;
     machine_->on_session(s.state, s.id);
     follow_session(s.version);
     drive();
@@ -235,6 +236,9 @@ void registrar_impl::drive() {
 
 void registrar_impl::ask(machine::step s) {
     outstanding_ = true;
+    // What was read holds for the connection on which it was read: a write that waited for the next one could meet another's
+    // znode with the same version.
+    s.ask.connection = connection_;
     perform(client_, strand_, request_cancel_.slot(), std::move(s.ask),
             [self = shared_from_this(), arms = s.arms](registry::reply r, zk::watcher w) {
                 self->outstanding_ = false;
@@ -273,6 +277,7 @@ void registrar_impl::follow_session(std::uint64_t seen) {
             const std::lock_guard lock(self->mutex_);
             if (ec || self->phase_ == phase::closed) return;
         }
+        self->connection_ = s.connection;
         self->machine_->on_session(s.state, s.id);
         if (zk::is_final(s.state)) return self->on_client_closed();
         self->follow_session(s.version);

@@ -101,6 +101,7 @@ private:
     std::optional<registry::alarm> deadline_;    ///< of closing a shared session's registration
     std::optional<machine> machine_;
     bool outstanding_ = false;
+    std::uint64_t connection_ = 0;    // the latest that the machine was told of
     asio::cancellation_signal request_cancel_;
     asio::cancellation_signal session_cancel_;
     watch own_watch_;

@@ -51,17 +51,16 @@ void registration::on_session(zk::session_state state, zk::session_id id) {
     switch (state) {
         case zk::session_state::connected:
             // Nothing is asked again on a reconnect: the watches stand, and what they missed they tell.
-            if (id != session_) change_session(id);
+            if (id != session_)
+                change_session(id);
+            else if (connected_)
+                missed();    // a suspension was not told of
             connected_ = true;
             break;
         case zk::session_state::connecting:
         case zk::session_state::suspended:
             connected_ = false;
-            // Nothing is asked again for that alone. But where something is to be written, a version proves nothing any more:
-            // another's znode at the same path can have the same.
-            if (own_) own_->current = false;
-            if (!own_ && master_ == master_state::present) master_ = master_state::taken;
-            uncheck_strays();
+            missed();
             break;
         case zk::session_state::expired:
             connected_ = false;
@@ -74,6 +73,14 @@ void registration::on_session(zk::session_state state, zk::session_id id) {
             own_.reset();
             break;
     }
+}
+
+/// Events may have been missed. Nothing is asked again for that alone. But where something is to be written, a version proves
+/// nothing any more: another's znode at the same path can have the same.
+void registration::missed() {
+    if (own_) own_->current = false;
+    if (!own_ && master_ == master_state::present) master_ = master_state::taken;
+    uncheck_strays();
 }
 
 void registration::change_session(zk::session_id id) {
@@ -141,7 +148,10 @@ registration::step registration::next(time_point now) {
         request r(request::kind::set, own_->path);
         r.data = sent_data_ = data_;
         r.version = own_->version;
-        if (own_->path == master_path_) blind_write_ = data_;
+        if (own_->path == master_path_) {
+            blind_write_ = data_;
+            blind_czxid_ = own_->czxid;
+        }
         return ask(purpose::set_data, std::move(r));
     }
     step s;

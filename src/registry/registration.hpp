@@ -181,6 +181,7 @@ private:
     void stands(muster::role role, std::string path, const zk::stat& s, std::string data);
     void found(const std::string& path, const zk::stat& s);
     void lose(bool stray_left);
+    void missed();
     void change_session(zk::session_id id);
     void start_search(bool normals);
     void add_stray(std::string path, zk::zxid czxid);
@@ -210,6 +211,7 @@ private:
     /// What was written to the master's path last, until a read shows that it is still ours. Who took our place unnoticed can
     /// have a znode of the same version: then our data stands in another's znode.
     std::optional<std::string> blind_write_;
+    zk::zxid blind_czxid_ = 0;    ///< Of the znode it was meant for.
     zk::zxid overwritten_ = 0;    ///< The znode of another to which that happened.
     promotion promotion_;
     std::optional<search> search_;

@@ -142,10 +142,11 @@ void registration::master_read(reply r, time_point now, std::uint64_t random) {
     master_owner_ = s.ephemeral_owner;
     master_version_ = s.version;
     const auto parsed = p_.layout->parse(p_.service_path, last_component(master_path_), r.data, s);
-    if (blind_write_ == r.data && s.ephemeral_owner != session_) overwritten_ = s.czxid;
+    if (blind_write_ == r.data && s.czxid != blind_czxid_) overwritten_ = s.czxid;
     master_is_me_ = parsed && !identity_.empty() && parsed->identity == identity_ && s.czxid != overwritten_;
     promotion_ = {};
-    if (s.ephemeral_owner != 0 && s.ephemeral_owner == session_ && (!p_.shared || says_us(master_path_, r))) {
+    if (s.ephemeral_owner != 0 && s.ephemeral_owner == session_ &&
+        (!p_.shared || (s.czxid != overwritten_ && says_us(master_path_, r)))) {
         if (own_ && own_->path != master_path_) lose(true);
         stands(role::master, master_path_, s, std::move(r.data));
     }
@@ -179,6 +180,7 @@ void registration::own_read(reply r, time_point now, std::uint64_t random) {
     own_->verified = true;
     own_->current = true;
     blind_write_.reset();
+    if (own_->data == data_) identities_ = {identity_};
     if (rewritten) fight(now, random);
 }
 

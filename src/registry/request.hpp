@@ -24,6 +24,7 @@ struct request {
     std::int32_t version = zk::any_version;                ///< remove, set
     bool watch = false;                                    ///< get, children
     zk::transaction ops;                                   ///< multi
+    std::uint64_t connection = 0;                          ///< remove, set, multi: of which it rests on what was read; 0: any
 
     request() = default;
     request(kind what_, std::string path_) : what(what_), path(std::move(path_)) {}

@@ -21,6 +21,28 @@ namespace muster::runtime {
 
 namespace asio = boost::asio;
 
+/// Where the completions of an I/O object go: to its executor, or to that of their handler by way of `hop`. Made once per
+/// object, since each conversion between types of executors allocates.
+class completion_route {
+public:
+    /// No `hop`: the context is going away.
+    completion_route(const asio::any_io_executor& io, const asio::any_io_executor& hop)
+        : own_(io),
+          io_(asio::require(io, asio::execution::blocking.never)),
+          hop_(hop ? asio::require(hop, asio::execution::blocking.never) : io_) {}
+
+    /// From now on without `hop`, which belongs to a context that goes away.
+    void release_hop() { hop_ = io_; }
+
+private:
+    template <class Signature>
+    friend class completion;
+
+    asio::any_completion_executor own_;
+    asio::any_io_executor io_;     // never runs anything inline
+    asio::any_io_executor hop_;    // nor does this one
+};
+
 template <class Signature>
 class completion;
 
@@ -35,16 +57,18 @@ class completion<void(Args...)> {
 public:
     using handler_type = asio::any_completion_handler<void(Args...)>;
 
-    completion(handler_type h, const asio::any_io_executor& io, const asio::any_io_executor& hop)
-        : h_(std::move(h)), target_(asio::get_associated_executor(h_, io)) {
-        if (target_ == asio::any_completion_executor(io)) {
+    completion(handler_type h, const completion_route& route)
+        : h_(std::move(h)), target_(asio::get_associated_executor(h_, route.own_)) {
+        if (target_ == route.own_) {
             target_ = nullptr;
-            ex_ = asio::require(io, asio::execution::blocking.never);
+            ex_ = route.io_;
         } else {
             target_ = asio::prefer(target_, asio::execution::outstanding_work.tracked);
-            ex_ = asio::require(hop ? hop : io, asio::execution::blocking.never);    // none: the context is going away
+            ex_ = route.hop_;
         }
     }
+    completion(handler_type h, const asio::any_io_executor& io, const asio::any_io_executor& hop)
+        : completion(std::move(h), completion_route(io, hop)) {}
     completion(handler_type h, const asio::any_io_executor& io) : completion(std::move(h), io, io) {}
     completion(completion&&) noexcept = default;
     completion& operator=(completion&&) = delete;

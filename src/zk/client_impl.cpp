@@ -52,6 +52,8 @@ proto::session_settings settings_of(const config& c) {
     s.backoff_max = c.backoff_max;
     s.hosts = c.servers.hosts().size();
     s.max_frame = c.max_reply != 0 ? c.max_reply : c.max_frame;
+    s.max_request = c.max_frame;
+    s.batch_reads = c.batch_reads;
     return s;
 }
 
@@ -62,7 +64,7 @@ client_impl::client_impl(asio::any_io_executor ex, config cfg, std::shared_ptr<r
       config_(std::move(cfg)),
       world_(std::move(world)),
       strand_(asio::make_strand(ex_)),
-      order_(*strand_),
+      route_(ex_, *strand_),
       session_(settings_of(config_), world_->random()),
       timer_(world_->make_timer(*strand_)) {}
 
@@ -116,6 +118,7 @@ void client_impl::cancel(std::uint64_t id) {
         self->take_inbox();
         self->session_.cancel(id, asio::error::operation_aborted);
         if (self->session_.finished()) self->proceed({});
+        self->write();    // what it held up, and what came out of the inbox with it
     });
 }
 
@@ -156,7 +159,7 @@ void client_impl::cancel_waiter(std::list<Waiter>& waiters, std::uint64_t id, Re
 }
 
 void client_impl::session_change(std::uint64_t seen, asio::any_completion_handler<void(error_code, session_info)> h) {
-    runtime::completion<void(error_code, session_info)> done(std::move(h), ex_, order());
+    runtime::completion<void(error_code, session_info)> done(std::move(h), route_);
     start();
     std::unique_lock lock(mutex_);
     if (shut_down_) return;
@@ -180,7 +183,7 @@ void client_impl::session_change(std::uint64_t seen, asio::any_completion_handle
 }
 
 void client_impl::close(asio::any_completion_handler<void(error_code)> h) {
-    runtime::completion<void(error_code)> done(std::move(h), ex_, order());
+    runtime::completion<void(error_code)> done(std::move(h), route_);
     start();
     {
         const std::lock_guard lock(mutex_);
@@ -271,7 +274,7 @@ void client_impl::on_context_shutdown() noexcept {
 
 void client_impl::release_executors() noexcept {
     strand_.reset();
-    order_ = nullptr;
+    route_.release_hop();
 }
 
 }    // namespace muster::zk::detail

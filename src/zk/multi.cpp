@@ -108,14 +108,15 @@ void client::start_multi(asio::any_completion_handler<void(error_code, multi_res
         request.operations.push_back(encode(op, c.chroot()));
     }
     const auto asked = request.operations.size();
-    c.send(opcode::multi, false, request, [chroot = c.chroot(), asked](error_code& ec, proto::reader& in, multi_result& results) {
+    const auto decode_all = [chroot = c.chroot(), asked](error_code& ec, proto::reader& in, multi_result& results) {
         if (ec) return;
         const auto response = results_of(in, asked);
         if (!in.ok()) return;
         results.reserve(asked);
         for (const auto& r : response.results) results.push_back(decode(r, chroot));
         ec = error_of(results);
-    });
+    };
+    c.send(opcode::multi, false, request, decode_all, {}, t.connection());
 }
 
 void client::start_multi_read(asio::any_completion_handler<void(error_code, multi_read_result)> h, impl_ptr impl, read_batch b) {

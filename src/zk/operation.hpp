@@ -22,6 +22,8 @@ namespace muster::zk::detail {
 
 using impl_ptr = std::shared_ptr<client_impl>;
 
+constexpr std::size_t typical_frame = 128;    // holds most requests, so that they are allocated once
+
 struct armed_watch {
     std::string path;    // empty: none
     proto::watch_kind kind = proto::watch_kind::data;
@@ -89,7 +91,7 @@ class call {
 public:
     using handler = asio::any_completion_handler<void(error_code, Results...)>;
 
-    call(handler h, impl_ptr impl) : impl_(std::move(impl)), done_(std::move(h), impl_->get_executor(), impl_->order()) {}
+    call(handler h, impl_ptr impl) : impl_(std::move(impl)), done_(std::move(h), impl_->route()) {}
 
     const impl_ptr& impl() const noexcept { return impl_; }
     const std::string& chroot() const noexcept { return impl_->configuration().servers.chroot(); }
@@ -97,10 +99,12 @@ public:
     /// Completes at once.
     void fail(const error_code& ec) { done_.post(ec, Results{}...); }
 
-    /// Encodes `record` and submits it. `watch`: what its success arms at the server.
+    /// Encodes `record` and submits it. `watch`: what its success arms at the server. `connection`: see `proto::request`.
     template <class Record, class Decode>
-    void send(proto::opcode type, bool repeatable, const Record& record, Decode decode, armed_watch watch = {}) {
+    void send(proto::opcode type, bool repeatable, const Record& record, Decode decode, armed_watch watch = {},
+              std::uint64_t connection = 0) {
         std::string frame;
+        frame.reserve(typical_frame);
         const auto at = proto::begin_frame(frame);
         proto::writer w(frame);
         w.i32(0);    // the xid, filled in when it is written
@@ -120,6 +124,8 @@ public:
         r->frame = std::move(frame);
         r->id = id;
         r->repeatable = repeatable;
+        r->connection = connection;
+        r->batchable = type == proto::opcode::get_data && watch.path.empty();
         r->arms = std::move(watch.path);
         r->arms_kind = watch.kind;
         impl_->submit(std::move(r));

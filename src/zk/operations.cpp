@@ -33,7 +33,7 @@ proto::path_watch_request path_watch(std::string path, bool watch) {
 template <class Result, class Decode>
 void read(opcode type, call<Result> c, std::string path, Decode decode) {
     if (!legal(path)) return c.fail(client_errc::invalid_path);
-    const auto request = path_watch(proto::to_server(c.chroot(), path), false);
+    const auto request = path_watch(proto::to_server(c.chroot(), std::move(path)), false);
     c.send(type, true, request, std::move(decode));
 }
 
@@ -42,7 +42,7 @@ template <class Result, class Decode, class KindOf>
 void read_and_watch(opcode type, proto::watch_kind arms, call<Result, watcher> c, std::string path, Decode decode,
                     KindOf kind_of) {
     if (!legal(path)) return c.fail(client_errc::invalid_path);
-    const auto request = path_watch(proto::to_server(c.chroot(), path), true);
+    const auto request = path_watch(proto::to_server(c.chroot(), std::move(path)), true);
     c.send(
         type, true, request,
         [impl = c.impl().get(), server_path = request.path, decode = std::move(decode), kind_of](error_code& ec, reader& in,

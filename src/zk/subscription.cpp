@@ -19,7 +19,7 @@ constexpr std::size_t max_unread = 10'000;
 subscription::subscription(std::shared_ptr<client_impl> owner, proto::watch_kind kind, std::string server_path)
     : owner_(owner),
       ex_(owner->get_executor()),
-      order_(owner->order()),
+      route_(owner->route()),
       chroot_(owner->configuration().servers.chroot()),
       kind_(kind),
       server_path_(std::move(server_path)) {}
@@ -56,7 +56,7 @@ void subscription::on_end(const error_code& ec) {
 }
 
 void subscription::next(handler h) {
-    waiter w(std::move(h), ex_, order_);
+    waiter w(std::move(h), route_);
     std::unique_lock lock(mutex_);
     if (!events_.empty()) {
         watch_event e = std::move(events_.front());

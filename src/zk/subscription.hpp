@@ -40,7 +40,7 @@ public:
     /// The subscriber is gone.
     void detach();
     void on_context_shutdown() noexcept override;
-    void release_executors() noexcept override { order_ = nullptr; }
+    void release_executors() noexcept override { route_.release_hop(); }
 
 private:
     using waiter = runtime::completion<void(error_code, watch_event)>;
@@ -50,7 +50,7 @@ private:
 
     const std::weak_ptr<client_impl> owner_;
     const asio::any_io_executor ex_;
-    asio::any_io_executor order_;
+    runtime::completion_route route_;
     const std::string chroot_;
     const proto::watch_kind kind_;
     const std::string server_path_;

@@ -39,4 +39,9 @@ transaction& transaction::check(std::string path, std::int32_t version) {
     return *this;
 }
 
+transaction& transaction::on_connection(std::uint64_t connection) {
+    connection_ = connection;
+    return *this;
+}
+
 }    // namespace muster::zk

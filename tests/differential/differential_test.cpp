@@ -9,6 +9,7 @@
 #include "differential/wire.hpp"
 #include "proto_zk/frame.hpp"
 #include "proto_zk/records_connect.hpp"
+#include "support/zk_frames.hpp"
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
@@ -30,16 +31,6 @@ namespace {
 std::uint64_t setting(const char* name, std::uint64_t otherwise) {
     const char* text = std::getenv(name);
     return text ? std::strtoull(text, nullptr, 10) : otherwise;
-}
-
-template <class... Records>
-std::string frame_of(const Records&... records) {
-    std::string out;
-    const auto at = begin_frame(out);
-    writer w(out);
-    (records.write(w), ...);
-    end_frame(out, at);
-    return out;
 }
 
 using said = std::vector<std::string>;

@@ -29,6 +29,22 @@ operation make(opcode type, const Record& record, std::string text) {
     return o;
 }
 
+/// Watches set again by a session that has not seen its last `behind` transactions.
+template <class Record>
+operation rearm(opcode type, Record record, std::size_t behind, std::string text) {
+    operation o;
+    o.type = type;
+    o.text = std::move(text);
+    o.body = [record = std::move(record), behind = static_cast<std::int64_t>(behind)](std::int64_t seen) mutable {
+        record.relative_zxid = seen - behind;
+        std::string bytes;
+        writer w(bytes);
+        record.write(w);
+        return bytes;
+    };
+    return o;
+}
+
 operation bare(opcode type, std::string text) {
     operation o;
     o.type = type;
@@ -69,97 +85,6 @@ operation operations::close() { return bare(opcode::close_session, "close"); }
 
 operation operations::exists(std::string path) { return look(opcode::exists, std::move(path), false, "exists"); }
 
-void operations::learn(std::string path) {
-    constexpr std::size_t most = 64;
-    if (learned_.size() < most)
-        learned_.push_back(std::move(path));
-    else
-        learned_[below(most)] = std::move(path);
-}
-
-std::string operations::path() {
-    static constexpr std::array names{"a", "b", "c", "s-"};
-    if (one_in(40)) {
-        odd_ = true;
-        return odd_path();
-    }
-    if (!learned_.empty() && one_in(5)) return learned_[below(learned_.size())];
-    std::string p = "/t";
-    for (auto depth = below(4); depth > 0; --depth) p += fmt::format("/{}", names[below(names.size())]);
-    return p;
-}
-
-std::string operations::odd_path() {
-    static const std::array<std::string, 14> odd{"",
-                                                 "/",
-                                                 "t",
-                                                 "//",
-                                                 "/t/",
-                                                 "/t//a",
-                                                 "/t/./a",
-                                                 "/t/../a",
-                                                 std::string("/t/\0b", 5),
-                                                 "/t/\x01",
-                                                 "/zookeeper",
-                                                 "/zookeeper/quota",
-                                                 "/zookeeper/config",
-                                                 "/t/\xc3\xa9"};
-    return odd[below(odd.size())];
-}
-
-std::optional<std::string> operations::data() {
-    if (one_in(10)) return std::nullopt;
-    return std::string(below(20), static_cast<char>('a' + below(26)));
-}
-
-std::int32_t operations::version() {
-    switch (below(8)) {
-        case 0:
-            return -2;
-        case 1:
-        case 2:
-            return static_cast<std::int32_t>(below(4));
-        default:
-            return zk::any_version;
-    }
-}
-
-std::vector<zk::acl> operations::acls() {
-    constexpr auto all = static_cast<std::int32_t>(zk::permission::all);
-    switch (below(40)) {
-        case 0:
-            return {};
-        case 1:
-            return {{all, "auth", ""}};
-        case 2:
-            return {{all, "digest", "u0:fQ7/hHWoUhpWcPHd9ndqu3bDRfA="}};
-        case 3:
-            return {{1, "world", "anyone"}};
-        case 4:
-            return {{static_cast<std::int32_t>(below(32)), "world", "anyone"}, {all, "auth", "x"}};
-        case 5:
-            return {{all, "ip", one_in(2) ? "127.0.0.1" : "10.0.0.0/8"}};
-        case 6:
-            return {{all, "nonsense", "x"}};
-        case 7:
-            return {{all, "world", "nobody"}};
-        case 8:
-            return {{all, "world", "anyone"}, {all, "world", "anyone"}};
-        case 9:
-            return {{all, "digest", "malformed"}};
-        case 10:
-            return {{all, "ip", "not an address"}};
-        default:
-            return {{all, "world", "anyone"}};
-    }
-}
-
-std::vector<std::string> operations::paths() {
-    std::vector<std::string> all;
-    for (auto n = below(4); n > 0; --n) all.push_back(path());
-    return all;
-}
-
 create_request operations::create(bool container) {
     create_request r;
     r.path = path();
@@ -167,6 +92,22 @@ create_request operations::create(bool container) {
     r.acls = acls();
     r.flags = container ? 4 : static_cast<std::int32_t>(below(4));
     if (one_in(60)) r.flags = std::array{-1, 4, 5, 6, 7, 100}[below(6)];
+    return r;
+}
+
+template <class Record>
+Record operations::versioned() {
+    Record r;
+    r.path = path();
+    r.version = version();
+    return r;
+}
+
+set_data_request operations::set() {
+    set_data_request r;
+    r.path = path();
+    r.data = data();
+    r.version = version();
     return r;
 }
 
@@ -182,40 +123,25 @@ multi_operation operations::multi_part(bool reads) {
     }
     switch (below(6)) {
         case 0:
-        case 1: {
+        case 1:
             o.type = one_in(2) ? opcode::create : opcode::create2;
             o.body = create(false);
             break;
-        }
-        case 2: {
+        case 2:
             o.type = opcode::remove;
-            delete_request r;
-            r.path = path();
-            r.version = version();
-            o.body = r;
+            o.body = versioned<delete_request>();
             break;
-        }
-        case 3: {
+        case 3:
             o.type = opcode::check;
-            check_version_request r;
-            r.path = path();
-            r.version = version();
-            o.body = r;
+            o.body = versioned<check_version_request>();
             break;
-        }
-        case 4: {
+        case 4:
             o.type = opcode::create_container;
             o.body = create(true);
             break;
-        }
-        default: {
+        default:
             o.type = opcode::set_data;
-            set_data_request r;
-            r.path = path();
-            r.data = data();
-            r.version = version();
-            o.body = r;
-        }
+            o.body = set();
     }
     return o;
 }
@@ -281,16 +207,11 @@ operation operations::write() {
         }
         case 5:
         case 6: {
-            delete_request r;
-            r.path = path();
-            r.version = version();
+            const auto r = versioned<delete_request>();
             return make(opcode::remove, r, fmt::format("delete {} version={}", printable(r.path), r.version));
         }
         case 7: {
-            set_data_request r;
-            r.path = path();
-            r.data = data();
-            r.version = version();
+            const auto r = set();
             return make(opcode::set_data, r,
                         fmt::format("set {} version={} {}", printable(r.path), r.version, r.data ? r.data->size() : 0));
         }
@@ -339,15 +260,7 @@ operation operations::watch() {
             r.data = paths();
             r.exist = paths();
             r.child = paths();
-            operation o = bare(opcode::set_watches, "set_watches");
-            o.body = [r, behind = static_cast<std::int64_t>(below(5))](std::int64_t seen) mutable {
-                r.relative_zxid = seen - behind;
-                std::string bytes;
-                writer w(bytes);
-                r.write(w);
-                return bytes;
-            };
-            return o;
+            return rearm(opcode::set_watches, std::move(r), below(5), "set_watches");
         }
         default: {
             set_watches2_request r;
@@ -356,15 +269,7 @@ operation operations::watch() {
             r.child = paths();
             r.persistent = paths();
             r.persistent_recursive = paths();
-            operation o = bare(opcode::set_watches2, "set_watches2");
-            o.body = [r, behind = static_cast<std::int64_t>(below(5))](std::int64_t seen) mutable {
-                r.relative_zxid = seen - behind;
-                std::string bytes;
-                writer w(bytes);
-                r.write(w);
-                return bytes;
-            };
-            return o;
+            return rearm(opcode::set_watches2, std::move(r), below(5), "set_watches2");
         }
     }
 }

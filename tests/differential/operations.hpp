@@ -49,6 +49,10 @@ private:
     std::vector<zk::acl> acls();
     std::vector<std::string> paths();
     zk::proto::create_request create(bool container);
+    zk::proto::set_data_request set();
+    /// A record of a path and a version.
+    template <class Record>
+    Record versioned();
     zk::proto::multi_operation multi_part(bool reads);
 
     operation any();

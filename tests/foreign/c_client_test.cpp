@@ -19,15 +19,9 @@ using strings = std::vector<std::string>;
 
 namespace {
 
-zk_server& server() {
-    static zk_server s;
-    s.start();
-    return s;
-}
-
 /// A connected client, with a znode of its own to work below.
 struct fixture {
-    explicit fixture(const std::string& name) : root("/" + name), c(server().connect_string()) {
+    explicit fixture(const std::string& name) : root("/" + name), c(shared_server().connect_string()) {
         REQUIRE(c.wait_state(ZOO_CONNECTED_STATE));
         REQUIRE(c.create(root, "").code == ZOK);
     }
@@ -167,7 +161,7 @@ TEST_CASE("C: watches fire once each, in order") {
 
 TEST_CASE("C: watches are seen by those who set them, and can be removed") {
     fixture f("seen");
-    c_client other(server().connect_string());
+    c_client other(shared_server().connect_string());
     REQUIRE(other.wait_state(ZOO_CONNECTED_STATE));
     CHECK(other.children(f.root, true).first == ZOK);
     CHECK(f.c.children(f.root, true).first == ZOK);
@@ -213,14 +207,14 @@ TEST_CASE("C: ACLs and digest authentication") {
     CHECK(f.c.create(f.root + "/mine", "", ZOO_PERSISTENT, ZOO_CREATOR_ALL_ACL).code == ZINVALIDACL);
     CHECK(f.c.add_auth("nonsense", "x") == ZAUTHFAILED);
 
-    c_client me(server().connect_string());
+    c_client me(shared_server().connect_string());
     REQUIRE(me.wait_state(ZOO_CONNECTED_STATE));
     REQUIRE(me.add_auth("digest", "me:secret") == ZOK);
     CHECK(me.create(f.root + "/mine", "x", ZOO_PERSISTENT, ZOO_CREATOR_ALL_ACL).code == ZOK);
     CHECK(me.get(f.root + "/mine").text == "x");
     CHECK(me.acl(f.root + "/mine").second == strings{"31 digest:me:016djjlksVQS5RgX3M7biBGyYwY="});
 
-    c_client other(server().connect_string());
+    c_client other(shared_server().connect_string());
     REQUIRE(other.wait_state(ZOO_CONNECTED_STATE));
     CHECK(other.get(f.root + "/mine").code == ZNOAUTH);
     CHECK(other.set(f.root + "/mine", "").code == ZNOAUTH);
@@ -245,7 +239,7 @@ TEST_CASE("C: ACLs and digest authentication") {
 
 TEST_CASE("C: ephemerals go with their session") {
     fixture f("ephemerals");
-    auto owner = std::make_unique<c_client>(server().connect_string());
+    auto owner = std::make_unique<c_client>(shared_server().connect_string());
     REQUIRE(owner->wait_state(ZOO_CONNECTED_STATE));
     CHECK(owner->create(f.root + "/e", "", ZOO_EPHEMERAL).code == ZOK);
     CHECK(f.c.exists(f.root + "/e", true).code == ZOK);
@@ -280,10 +274,10 @@ TEST_CASE("C: a session is resumed by another handle that knows its password, an
 
     clientid_t wrong = id;
     wrong.passwd[0] = static_cast<char>(wrong.passwd[0] ^ 1);
-    c_client thief(server().connect_string(), 6s, &wrong);
+    c_client thief(shared_server().connect_string(), 6s, &wrong);
     CHECK(thief.wait_state(ZOO_EXPIRED_SESSION_STATE));
 
-    c_client second(server().connect_string(), 6s, &id);
+    c_client second(shared_server().connect_string(), 6s, &id);
     REQUIRE(second.wait_state(ZOO_CONNECTED_STATE));
     CHECK(second.id().client_id == id.client_id);
     CHECK(second.exists(f.root + "/e").stat.ephemeralOwner == id.client_id);
@@ -305,11 +299,11 @@ TEST_CASE("C: the timeout is negotiated") {
 
 TEST_CASE("C: a session that was ended elsewhere is expired, and stays so") {
     fixture f("expired");
-    c_client c(server().connect_string());
+    c_client c(shared_server().connect_string());
     REQUIRE(c.wait_state(ZOO_CONNECTED_STATE));
     CHECK(c.create(f.root + "/e", "", ZOO_EPHEMERAL).code == ZOK);
     CHECK(f.c.exists(f.root + "/e", true).code == ZOK);
-    end_session(server().port(), c.id());
+    end_session(shared_server().port(), c.id());
     CHECK(c.wait_state(ZOO_EXPIRED_SESSION_STATE));
     CHECK(f.c.event(0) == c_event{ZOO_DELETED_EVENT, f.root + "/e"});
     CHECK(c.exists(f.root).code == ZINVALIDSTATE);

@@ -13,14 +13,8 @@ using namespace muster::test;
 
 namespace {
 
-zk_server& server() {
-    static zk_server s;
-    s.start();
-    return s;
-}
-
 void run(const std::string& name) {
-    process p({"/usr/bin/python3", MUSTER_KAZOO_SUITE, server().connect_string(), name});
+    process p({"/usr/bin/python3", MUSTER_KAZOO_SUITE, shared_server().connect_string(), name});
     const int code = p.wait(std::chrono::seconds(60));
     CAPTURE(p.err());
     CHECK(code == 0);

@@ -17,14 +17,8 @@ using strings = std::vector<std::string>;
 
 namespace {
 
-zk_server& server() {
-    static zk_server s;
-    s.start();
-    return s;
-}
-
 zk_cli& cli() {
-    static zk_cli c(server().connect_string());
+    static zk_cli c(shared_server().connect_string());
     return c;
 }
 
@@ -126,7 +120,7 @@ TEST_CASE("Java: ACLs and digest authentication") {
     run("create /j-acl");
     CHECK(run("getAcl /j-acl") == strings{"'world,'anyone", ": cdrwa"});
     CHECK(run("create /j-acl/mine x auth::cdrwa").back() == "Acl is not valid : /j-acl/mine");
-    zk_cli me(server().connect_string());
+    zk_cli me(shared_server().connect_string());
     CHECK(me.run("addauth digest me:secret").empty());
     CHECK(me.run("whoami") == strings{"Auth scheme: User", "digest: me", "ip: 127.0.0.1"});
     CHECK(me.run("create /j-acl/mine x auth::cdrwa") == strings{"Created /j-acl/mine"});
@@ -144,7 +138,7 @@ TEST_CASE("Java: ACLs and digest authentication") {
 }
 
 TEST_CASE("Java: ephemerals go with their session") {
-    zk_cli owner(server().connect_string());
+    zk_cli owner(shared_server().connect_string());
     owner.run("create -e /j-ephemeral");
     run("stat -w /j-ephemeral");
     owner.quit();
@@ -153,7 +147,7 @@ TEST_CASE("Java: ephemerals go with their session") {
 }
 
 TEST_CASE("Java: a client that was stopped for a while resumes its session") {
-    zk_cli c(server().connect_string(), 8s);
+    zk_cli c(shared_server().connect_string(), 8s);
     c.run("create -e /j-stopped");
     const auto owner = field(run("stat /j-stopped"), "ephemeralOwner");
     // It hears nothing for more than two thirds of the timeout, and takes the connection for lost; the session lives. The time
@@ -171,7 +165,7 @@ TEST_CASE("Java: a client that was stopped for a while resumes its session") {
 }
 
 TEST_CASE("Java: a client that was stopped for longer finds its session expired") {
-    zk_cli c(server().connect_string(), 2s);
+    zk_cli c(shared_server().connect_string(), 2s);
     c.run("create -e /j-expired");
     run("stat -w /j-expired");
     c.pause();

@@ -2,8 +2,8 @@
 //
 // What a client reads. An input is a byte that chooses how it is served, and the bytes of a server:
 //
-//     bit 0   the handshake has succeeded already       bits 2-3   bytes that arrive at once: 1, 3, 16, all
-//     bit 1   requests are under way                    bit 4      the rest is frames, each behind a byte with its length
+//     bit 0   the handshake has succeeded already       bits 2-4   how the bytes arrive, see deliver() in fuzz.hpp
+//     bit 1   requests are under way
 //
 // Whatever comes, every request completes once, and memory is bounded by the largest frame.
 #include "fuzz/fuzz.hpp"
@@ -14,6 +14,7 @@
 #include "proto_zk/records_multi.hpp"
 #include "proto_zk/records_watch.hpp"
 #include "proto_zk/session.hpp"
+#include "support/zk_frames.hpp"
 
 #include <algorithm>
 #include <array>
@@ -26,19 +27,14 @@ namespace {
 using namespace muster;
 using namespace muster::zk::proto;
 
-constexpr std::size_t max_frame = 4'096;
-
 /// Counts its completions, and reads the body as the operation would.
 template <class Record>
 class counted final : public request {
 public:
     counted(opcode type, int& completions) : completions_(completions) {
-        const auto at = begin_frame(frame);
-        writer w(frame);
         request_header header;
         header.type = to_wire(type);
-        header.write(w);
-        end_frame(frame, at);
+        frame = test::frame_of(header);
     }
 
     error_code complete(const error_code& ec, std::string_view body) override {
@@ -63,7 +59,7 @@ public:
 /// A session, and what became of its requests.
 class conversation {
 public:
-    conversation(bool attached, bool busy) : session_(settings(), 1) {
+    conversation(bool attached, bool busy, bool batches) : session_(settings(batches), 1) {
         reconnect();
         if (attached) greet();
         if (!busy) return;
@@ -72,6 +68,7 @@ public:
             session_.watches().add(k, "/a", std::make_shared<sink>());
             session_.watches().add(k, "/", std::make_shared<sink>());
         }
+        for (int i = 0; batches && i != 3; ++i) submit<get_data_response>(opcode::get_data, true, true);
         submit<get_data_response>(opcode::get_data, true);
         submit<create2_response>(opcode::create2, false);
         submit<multi_response>(opcode::multi, false);
@@ -103,16 +100,18 @@ public:
     }
 
 private:
-    static session_settings settings() {
+    static session_settings settings(bool batches) {
         session_settings s;
-        s.max_frame = max_frame;
+        s.batch_reads = batches;
+        s.max_frame = fuzz::max_frame;
         return s;
     }
 
     template <class Record>
-    void submit(opcode type, bool repeatable) {
+    void submit(opcode type, bool repeatable, bool batchable = false) {
         auto r = std::make_unique<counted<Record>>(type, completions_[submitted_++]);
         r->repeatable = repeatable;
+        r->batchable = batchable;
         session_.submit(std::move(r));
     }
 
@@ -140,16 +139,11 @@ private:
         connect_response hello;
         hello.timeout_ms = 10'000;
         hello.session_id = 0x1234;
-        std::string frame;
-        const auto at = begin_frame(frame);
-        writer w(frame);
-        hello.write(w);
-        end_frame(frame, at);
-        arrive(frame);
+        arrive(test::frame_of(hello));
     }
 
     session::time_point now_{std::chrono::hours(1)};
-    std::array<int, 7> completions_{};
+    std::array<int, 10> completions_{};
     std::size_t submitted_ = 0;
     session session_;
 };
@@ -180,22 +174,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const unsigned mode = in.byte();
     records(in.rest());
 
-    conversation talk((mode & 1) != 0, (mode & 2) != 0);
-    std::string stream;
-    if ((mode & 16) != 0) {
-        while (!in.empty()) {
-            const auto content = in.take(in.byte());
-            const auto at = begin_frame(stream);
-            stream += content;
-            end_frame(stream, at);
-        }
-    } else {
-        stream = in.rest();
-    }
-    constexpr std::size_t sizes[] = {1, 3, 16, max_frame};
-    const std::size_t at_once = sizes[(mode >> 2) & 3];
-    for (std::string_view rest = stream; !rest.empty(); rest.remove_prefix(std::min(at_once, rest.size())))
-        talk.arrive(rest.substr(0, at_once));
+    conversation talk((mode & 1) != 0, (mode & 2) != 0, (mode & 32) != 0);
+    fuzz::deliver(in, mode, [&talk](std::string_view bytes) {
+        talk.arrive(bytes);
+        return true;
+    });
     talk.end();
     return 0;
 }

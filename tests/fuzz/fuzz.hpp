@@ -4,8 +4,10 @@
 // to replay.cpp, which runs those of its corpus, among them every one that has been a crash.
 #pragma once
 
+#include "proto_zk/frame.hpp"
 #include "proto_zk/jute.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -47,6 +49,34 @@ public:
 private:
     std::string_view rest_;
 };
+
+/// Largest frame, and with that the longest input: see -max_len in ./dev.
+inline constexpr std::size_t max_frame = 4'096;
+
+/// Gives the rest of an input to `arrive`, as two parts of `mode` say:
+///
+///     bits 2-3   bytes that arrive at once: 1, 3, 16, all
+///     bit 4      the rest is frames, each behind a byte with its length
+///
+/// Ends early where `arrive` gives false.
+template <class Arrive>
+void deliver(input in, unsigned mode, Arrive arrive) {
+    std::string stream;
+    if ((mode & 16) != 0) {
+        while (!in.empty()) {
+            const auto content = in.take(in.byte());
+            const auto at = zk::proto::begin_frame(stream);
+            stream += content;
+            zk::proto::end_frame(stream, at);
+        }
+    } else {
+        stream = in.rest();
+    }
+    constexpr std::size_t sizes[] = {1, 3, 16, max_frame};
+    const std::size_t at_once = sizes[(mode >> 2) & 3];
+    std::string_view rest = stream;
+    while (!rest.empty() && arrive(rest.substr(0, at_once))) rest.remove_prefix(std::min(at_once, rest.size()));
+}
 
 /// What is read can be written and reads the same again.
 template <class Record>

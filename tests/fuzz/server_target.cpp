@@ -2,22 +2,24 @@
 //
 // What the embedded server reads. An input is a byte that chooses how it is served, and the bytes of a client:
 //
-//     bit 0   the handshake has succeeded already       bits 2-3   bytes that arrive at once: 1, 3, 16, all
-//     bit 1   the server is read-only                   bit 4      the rest is frames, each behind a byte with its length
+//     bit 0   the handshake has succeeded already       bits 2-4   how the bytes arrive, see deliver() in fuzz.hpp
+//     bit 1   the server is read-only
 //
 // Whatever comes, another client is served as before, and the bytes that come back are frames.
 #include "fuzz/fuzz.hpp"
 
 #include "embedded/ensemble.hpp"
-#include "proto_zk/frame.hpp"
 #include "proto_zk/opcodes.hpp"
 #include "proto_zk/records_admin.hpp"
 #include "proto_zk/records_connect.hpp"
 #include "proto_zk/records_data.hpp"
 #include "proto_zk/records_multi.hpp"
 #include "proto_zk/records_watch.hpp"
+#include "support/zk_frames.hpp"
 
-#include <algorithm>
+#include <chrono>
+#include <string>
+#include <string_view>
 
 namespace {
 
@@ -33,20 +35,10 @@ public:
     bool closed = false;
 };
 
-template <class... Records>
-std::string frame_of(const Records&... records) {
-    std::string out;
-    const auto at = begin_frame(out);
-    writer w(out);
-    (records.write(w), ...);
-    end_frame(out, at);
-    return out;
-}
-
 std::string hello() {
     connect_request r;
     r.timeout_ms = 10'000;
-    return frame_of(r);
+    return test::frame_of(r);
 }
 
 request_header header_of(std::int32_t xid, opcode type) {
@@ -68,7 +60,7 @@ public:
         sink_.said.clear();
         path_watch_request r;
         r.path = "/";
-        e_.at(0).received(id_, frame_of(header_of(1, opcode::exists), r), now);
+        e_.at(0).received(id_, test::frame_of(header_of(1, opcode::exists), r), now);
         // Watches and changes of the other end before it; the last frame is the reply.
         fuzz::require(sink_.said.size() >= 4 + 16 + 68, "the neighbour is answered");
     }
@@ -107,7 +99,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
     embedded::time_point now{std::chrono::hours(1)};
     embedded::settings s;
-    s.max_frame = 4'096;
+    s.max_frame = fuzz::max_frame;
     s.extended_types = true;
     s.read_only_mode = true;
     embedded::ensemble e(s, 1, 1, now, {});
@@ -118,24 +110,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto id = server.open(answers, "127.0.0.1", now);
     if ((mode & 1) != 0) server.received(id, hello(), now);
 
-    std::string stream;
-    if ((mode & 16) != 0) {
-        while (!in.empty()) {
-            const auto content = in.take(in.byte());
-            const auto at = begin_frame(stream);
-            stream += content;
-            end_frame(stream, at);
-        }
-    } else {
-        stream = in.rest();
-    }
-    constexpr std::size_t sizes[] = {1, 3, 16, 4'096};
-    const std::size_t at_once = sizes[(mode >> 2) & 3];
-    for (std::string_view rest = stream; !rest.empty() && !answers.closed; rest.remove_prefix(std::min(at_once, rest.size()))) {
+    fuzz::deliver(in, mode, [&](std::string_view bytes) {
+        if (answers.closed) return false;
         now += std::chrono::milliseconds(1);
-        server.received(id, rest.substr(0, at_once), now);
+        server.received(id, bytes, now);
         if (const auto due = e.deadline(); due && *due <= now) e.tick(now);
-    }
+        return true;
+    });
     if ((mode & 2) == 0) good.check(now);
     if (!answers.closed) server.closed(id, now);
     now += std::chrono::minutes(10);

@@ -47,7 +47,7 @@ void paths(std::string_view text) {
         require((parent == "/" ? "/" : std::string(parent) + "/") + std::string(name) == text, "parent and name make the path");
     }
     for (const std::string chroot : {"", "/a", "/ab/c"}) {
-        const auto server = proto::to_server(chroot, text);
+        const auto server = proto::to_server(chroot, std::string(text));
         require(proto::to_client(chroot, server) == text, "a chroot that was added is removed");
     }
     static_cast<void>(proto::to_client("/ab", text));

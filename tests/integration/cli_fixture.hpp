@@ -19,12 +19,7 @@ namespace muster::test {
 
 using strings = std::vector<std::string>;
 
-inline zk_server& server() {
-    static zk_server s;
-    s.start();
-    return s;
-}
-inline std::string hosts() { return server().connect_string(); }
+inline std::string hosts() { return shared_server().connect_string(); }
 
 inline strings on(const std::string& service, const strings& args) {
     strings all = args;

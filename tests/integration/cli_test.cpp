@@ -185,8 +185,8 @@ TEST_CASE("ls: as many services as there are, sorted") {
 TEST_CASE("a chroot that does not exist is named, and used once it is there") {
     zk_server own;
     own.start();
-    const std::string zk = own.connect_string() + "/root";
-    const std::string missing = "the chroot '/root' does not exist";
+    const std::string zk = own.connect_string() + "/chroot";
+    const std::string missing = "the chroot '/chroot' does not exist";
     for (const strings& args :
          {strings{"ls"}, strings{"ls", "--service", "s"}, strings{"pick", "--service", "s", "--wait", "500ms"},
           strings{"master", "--service", "s", "--wait", "500ms"}}) {
@@ -211,7 +211,7 @@ TEST_CASE("a chroot that does not exist is named, and used once it is there") {
     const auto w = start_muster({"watch", "--zk", zk, "--service", "s"});
     const auto p = start_muster(reg);
     for (process* each : {w.get(), p.get()}) CHECK(eventually([&] { return each->err().find(missing) != std::string::npos; }));
-    run_kazoo("create.py", {own.connect_string(), "/root", ""});
+    run_kazoo("create.py", {own.connect_string(), "/chroot", ""});
     CHECK(text(wait_event(*p, "registered"), "path") == "/micro-service/s/master");
     CHECK(wait_event(*w, "added").at("serverport") == 1);
     for (process* each : {w.get(), p.get()}) {

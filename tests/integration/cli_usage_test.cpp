@@ -128,7 +128,7 @@ TEST_CASE("help tells of every command and option of the contract, and of no oth
     for (const char* option : {"--port", "--bind", "--tick", "--min-session-timeout", "--max-session-timeout", "--json"})
         CHECK(text(zk).find(option) != std::string::npos);
     CHECK(text(zk).find("--zk") == std::string::npos);
-    for (const char* policy : {"roundrobin", "weightroundrobin", "weightrandom", "iphash", "urlhash", "leastconnect"})
+    for (const char* policy : {"roundrobin", "weightroundrobin", "weightrandom", "iphash", "urlhash", "leastconnect, p2c"})
         CHECK(text(run_muster({"pick", "--help"})).find(policy) != std::string::npos);
 }
 

@@ -45,6 +45,7 @@ TEST_CASE("a server on any free port serves, counts, and ends with its object") 
     CHECK(server.port() != 0);
     CHECK(server.connect_string() == "127.0.0.1:" + std::to_string(server.port()));
     const auto empty = server.counters();
+    CHECK(empty.requests == 0);
 
     client c(l.io, server.connect_string());
     l.run(c.create("/a", "data", create_mode::persistent, await));

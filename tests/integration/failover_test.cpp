@@ -32,12 +32,6 @@ namespace {
 
 constexpr auto session_timeout = 2s;
 
-zk_server& server() {
-    static zk_server s;
-    s.start();
-    return s;
-}
-
 double ms(clock_type::duration d) { return std::chrono::duration<double, std::milli>(d).count(); }
 
 /// A context with a thread of its own.
@@ -64,8 +58,8 @@ std::vector<member> register_three(const std::string& service) {
     for (int port = 50001; port <= 50003; ++port) {
         member m;
         m.identity = "127.0.0.1:" + std::to_string(port);
-        m.p = start_muster({"register", "--zk", server().connect_string(), "--service", service, "--ip", "127.0.0.1", "--port",
-                            std::to_string(port), "--session-timeout", "2s"});
+        m.p = start_muster({"register", "--zk", shared_server().connect_string(), "--service", service, "--ip", "127.0.0.1",
+                            "--port", std::to_string(port), "--session-timeout", "2s"});
         const auto e = wait_event(*m.p, "registered");
         m.path = e.at("path").as_string().c_str();
         m.role = e.at("role").as_string().c_str();
@@ -172,7 +166,9 @@ void wait_until_unseen(muster::balancer& lb, const std::string& service, const s
 /// Three instances of a service, one who reads their znodes, and a balancer that knows all three.
 struct scene {
     explicit scene(const std::string& service)
-        : members(register_three(service)), observer(b.io, server().connect_string()), lb(b.io, server().connect_string()) {
+        : members(register_three(service)),
+          observer(b.io, shared_server().connect_string()),
+          lb(b.io, shared_server().connect_string()) {
         REQUIRE(lb.pick(service, {}, asio::use_future).get());
         REQUIRE(eventually([&] { return lb.view(service).value().instances.size() == 3; }));
     }

@@ -25,14 +25,8 @@ namespace muster::test {
 using namespace std::chrono_literals;
 namespace asio = boost::asio;
 
-inline zk_server& server() {
-    static zk_server s;
-    s.start();
-    return s;
-}
-
 inline zk::config config(std::chrono::milliseconds timeout = 4s) {
-    zk::config c(server().connect_string());
+    zk::config c(shared_server().connect_string());
     c.session_timeout = timeout;
     return c;
 }

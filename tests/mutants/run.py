@@ -4,7 +4,7 @@
 the test that is said to catch it, and reports which test case did. Fails if a bug is not caught, or does not apply any more.
 
 A mutant is a patch behind a title, a reason, and the name of its test: a unit test, or `sim` for the simulation, which then has
-2000 seeds to find it."""
+2000 seeds to find it. The seed that does must pass without the mutant. A test that does not end has caught it, too."""
 import filecmp
 import glob
 import os
@@ -14,7 +14,10 @@ import subprocess
 import sys
 import time
 
-SEEDS = "2000"
+SEEDS = 2000
+PORTION = 200    # of them; the rest is not run once one was caught
+LIMIT = 60       # in seconds, of a unit test
+SIM_LIMIT = 600  # of a portion
 
 
 def copy_tree(root, to):
@@ -40,13 +43,20 @@ class Mutant:
 class Tree:
     def __init__(self, root, jobs):
         self.source = os.path.join(root, "build", "mutants")
-        self.build = os.path.join(self.source, "build", "debug")    # as deep as the tree's own: a compiler cache knows its files
         self.jobs = jobs
+        self.clean = {}    # programs without a mutant
         os.makedirs(self.source, exist_ok=True)
         copy_tree(root, self.source)
-        if not os.path.exists(os.path.join(self.build, "build.ninja")):
-            subprocess.run(["meson", "setup", "--buildtype=plain", "-Doptimization=1", self.build, self.source], check=True,
-                           stdout=subprocess.DEVNULL)
+
+    def build(self, test):
+        """The folder where it is built: as deep as the tree's own, so that a compiler cache knows its files."""
+        kind = "release" if test == "sim" else "debug"
+        folder = os.path.join(self.source, "build", kind)
+        if not os.path.exists(os.path.join(folder, "build.ninja")):
+            options = {"release": ["--buildtype=release", "-Db_ndebug=true", "-Dtests=false", "-Dsimulation=true"],
+                       "debug": ["--buildtype=plain", "-Doptimization=1"]}[kind]
+            subprocess.run(["meson", "setup", *options, folder, self.source], check=True, stdout=subprocess.DEVNULL)
+        return folder
 
     def patch(self, mutant, *options):
         return subprocess.run(["patch", "-p1", "--no-backup-if-mismatch", "-s", *options, "-i", mutant.path], cwd=self.source,
@@ -54,24 +64,62 @@ class Tree:
 
     def make(self, test):
         target = "tests/simulation/muster-sim" if test == "sim" else f"tests/unit/{test}"
-        built = subprocess.run(["ninja", "-C", self.build, "-j", self.jobs, target], capture_output=True, text=True)
-        return os.path.join(self.build, target), built
+        folder = self.build(test)
+        built = subprocess.run(["ninja", "-C", folder, "-j", self.jobs, target], capture_output=True, text=True)
+        return os.path.join(folder, target), built
 
-    def run(self, test, program):
-        args = [program, "--seeds", SEEDS, "--jobs", self.jobs] if test == "sim" else [program]
+    def run(self, test, program, *args):
+        args = [program, *args]
         try:
-            return subprocess.run(args, capture_output=True, text=True, timeout=900, errors="replace")
+            return subprocess.run(args, capture_output=True, text=True, errors="replace",
+                                  timeout=SIM_LIMIT if test == "sim" else LIMIT)
         except subprocess.TimeoutExpired:
             return subprocess.CompletedProcess(args, 124, "TEST CASE:  (did not end)\n", "")
 
+    def prepare(self, test):
+        """Builds the test without any mutant, and sees it pass. Gives what is wrong."""
+        program, built = self.make(test)
+        if built.returncode:
+            return f"{test} does not build:\n{built.stdout[-4000:]}"
+        self.clean[test] = os.path.join(self.source, f"clean-{test}")
+        shutil.copy(program, self.clean[test])
+        passed = self.run(test, program, *(["--seeds", "20"] if test == "sim" else []))
+        return f"{test} fails without any mutant:\n{passed.stdout[-4000:]}" if passed.returncode else None
 
-def who_caught(run):
-    """The first test case that failed, or the seed."""
-    case = re.search(r"TEST CASE:\s*(.*)", run.stdout)
-    if case:
-        return case[1].strip()
-    seed = re.search(r"seed (\d+)", run.stdout + run.stderr)
-    return f"seed {seed[1]}" if seed else f"exit code {run.returncode}"
+    def try_out(self, mutant):
+        """Gives whether it was caught, and by what; or what went wrong."""
+        dry = self.patch(mutant, "--dry-run")
+        if dry.returncode:
+            return False, "does not apply: " + dry.stdout.strip().replace("\n", "; ")
+        self.patch(mutant)
+        try:
+            program, built = self.make(mutant.test)
+            if built.returncode:
+                return False, "does not build"
+            if mutant.test == "sim":
+                return self.simulate(program)
+            run = self.run(mutant.test, program)
+            case = re.search(r"TEST CASE:\s*(.*)", run.stdout)
+            how = case[1].strip() if case else f"exit code {run.returncode}"
+            return (True, how) if run.returncode else (False, "NOT CAUGHT")
+        finally:
+            self.patch(mutant, "-R")
+
+    def simulate(self, program):
+        for first in range(1, SEEDS + 1, PORTION):
+            run = self.run("sim", program, "--first", str(first), "--seeds", str(PORTION), "--jobs", self.jobs)
+            if run.returncode:
+                break
+        else:
+            return False, "NOT CAUGHT"
+        seeds = [int(s) for s in re.findall(r"^seed (\d+):", run.stdout, re.M)]
+        if not seeds:
+            return True, f"exit code {run.returncode}, seeds {first} to {first + PORTION - 1}"
+        if self.run("sim", self.clean["sim"], "--seed", str(min(seeds))).returncode:
+            return False, f"seed {min(seeds)} fails without it, too"
+        # A job stops after some violations.
+        ran = re.search(r"^(\d+) seeds, (\d+) violations", run.stdout, re.M)
+        return True, f"seed {min(seeds)}; {ran[2]} of {ran[1]} seeds from {first} on"
 
 
 def main():
@@ -84,30 +132,14 @@ def main():
     tree = Tree(root, jobs)
     caught = 0
     for test in sorted({m.test for m in mutants}):
-        program, built = tree.make(test)
-        if built.returncode:
-            sys.exit(f"{test} does not build:\n{built.stdout[-4000:]}")
-        if tree.run(test, program).returncode:
-            sys.exit(f"{test} fails without any mutant")
-    print(f"{'mutant':32} {'caught by':16} {'s':>5}  test case")
+        wrong = tree.prepare(test)
+        if wrong:
+            sys.exit(wrong)
+    print(f"{'mutant':32} {'caught by':16} {'s':>5}  test case", flush=True)
     for m in mutants:
         begin = time.monotonic()
-        applied = tree.patch(m)
-        if applied.returncode:
-            verdict = "does not apply: " + applied.stdout.strip().replace("\n", "; ")
-        else:
-            try:
-                program, built = tree.make(m.test)
-                if built.returncode:
-                    verdict = "does not build"
-                else:
-                    run = tree.run(m.test, program)
-                    verdict = None if run.returncode else "NOT CAUGHT"
-            finally:
-                tree.patch(m, "-R")
-        if verdict is None:
-            caught += 1
-            verdict = who_caught(run)
+        ok, verdict = tree.try_out(m)
+        caught += ok
         print(f"{m.name:32} {m.test:16} {time.monotonic() - begin:5.0f}  {verdict}", flush=True)
     print(f"{caught} of {len(mutants)} caught")
     tally = os.environ.get("TALLY")

@@ -91,7 +91,7 @@ void cast::stir(random& chance) {
     member& m = members[chance.below(members.size())];
     switch (chance.below(6)) {
         case 0:
-            if (!shares(m)) m.stop();
+            m.stop();
             break;
         case 1:
             if (!households.empty() && chance.percent(30)) households.front().stop();
@@ -164,6 +164,16 @@ std::vector<const zk::client*> cast::clients() const {
     }
     if (foreigner.client()) out.push_back(foreigner.client());
     return out;
+}
+
+bool cast::is_shared(zk::session_id session) const {
+    return std::any_of(households.begin(), households.end(),
+                       [session](const household& h) { return !h.absent() && h.session()->client.session().id == session; });
+}
+
+bool cast::is_member(const std::string& identity) const {
+    return std::any_of(members.begin(), members.end(),
+                       [&identity](const member& m) { return m.published().identity() == identity; });
 }
 
 void cast::crash_one(random& chance) {

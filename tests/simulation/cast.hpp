@@ -46,6 +46,10 @@ public:
     std::vector<std::shared_ptr<process>> homes() const;
     /// Clients of those who are there.
     std::vector<const zk::client*> clients() const;
+    /// Whether it is the session of a household.
+    bool is_shared(zk::session_id session) const;
+    /// Whether an instance of this identity takes part.
+    bool is_member(const std::string& identity) const;
     /// Ends the process of an actor who is there.
     void crash_one(random& chance);
 

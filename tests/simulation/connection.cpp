@@ -47,7 +47,11 @@ std::size_t connection::try_write(asio::const_buffer from, error_code& ec) {
     ec = broken_for_writes();
     if (ec || kernel_.now() < stalled_until_) return 0;
     std::string_view bytes(static_cast<const char*>(from.data()), from.size());
-    if (chance_.percent(3)) bytes = bytes.substr(0, chance_.below(bytes.size()));
+    // Not where the connection is about to be cut: what is cut is a request, not a part of one.
+    if (cut_ == cut::none && !bytes.empty() && chance_.percent(3)) {
+        faults_.count(fault::short_write);
+        bytes = bytes.substr(0, chance_.below(bytes.size()));
+    }
     if (!bytes.empty()) sent(bytes);
     return bytes.size();
 }

@@ -63,7 +63,7 @@ public:
 
     // The client's end.
     void read(asio::mutable_buffer into, size_completion done);
-    /// Takes all there is room for: everything, or nothing, or now and then a part.
+    /// Takes all there is room for: everything; nothing while it is stalled; now and then a part.
     std::size_t try_write(asio::const_buffer from, error_code& ec);
     void write(asio::const_buffer from, size_completion done);
     void close() noexcept;

@@ -55,6 +55,7 @@ zk::client environment::make_client(const std::shared_ptr<process>& p) {
     c.session_timeout = std::chrono::milliseconds(chance_.number(4'000, 10'000));
     c.backoff_min = 50ms;
     c.backoff_max = 2s;
+    c.batch_reads = chance_.percent(80);
     c.close_timeout = std::chrono::milliseconds(chance_.percent(10) ? 0 : 3'000);
     return zk::detail::make_client(time.executor(), std::move(c), p);
 }

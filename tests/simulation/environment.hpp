@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -56,6 +57,10 @@ public:
     };
     /// The znodes of a service, as the leader has them, in the order of their names.
     std::vector<placed> znodes_of(const std::string& service) const;
+
+    /// Znodes of shared sessions whose data a stranger has overwritten. Where the registrar does not know that it has created
+    /// such a znode, neither the session nor the data tells it: the znode stands until the session ends.
+    std::set<zk::zxid> overwritten;
 
     static constexpr const char* prefix = "micro-service";
     /// Longest timeout of a session.

@@ -24,6 +24,7 @@ enum class fault : std::uint8_t {
     connect_refused,        ///< A server refuses a connection.
     connect_hangs,          ///< A connection attempt does not end.
     write_stalls,           ///< A client's socket takes no more bytes.
+    short_write,            ///< A client's socket takes a part of the bytes at once, or none.
     name_elsewhere,         ///< A name resolves to addresses where no server is.
     name_missing,           ///< A name does not resolve.
     name_slow,              ///< A look-up takes long.
@@ -46,39 +47,23 @@ enum class fault : std::uint8_t {
     foreign_znode,          ///< A stranger creates a znode among those of a service.
 };
 
-inline constexpr std::array<std::string_view, 34> fault_names{"delay",
-                                                              "split",
-                                                              "coalesce",
-                                                              "reset",
-                                                              "cut_request",
-                                                              "cut_inside_request",
-                                                              "cut_reply",
-                                                              "black_hole",
-                                                              "black_hole_up",
-                                                              "black_hole_down",
-                                                              "partition",
-                                                              "connect_refused",
-                                                              "connect_hangs",
-                                                              "write_stalls",
-                                                              "name_elsewhere",
-                                                              "name_missing",
-                                                              "name_slow",
-                                                              "address_moves",
-                                                              "server_restart",
-                                                              "session_loss",
-                                                              "connections_dropped",
-                                                              "leader_change",
-                                                              "no_quorum",
-                                                              "server_lags",
-                                                              "read_only_minority",
-                                                              "session_expired",
-                                                              "process_frozen",
-                                                              "process_crashed",
-                                                              "clock_skew",
-                                                              "cancellation",
-                                                              "slow_subscriber",
-                                                              "foreign_write",
-                                                              "foreign_delete",
+inline constexpr std::array<std::string_view, 35> fault_names{"delay",           "split",
+                                                              "coalesce",        "reset",
+                                                              "cut_request",     "cut_inside_request",
+                                                              "cut_reply",       "black_hole",
+                                                              "black_hole_up",   "black_hole_down",
+                                                              "partition",       "connect_refused",
+                                                              "connect_hangs",   "write_stalls",
+                                                              "short_write",     "name_elsewhere",
+                                                              "name_missing",    "name_slow",
+                                                              "address_moves",   "server_restart",
+                                                              "session_loss",    "connections_dropped",
+                                                              "leader_change",   "no_quorum",
+                                                              "server_lags",     "read_only_minority",
+                                                              "session_expired", "process_frozen",
+                                                              "process_crashed", "clock_skew",
+                                                              "cancellation",    "slow_subscriber",
+                                                              "foreign_write",   "foreign_delete",
                                                               "foreign_znode"};
 
 /// How often each fault took effect.

@@ -12,6 +12,11 @@ household::household(environment& env, std::string name, std::vector<member*> me
     : env_(env), name_(std::move(name)), members_(std::move(members)) {}
 
 void household::start() {
+    if (running()) {
+        for (member* m : members_) {
+            if (m->absent() && !session_->given_up) m->start(session_);
+        }
+    }
     if (!absent()) return;
     ++life_;
     const auto p = env_.make_process(name_);

@@ -14,6 +14,7 @@ class household {
 public:
     household(environment& env, std::string name, std::vector<member*> members);
 
+    /// Begins, or brings back the members that have deregistered.
     void start();
     /// The members deregister, then the session is closed. On what follows, `tend` goes on.
     void stop();

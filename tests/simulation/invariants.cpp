@@ -21,6 +21,10 @@ void invariants::on_change(const process* cause) {
         const zk::zxid now = n ? n->czxid : 0;
         if (known != now && by_stranger) deleted_by_stranger_.insert(known);
         known = now;
+        if (!by_stranger) continue;
+        for (const auto& z : env_.znodes_of(service)) {
+            if (actors_.is_shared(z.owner) && !actors_.is_member(z.identity)) env_.overwritten.insert(z.czxid);
+        }
     }
 }
 
@@ -74,9 +78,11 @@ std::string invariants::sessions() const {
 
 std::string invariants::services() const {
     for (const auto& service : actors_.services) {
-        const auto znodes = env_.znodes_of(service);
+        auto znodes = env_.znodes_of(service);
         const auto masters = std::count_if(znodes.begin(), znodes.end(), [](const auto& z) { return z.role == role::master; });
         if (!znodes.empty() && masters != 1) return fmt::format("{} has {} masters", service, masters);
+        std::erase_if(znodes,
+                      [this](const auto& z) { return env_.overwritten.contains(z.czxid) && !actors_.is_member(z.identity); });
         const auto running = std::count_if(actors_.members.begin(), actors_.members.end(),
                                            [&](const member& m) { return m.running() && m.service() == service; });
         if (static_cast<std::size_t>(running) != znodes.size()) {

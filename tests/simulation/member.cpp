@@ -81,11 +81,17 @@ void member::stopped(const error_code& ec, zk::session_id session) {
     env_.time.note("{} stopped: {}", name_, ec.message());
     const auto life = life_;
     if (ec && shared_) shared_->given_up = true;
-    // Its znode is gone when close() completes: nothing that its session owns is left.
+    // Its znode is gone when close() completes: nothing that its session owns is left. On a shared one, nothing of its own.
     if (!ec && !shared_) {
         const auto alive = env_.cluster.sessions();
         if (std::binary_search(alive.begin(), alive.end(), session)) {
             env_.time.fail("{} has closed its session {:x}, which lives", name_, static_cast<std::uint64_t>(session));
+        }
+    }
+    if (!ec && shared_) {
+        for (const auto& z : env_.znodes_of(service_)) {
+            if (z.identity != instance_.identity() || z.owner != shared_->client.session().id) continue;
+            env_.time.fail("{} has deregistered, and {} stands", name_, z.path);
         }
     }
     // Not from within its own handler.

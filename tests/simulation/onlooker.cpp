@@ -56,6 +56,7 @@ void onlooker::forget() {
 void onlooker::act() {
     if (!awake()) return;
     if (watches_.size() < most_watches) watch_once();
+    glance();
     if (chance_.percent(10) && !watches_.empty()) watches_.pop_front();
 }
 
@@ -108,6 +109,14 @@ void onlooker::listen(std::uint64_t life, std::list<one_shot>::iterator w) {
             if (e.path != w->path) env_.time.fail("{}: the watch of {} fired for {}", name_, w->path, e.path);
             listen(life, w);
         }));
+}
+
+/// A persistent watch that nobody keeps, of a path that is never watched again: were it not removed at the server, they would
+/// become more and more.
+void onlooker::glance() {
+    const std::string path = "/glances/" + std::to_string(++glances_);
+    const auto mode = chance_.percent(50) ? zk::add_watch_mode::persistent : zk::add_watch_mode::persistent_recursive;
+    client_->add_watch(path, mode, env_.operations.expect(*home_, name_ + " glances", [](error_code, const zk::watcher&) {}));
 }
 
 // Persistent watches -------------------------------------------------------------------------------------------------------

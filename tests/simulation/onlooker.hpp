@@ -15,9 +15,9 @@
 
 namespace muster::sim {
 
-/// A client that watches the znodes of others: by one-shot watches of every kind, and by persistent ones behind which it reads
-/// again what it keeps. Not both of one path: a server before 3.9 has one watch of a session on a path, and the last one replaces
-/// the one before (ZOOKEEPER-4466).
+/// A client that watches the znodes of others: by one-shot watches of every kind, by persistent ones behind which it reads
+/// again what it keeps, and by persistent ones that it lets go at once. Never by several kinds of one path: a server before 3.9
+/// has one watch of a session on a path, and the last one replaces the one before (ZOOKEEPER-4466).
 class onlooker final : public actor {
 public:
     onlooker(environment& env, std::string name, std::vector<std::string> paths);
@@ -54,6 +54,7 @@ private:
     };
 
     void watch_once();
+    void glance();
     void armed(std::string path, kind what, const error_code& ec, std::optional<zk::stat> s, zk::watcher w);
     void listen(std::uint64_t life, std::list<one_shot>::iterator w);
     void keep(std::uint64_t life, kept& k);
@@ -67,6 +68,7 @@ private:
     std::list<one_shot> watches_;
     std::list<kept> kept_;
     std::uint64_t last_number_ = 0;
+    std::uint64_t glances_ = 0;
     std::uint64_t events_ = 0;
 };
 

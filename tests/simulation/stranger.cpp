@@ -96,6 +96,7 @@ void stranger::create() {
 // Tidying up ---------------------------------------------------------------------------------------------------------------
 
 bool stranger::is_mine(const environment::placed& z) const {
+    if (env_.overwritten.contains(z.czxid)) return false;
     return z.identity == own_identity || (client_ && z.owner != 0 && z.owner == client_->session().id) || z.owner == 0;
 }
 

@@ -17,6 +17,8 @@ class apache_server final : public local_server {
 public:
     explicit apache_server(zookeeper_options o = {});
 
+    void crash() override { kill(); }
+
 private:
     std::vector<std::string> command() const override;
     std::string how_to_get_it() const override;

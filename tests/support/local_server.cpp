@@ -41,6 +41,24 @@ bool ready(int fd, short what, milliseconds timeout) noexcept {
     return ::poll(&p, 1, static_cast<int>(timeout.count())) == 1;
 }
 
+/// A connection to a port of this machine, which does not block.
+struct connection : descriptor {
+    explicit connection(std::uint16_t port) : descriptor(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
+        sockaddr_in a{};
+        a.sin_family = AF_INET;
+        a.sin_port = htons(port);
+        a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        refused = ::connect(fd, reinterpret_cast<const sockaddr*>(&a), sizeof a) != 0 && errno != EINPROGRESS;
+    }
+    bool established(milliseconds timeout) const {
+        int error = 0;
+        socklen_t size = sizeof error;
+        return !refused && ready(fd, POLLOUT, timeout) && ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 &&
+               error == 0;
+    }
+    bool refused = false;
+};
+
 }    // namespace
 
 local_server::local_server(zookeeper_options o) : options_(std::move(o)) {
@@ -77,6 +95,15 @@ void local_server::start(milliseconds timeout) {
                              std::to_string(timeout.count()) + " ms:\n" + tail(log_file(), 4'000));
 }
 
+void local_server::signal(int number) noexcept {
+    if (process_) process_->signal(number);
+}
+
+bool local_server::listens() const {
+    const connection c(port());
+    return c.established(std::chrono::seconds(1));
+}
+
 void local_server::kill() { process_.reset(); }
 
 void local_server::stop() {
@@ -96,13 +123,8 @@ void local_server::resume() noexcept {
 }
 
 std::string local_server::four_letter(std::string_view word, milliseconds timeout) const {
-    const descriptor s(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    sockaddr_in a{};
-    a.sin_family = AF_INET;
-    a.sin_port = htons(port());
-    a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (::connect(s.fd, reinterpret_cast<const sockaddr*>(&a), sizeof a) != 0 && errno != EINPROGRESS) return {};
-    if (!ready(s.fd, POLLOUT, timeout)) return {};
+    const connection s(port());
+    if (!s.established(timeout)) return {};
     if (::send(s.fd, word.data(), word.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(word.size())) return {};
     std::string answer;
     std::array<char, 4096> part{};

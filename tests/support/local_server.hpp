@@ -41,13 +41,15 @@ public:
     local_server& operator=(const local_server&) = delete;
     virtual ~local_server() = default;
 
-    /// Starts it and returns once it serves. Does nothing if it runs.
+    /// Starts it and returns once it serves. Does nothing if it does.
     void start(std::chrono::milliseconds timeout = std::chrono::seconds(30));
     /// Starts the process alone: a member of an ensemble serves only once there is a quorum.
-    void launch();
+    virtual void launch();
     bool running() { return process_ && process_->running(); }
 
-    void kill();              ///< As a crash: SIGKILL.
+    /// As a crash: it is gone from the network without a word, and `start()` brings it back with its data and its sessions.
+    virtual void crash() = 0;
+    void kill();              ///< SIGKILL: what is only in its memory is lost.
     void stop();              ///< In order: SIGTERM.
     void pause() noexcept;    ///< SIGSTOP: connections stay open, nothing is answered.
     void resume() noexcept;
@@ -62,6 +64,9 @@ public:
     std::filesystem::path log_file() const { return dir_.path() / "zookeeper.log"; }
 
 protected:
+    void signal(int number) noexcept;
+    /// Whether somebody accepts connections on its port.
+    bool listens() const;
     const zookeeper_options& options() const noexcept { return options_; }
     const std::filesystem::path& folder() const noexcept { return dir_.path(); }
 

@@ -3,6 +3,7 @@
 
 #include "support/eventually.hpp"
 
+#include <csignal>
 #include <cstdlib>
 #include <stdexcept>
 #include <utility>
@@ -15,25 +16,28 @@ class embedded_server_process final : public local_server {
 public:
     using local_server::local_server;
 
+    void launch() override {
+        if (std::exchange(down_, false)) signal(SIGUSR2);
+        local_server::launch();
+    }
+    void crash() override {
+        signal(SIGUSR1);
+        down_ = true;
+        if (!eventually([this] { return !listens(); })) throw std::runtime_error("the embedded server did not go");
+    }
+
 private:
     std::vector<std::string> command() const override {
-        const auto time = [](std::chrono::milliseconds d) { return std::to_string(d.count()) + "ms"; };
+        const auto number = [](auto n) { return std::to_string(n); };
         const zookeeper_options& o = options();
         // The bounds that Apache's server takes without any.
         const auto least = o.min_session_timeout.count() > 0 ? o.min_session_timeout : 2 * o.tick;
         const auto most = o.max_session_timeout.count() > 0 ? o.max_session_timeout : 20 * o.tick;
-        return {MUSTER_COMMAND,
-                "zk",
-                "--port",
-                std::to_string(port()),
-                "--tick",
-                time(o.tick),
-                "--min-session-timeout",
-                time(least),
-                "--max-session-timeout",
-                time(most)};
+        return {MUSTER_RUN_EMBEDDED, number(port()), number(o.tick.count()), number(least.count()), number(most.count())};
     }
     std::string how_to_get_it() const override { return "build it"; }
+
+    bool down_ = false;
 };
 
 std::unique_ptr<local_server> make_server(zk_options o, server_kind kind) {
@@ -56,6 +60,12 @@ zk_server::zk_server(zk_options o, server_kind kind) : server_(make_server(std::
 void zk_server::restart() {
     kill();
     start();
+}
+
+zk_server& shared_server() {
+    static zk_server s;
+    s.start();
+    return s;
 }
 
 zk_ensemble::zk_ensemble(zk_options o) {

@@ -19,13 +19,13 @@ using zk_options = zookeeper_options;
 
 enum class server_kind {
     apache,     ///< Apache's server.
-    embedded    ///< `muster zk`: the embedded server in a process of its own. What `kill()` ends has lost all data.
+    embedded    ///< The embedded server in a process of its own. What `kill()` ends has lost all data; `crash()` loses none.
 };
 
 /// What MUSTER_TEST_SERVER says, "apache" or "embedded"; Apache's without. Throws `std::runtime_error` for anything else.
 server_kind chosen_server();
 
-/// Leaves a test case out where the embedded server was chosen: `TEST_CASE("..." * apache_only("keeps data on disk"))`.
+/// Leaves a test case out where the embedded server was chosen: `TEST_CASE("..." * apache_only("it takes three servers"))`.
 struct apache_only {
     const char* reason;
 
@@ -45,6 +45,8 @@ public:
     void start(std::chrono::milliseconds timeout = std::chrono::seconds(30)) { server_->start(timeout); }
     void launch() { server_->launch(); }
     bool running() { return server_->running(); }
+    /// It goes without a word; `start()` brings it back with its data and its sessions.
+    void crash() { server_->crash(); }
     void kill() { server_->kill(); }
     void stop() { server_->stop(); }
     /// `kill()` and `start()`: the same port, and the same data where that is kept.
@@ -65,6 +67,9 @@ public:
 private:
     std::unique_ptr<local_server> server_;
 };
+
+/// One that runs, and that all test cases of a program share.
+zk_server& shared_server();
 
 /// Three of Apache's servers with a quorum among them.
 class zk_ensemble {

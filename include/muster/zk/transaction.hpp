@@ -5,6 +5,7 @@
 #include <muster/zk/types.hpp>
 
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -73,10 +74,18 @@ public:
     /// Fails the transaction unless the znode exists with this version.
     transaction& check(std::string path, std::int32_t version = any_version);
 
+    /// Has it written on the connection with this number (`session_info::connection`) or not at all: then it completes with
+    /// `client_errc::not_sent`. For what rests on a version that was read before: a request that waits for the next connection
+    /// may find another znode there, with the same version. Default: 0, on any.
+    transaction& on_connection(std::uint64_t connection);
+
     const std::vector<operation>& operations() const noexcept { return ops_; }
+
+    std::uint64_t connection() const noexcept { return connection_; }
 
 private:
     std::vector<operation> ops_;
+    std::uint64_t connection_ = 0;
 };
 
 /// What became of one operation of a transaction.

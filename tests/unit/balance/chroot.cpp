@@ -17,7 +17,7 @@ namespace {
 struct rooted {
     rooted()
         : registry(sim),
-          client(make_client(sim.io.get_executor(), config_for_tests("10.0.0.1:2181/root"), sim.world)),
+          client(make_client(sim.io.get_executor(), config_for_tests("10.0.0.1:2181/chroot"), sim.world)),
           lb(client, balancer_params()) {}
 
     /// The error of a pick that waits for a while.
@@ -51,24 +51,24 @@ TEST_CASE("a pick below a chroot that does not exist says so, and finds who come
     CHECK_FALSE(r.lb.view("s").value().known);
     CHECK(r.registry.requests() < 40);    // asked again, with a back-off
 
-    r.registry.tree.put("/root", "");
+    r.registry.tree.put("/chroot", "");
     r.pass(10s);
     CHECK(r.lb.view("s").value().known);
     CHECK_FALSE(r.lb.view("s").value().stale);
     CHECK(r.pick() == registry_errc::no_instances);
 
-    r.registry.tree.put("/root/micro-service", "");
-    r.registry.tree.put("/root/micro-service/s", "");
-    r.registry.tree.put("/root/micro-service/s/master", R"({"serverip":"10.1.1.1","serverport":80})");
+    r.registry.tree.put("/chroot/micro-service", "");
+    r.registry.tree.put("/chroot/micro-service/s", "");
+    r.registry.tree.put("/chroot/micro-service/s/master", R"({"serverip":"10.1.1.1","serverport":80})");
     CHECK_FALSE(r.pick());
 }
 
 TEST_CASE("a chroot that is deleted takes its instances along") {
     rooted r;
-    for (const char* path : {"/root", "/root/micro-service", "/root/micro-service/s"}) r.registry.tree.put(path, "");
-    r.registry.tree.put("/root/micro-service/s/master", R"({"serverip":"10.1.1.1","serverport":80})");
+    for (const char* path : {"/chroot", "/chroot/micro-service", "/chroot/micro-service/s"}) r.registry.tree.put(path, "");
+    r.registry.tree.put("/chroot/micro-service/s/master", R"({"serverip":"10.1.1.1","serverport":80})");
     CHECK_FALSE(r.pick());
-    for (const char* path : {"/root/micro-service/s/master", "/root/micro-service/s", "/root/micro-service", "/root"})
+    for (const char* path : {"/chroot/micro-service/s/master", "/chroot/micro-service/s", "/chroot/micro-service", "/chroot"})
         CHECK_FALSE(r.registry.tree.drop(path));
     r.pass(100ms);
     CHECK(r.pick() == registry_errc::no_chroot);

@@ -24,8 +24,16 @@ std::vector<std::string> owners(const table& t) {
     return r;
 }
 
-std::vector<std::string> owners(std::vector<sighting> seen) {
-    return owners(*build_table(policy::urlhash, nodes_of(std::move(seen))));
+std::vector<std::string> owners(std::vector<sighting> seen, policy p = policy::urlhash) {
+    return owners(*build_table(p, nodes_of(std::move(seen))));
+}
+
+std::vector<policy> hash_policies() {
+    std::vector<policy> r;
+    for (const policy p : muster::all_policies()) {
+        if (muster::needs_key(p)) r.push_back(p);
+    }
+    return r;
 }
 
 // Keys of which the owner changed although neither the old nor the new one is `who`; of all, in percent.
@@ -60,33 +68,37 @@ TEST_CASE("keys are spread by weight") {
     CHECK(chi_square(count(*build_table(policy::urlhash, weighted), s, keys), weighted) < chi_square_9);
 }
 
-TEST_CASE("iphash and urlhash are the same") {
+TEST_CASE("iphash, urlhash and maglev are the same") {
     const auto nodes = nodes_of(normals(7));
     CHECK(owners(*build_table(policy::iphash, nodes)) == owners(*build_table(policy::urlhash, nodes)));
+    CHECK(owners(*build_table(policy::maglev, nodes)) == owners(*build_table(policy::urlhash, nodes)));
 }
 
 TEST_CASE("clients agree, however they learned of the instances") {
-    std::vector<sighting> forward = normals({3, 1, 4, 1, 5, 9, 2, 6});
-    const auto expected = owners(forward);
+    for (const policy p : hash_policies()) {
+        CAPTURE(muster::to_string(p));
+        std::vector<sighting> forward = normals({3, 1, 4, 1, 5, 9, 2, 6});
+        const auto expected = owners(forward, p);
 
-    std::vector<sighting> backward(forward.rbegin(), forward.rend());
-    CHECK(owners(std::move(backward)) == expected);
+        std::vector<sighting> backward(forward.rbegin(), forward.rend());
+        CHECK(owners(std::move(backward), p) == expected);
 
-    // One that saw them come one by one, some go and come back, others change.
-    membership m(remember);
-    std::vector<sighting> some;
-    for (std::size_t i = forward.size(); i-- > 0;) {
-        some.push_back(forward[i]);
-        m.apply(some, start);
-        auto without = some;
-        without.erase(without.begin());
-        m.apply(without, start);
-        auto promoted = some;
-        promoted.front() = master(*some.front().instance, 99);
-        m.apply(promoted, start);
+        // One that saw them come one by one, some go and come back, others change.
+        membership m(remember);
+        std::vector<sighting> some;
+        for (std::size_t i = forward.size(); i-- > 0;) {
+            some.push_back(forward[i]);
+            m.apply(some, start);
+            auto without = some;
+            without.erase(without.begin());
+            m.apply(without, start);
+            auto promoted = some;
+            promoted.front() = master(*some.front().instance, 99);
+            m.apply(promoted, start);
+        }
+        m.apply(forward, start);
+        CHECK(owners(*build_table(p, m.nodes())) == expected);
     }
-    m.apply(forward, start);
-    CHECK(owners(*build_table(policy::urlhash, m.nodes())) == expected);
 }
 
 TEST_CASE("one that goes moves its own keys and hardly any other") {
@@ -112,15 +124,18 @@ TEST_CASE("one that comes takes its share and hardly moves others") {
 }
 
 TEST_CASE("promotion and re-registration do not move keys") {
-    auto seen = normals(5);
-    const auto before = owners(*build_table(policy::urlhash, muster::pool::all, nodes_of(seen)));
-    seen[2] = master(*seen[2].instance, 50);
-    seen[3] = normal(*seen[3].instance, 51);
-    CHECK(owners(*build_table(policy::urlhash, muster::pool::all, nodes_of(seen))) == before);
+    for (const policy p : hash_policies()) {
+        CAPTURE(muster::to_string(p));
+        auto seen = normals(5);
+        const auto before = owners(*build_table(p, muster::pool::all, nodes_of(seen)));
+        seen[2] = master(*seen[2].instance, 50);
+        seen[3] = normal(*seen[3].instance, 51);
+        CHECK(owners(*build_table(p, muster::pool::all, nodes_of(seen))) == before);
+    }
 }
 
 TEST_CASE("without a key") {
-    for (const policy p : {policy::iphash, policy::urlhash}) {
+    for (const policy p : hash_policies()) {
         pick_state s(1);
         muster::error_code ec;
         CHECK(build_table(p, nodes_of(normals(2)))->pick(s, "", ec) == nullptr);

@@ -4,7 +4,7 @@
 #include <muster/balancer.hpp>
 #include <muster/registrar.hpp>
 
-#include "runtime/world.hpp"
+#include "support/forwarding_world.hpp"
 #include "unit/registry/sim_registry.hpp"
 
 #include <doctest/doctest.h>
@@ -23,24 +23,14 @@ using namespace muster::test;
 namespace {
 
 /// The virtual world, counting the timers and connections that are alive: none may outlive its context.
-class counting_world final : public runtime::world {
+class counting_world final : public forwarding_world {
 public:
-    explicit counting_world(std::shared_ptr<sim_world> w) : world_(std::move(w)) {}
+    using forwarding_world::forwarding_world;
 
     int alive() const { return static_cast<int>(alive_.use_count()) - 1; }
 
-    runtime::time_point now() noexcept override { return world_->now(); }
-    runtime::wall_time_point wall_now() noexcept override { return world_->wall_now(); }
-    std::uint64_t random() noexcept override { return world_->random(); }
     std::unique_ptr<runtime::timer> make_timer(const asio::any_io_executor& ex) override {
-        return std::make_unique<timer>(world_->make_timer(ex), alive_);
-    }
-    void async_resolve(const asio::any_io_executor& ex, std::string host, std::uint16_t port,
-                       runtime::resolve_handler h) override {
-        world_->async_resolve(ex, std::move(host), port, std::move(h));
-    }
-    void async_connect(const asio::any_io_executor& ex, runtime::endpoint to, runtime::connect_handler h) override {
-        world_->async_connect(ex, std::move(to), std::move(h));
+        return std::make_unique<timer>(forwarding_world::make_timer(ex), alive_);
     }
 
 private:
@@ -56,7 +46,6 @@ private:
         std::shared_ptr<int> alive_;
     };
 
-    std::shared_ptr<sim_world> world_;
     std::shared_ptr<int> alive_ = std::make_shared<int>(0);
 };
 

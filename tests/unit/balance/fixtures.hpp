@@ -14,6 +14,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace muster::balance::test {
@@ -44,8 +45,14 @@ inline std::vector<sighting> normals(const std::vector<std::uint32_t>& weights) 
 
 inline std::vector<sighting> normals(std::size_t n) { return normals(std::vector<std::uint32_t>(n, 1)); }
 
-inline node_list nodes_of(std::vector<sighting> seen) {
-    membership m(remember);
+/// A clock that the test moves.
+struct hand_clock final : time_source {
+    time_point at = start + std::chrono::hours(1);
+    time_point now() noexcept override { return at; }
+};
+
+inline node_list nodes_of(std::vector<sighting> seen, service_state_ptr shared = {}) {
+    membership m(remember, std::move(shared));
     m.apply(std::move(seen), start);
     return m.nodes();
 }

@@ -5,6 +5,10 @@
 
 #include <doctest/doctest.h>
 
+#include <boost/system/error_code.hpp>
+
+#include <array>
+#include <cerrno>
 #include <memory>
 #include <type_traits>
 #include <utility>
@@ -89,6 +93,40 @@ TEST_CASE("it is returned once, by the first word") {
     CHECK(s.counts()[0] == 0);
     CHECK(s.counts()[3] == 0);
     CHECK(s.node().count == node::reference);    // the membership's, nothing else
+}
+
+TEST_CASE("errors have classes") {
+    using muster::classify;
+    using muster::failure_class;
+    namespace errc = boost::system::errc;
+    const auto of = [](errc::errc_t e) { return classify(make_error_code(e)); };
+    CHECK(of(errc::operation_canceled) == failure_class::cancelled);
+    for (const auto e :
+         {errc::connection_refused, errc::host_unreachable, errc::network_unreachable, errc::network_down, errc::timed_out})
+        CHECK(of(e) == failure_class::unreachable);
+    for (const auto e : {errc::no_buffer_space, errc::resource_unavailable_try_again}) CHECK(of(e) == failure_class::overloaded);
+    for (const auto e : {errc::connection_reset, errc::broken_pipe, errc::io_error}) CHECK(of(e) == failure_class::failed);
+    CHECK(classify(boost::system::error_code(ECONNREFUSED, boost::system::system_category())) == failure_class::unreachable);
+    CHECK(classify(muster::registry_errc::conflict) == failure_class::failed);
+}
+
+TEST_CASE("a failure that the caller caused teaches nothing, the others are remembered until a success") {
+    service s;
+    const auto& strikes = s.node().state->strikes;
+    s.take().failure(muster::failure_class::cancelled);
+    s.take().failure(make_error_code(boost::system::errc::operation_canceled));
+    CHECK(s.counts() == counts{0, 0, 0, 0});
+    CHECK(strikes == 0);
+    s.take().failure(muster::failure_class::unreachable);
+    s.take().failure(muster::failure_class::failed);
+    s.take().failure(muster::failure_class::overloaded);
+    CHECK(strikes == 3);
+    { const lease abandoned = s.take(); }
+    s.take().canceled();
+    CHECK(strikes == 3);
+    s.take().success();
+    CHECK(strikes == 0);
+    CHECK(s.counts() == counts{0, 1, 3, 1});
 }
 
 TEST_CASE("destroyed without a word it is abandoned") {

@@ -23,7 +23,11 @@ slots of_ports(int first, int last, std::uint32_t size) {
 
 }    // namespace
 
-TEST_CASE("the slots are Envoy's") { CHECK(of_ports(90, 95, 7) == slots{2, 4, 0, 1, 5, 0, 3}); }
+TEST_CASE("the slots are Envoy's") {
+    CHECK(of_ports(90, 95, 7) == slots{2, 4, 0, 1, 5, 0, 3});
+    const std::vector<claimant> weighted{{"127.0.0.1:90", 1}, {"127.0.0.1:91", 2}};
+    CHECK(maglev_slots(weighted, 17) == slots{1, 0, 0, 1, 0, 1, 1, 0, 1, 1, 1, 1, 1, 0, 1, 0, 1});
+}
 
 TEST_CASE("shares follow the weights") {
     const std::vector<claimant> claimants{{"a", 1}, {"b", 2}, {"c", 5}, {"d", 65535}};

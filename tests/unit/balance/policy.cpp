@@ -9,17 +9,23 @@
 
 using namespace muster;
 
-TEST_CASE("policies have the seed's names") {
+TEST_CASE("policies have the names of go-micro-service, and the field's") {
     std::string names;
     for (const policy p : all_policies()) {
         names += std::string(to_string(p)) + ' ';
         CHECK(parse_policy(to_string(p)).value() == p);
     }
-    CHECK(names == "roundrobin weightroundrobin random weightrandom iphash urlhash leastconnect ");
+    CHECK(names ==
+          "roundrobin weightroundrobin random weightrandom iphash urlhash leastconnect "
+          "p2c peakewma ringhash maglev rendezvous boundedhash ");
 }
 
 TEST_CASE("only hash policies need a key") {
-    for (const policy p : all_policies()) CHECK(needs_key(p) == (p == policy::iphash || p == policy::urlhash));
+    for (const policy p : all_policies()) {
+        CAPTURE(to_string(p));
+        const std::string name(to_string(p));
+        CHECK(needs_key(p) == (name.find("hash") != name.npos || p == policy::maglev || p == policy::rendezvous));
+    }
 }
 
 TEST_CASE("an unknown policy") {
@@ -29,7 +35,8 @@ TEST_CASE("an unknown policy") {
         CHECK(r.error().code == registry_errc::unknown_policy);
         CHECK(r.error().message ==
               "policy '" + std::string(name) +
-                  "': expected one of roundrobin, weightroundrobin, random, weightrandom, iphash, urlhash, leastconnect");
+                  "': expected one of roundrobin, weightroundrobin, random, weightrandom, iphash, urlhash, leastconnect, p2c, "
+                  "peakewma, ringhash, maglev, rendezvous, boundedhash");
     }
 }
 

@@ -198,4 +198,8 @@ TEST_CASE("four letter words") {
                              "zk_znode_count\t6\n", "zk_approximate_data_size\t46\n", "zk_global_sessions\t1\n"})
         CHECK_MESSAGE(mntr.find(line) != mntr.npos, line);
     CHECK_FALSE(c->closed);
+
+    // The handshake, two requests, six words.
+    CHECK(w.e.at(0).requests() == 9);
+    CHECK(mntr.find("zk_packets_received\t9\n") != mntr.npos);
 }

@@ -113,6 +113,20 @@ struct machine {
         s.submit(make(name, true));
         return next_id - 1;
     }
+    /// A plain read of data, which may be packed with others.
+    std::uint64_t get(const std::string& name) {
+        auto r = std::make_unique<probe>(log, name);
+        proto::request_header header;
+        header.type = proto::to_wire(opcode::get_data);
+        proto::path_watch_request record;
+        record.path = "/" + name;
+        r->frame = frame_of(header, record);
+        r->id = next_id++;
+        r->repeatable = true;
+        r->batchable = true;
+        s.submit(std::move(r));
+        return next_id - 1;
+    }
     std::uint64_t write(const std::string& name) {
         s.submit(make(name, false));
         return next_id - 1;

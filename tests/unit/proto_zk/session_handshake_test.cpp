@@ -91,6 +91,10 @@ TEST_CASE("R28, R31: expired at the server: every form of saying so") {
         CAPTURE(f.name);
         machine m;
         m.attach();
+        m.read("seen");
+        m.sent();
+        CHECK(!m.reply(1, 0x77));
+        m.log.clear();
         m.s.watches().add(proto::watch_kind::data, "/a", std::make_shared<recorder>(m.log, "watch"));
         m.lose();
         m.write("queued");

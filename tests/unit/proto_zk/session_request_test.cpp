@@ -265,3 +265,34 @@ TEST_CASE("R38: byte by byte or in one piece: the same conversation") {
 }
 
 TEST_SUITE_END();
+
+TEST_CASE("a request that is meant for one connection is written there or not at all") {
+    const std::string not_sent = error_code(client_errc::not_sent).message();
+    machine m;
+    const auto bound = [&m](const std::string& name, std::uint64_t connection) {
+        auto r = m.make(name, false);
+        r->connection = connection;
+        m.s.submit(std::move(r));
+    };
+    bound("early", 1);
+    CHECK(m.take_log() == journal{"early " + not_sent});
+    m.attach();
+    REQUIRE(m.s.info().connection == 1);
+    bound("now", 1);
+    bound("never", 2);
+    CHECK(m.sent().size() == 1);
+    CHECK(!m.reply(1));
+    CHECK(m.take_log() == journal{"never " + not_sent, "now ok"});
+
+    m.write("any");
+    bound("late", 1);
+    m.write("other");
+    m.lose();
+    CHECK(m.take_log() == journal{"late " + not_sent});
+    bound("between", 1);
+    m.attach();
+    bound("old", 1);
+    bound("new", 2);
+    CHECK(m.take_log() == journal{"between " + not_sent, "old " + not_sent});
+    CHECK(m.sent().size() == 3);
+}

@@ -198,6 +198,8 @@ private:
                 out.ec = done.ec = make(op.path, op.data, op.options.mode, session, done);
             } else if (op.what == kind::remove) {
                 out.ec = done.ec = drop(op.path, op.version);
+            } else if (op.what == kind::set) {
+                out.ec = done.ec = write(op.path, op.data, op.version, done.stat);
             }
             out.results.push_back(std::move(done));
         }

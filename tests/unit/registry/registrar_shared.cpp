@@ -8,6 +8,7 @@
 
 #include <doctest/doctest.h>
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -41,6 +42,47 @@ TEST_CASE("two registrars of one service on one session keep apart what is whose
     CHECK_FALSE(closed.ec());
     CHECK(registry.tree.find("/micro-service/s/master"));
     CHECK(a.role() == role::master);
+}
+
+TEST_CASE("a master is safe for as long as its own session, whatever the client has by now") {
+    simulation sim;
+    sim_registry registry(sim);
+    auto client = make_client(sim.io.get_executor(), config_for_tests(), sim.world);
+    registrar a(client, registration("s", instance("10.1.1.1", 80)));
+    outcome<> started;
+    a.start(started.handler());
+    registry.serve();
+    REQUIRE_FALSE(started.ec());
+    const auto begun = a.status();
+    for (int i = 0; i < 8; ++i) {
+        sim.run_for(1s);
+        registry.serve();
+    }
+    const auto before = a.status();
+    CHECK(before.version == begun.version);
+    CHECK(before.session.safe_until > begun.session.safe_until);    // it was proven again, without a change of anything else
+
+    // The client hears of its new session, and so does its user, before the registrar does.
+    bool between = false;
+    std::function<void(error_code, zk::session_info)> look = [&](error_code ec, const zk::session_info& now) {
+        if (ec || now.state == zk::session_state::closed) return;
+        const auto s = a.status();
+        if (s.session.id == before.session.id) {
+            between = between || now.id != s.session.id;
+            CHECK(s.session.safe_until == before.session.safe_until);
+        }
+        client.session_change(now.version, look);
+    };
+    client.session_change(client.session().version, look);
+    registry.replace_sessions();
+    for (int i = 0; i < 8; ++i) {
+        sim.run_for(1s);
+        registry.serve();
+    }
+    CHECK(between);
+    CHECK(a.role() == role::master);
+    CHECK(a.status().session.id != before.session.id);
+    CHECK(a.status().session.safe_until > before.session.safe_until);
 }
 
 }    // namespace muster::test

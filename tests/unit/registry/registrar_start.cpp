@@ -107,14 +107,14 @@ TEST_CASE("a registrar that ends before its start completes what waits") {
 }
 
 TEST_CASE("a chroot that does not exist ends the call that starts with an error; trying goes on until it is there") {
-    newcomer n(config_for_tests("10.0.0.1:2181/root/of/ours"));
+    newcomer n(config_for_tests("10.0.0.1:2181/chroot/of/ours"));
     outcome<> started;
     n.reg->start(started.handler());
     n.registry.serve();
     CHECK(started.ec() == registry_errc::no_chroot);
     CHECK(n.reg->role() == role::none);
     CHECK(n.reg->status().last_error == registry_errc::no_chroot);
-    CHECK(n.reg->status().message == "the chroot '/root/of/ours' does not exist");
+    CHECK(n.reg->status().message == "the chroot '/chroot/of/ours' does not exist");
 
     const int asked = n.registry.requests();
     for (int i = 0; i < 60; ++i) {
@@ -123,7 +123,7 @@ TEST_CASE("a chroot that does not exist ends the call that starts with an error;
     }
     CHECK(n.registry.requests() > asked);
     CHECK(n.registry.requests() < asked + 200);    // with a back-off
-    for (const char* path : {"/root", "/root/of"}) n.registry.tree.put(path, "");
+    for (const char* path : {"/chroot", "/chroot/of"}) n.registry.tree.put(path, "");
     outcome<> again;
     n.reg->start(again.handler());
     for (int i = 0; i < 60 && !again.done(); ++i) {
@@ -132,7 +132,7 @@ TEST_CASE("a chroot that does not exist ends the call that starts with an error;
     }
     CHECK(again.ec() == registry_errc::no_chroot);
 
-    n.registry.tree.put("/root/of/ours", "");
+    n.registry.tree.put("/chroot/of/ours", "");
     outcome<> third;
     n.reg->start(third.handler());
     for (int i = 0; i < 60 && !third.done(); ++i) {
@@ -142,7 +142,7 @@ TEST_CASE("a chroot that does not exist ends the call that starts with an error;
     CHECK_FALSE(third.ec());
     CHECK(n.reg->role() == role::master);
     CHECK(n.reg->status().message.empty());
-    CHECK(n.registry.tree.find("/root/of/ours/micro-service/s/master"));
+    CHECK(n.registry.tree.find("/chroot/of/ours/micro-service/s/master"));
 }
 
 TEST_CASE("closing on a shared session with nothing to remove asks for nothing and waits for nothing") {

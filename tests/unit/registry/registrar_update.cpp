@@ -3,8 +3,8 @@
 // An update is complete once ZooKeeper has it, and not before.
 #include <muster/registrar.hpp>
 
-#include "runtime/world.hpp"
 #include "sim_registry.hpp"
+#include "support/forwarding_world.hpp"
 
 #include <doctest/doctest.h>
 
@@ -17,29 +17,16 @@ namespace muster::test {
 namespace {
 
 /// The virtual world, in which another thread seems to act whenever somebody looks at the clock.
-class interrupting_world final : public runtime::world {
+class interrupting_world final : public forwarding_world {
 public:
-    explicit interrupting_world(std::shared_ptr<sim_world> w) : world_(std::move(w)) {}
+    using forwarding_world::forwarding_world;
 
     std::function<void()> act;
 
     runtime::time_point now() noexcept override {
         if (const auto once = std::exchange(act, nullptr)) once();
-        return world_->now();
+        return forwarding_world::now();
     }
-    runtime::wall_time_point wall_now() noexcept override { return world_->wall_now(); }
-    std::uint64_t random() noexcept override { return world_->random(); }
-    std::unique_ptr<runtime::timer> make_timer(const asio::any_io_executor& ex) override { return world_->make_timer(ex); }
-    void async_resolve(const asio::any_io_executor& ex, std::string host, std::uint16_t port,
-                       runtime::resolve_handler h) override {
-        world_->async_resolve(ex, std::move(host), port, std::move(h));
-    }
-    void async_connect(const asio::any_io_executor& ex, runtime::endpoint to, runtime::connect_handler h) override {
-        world_->async_connect(ex, std::move(to), std::move(h));
-    }
-
-private:
-    std::shared_ptr<sim_world> world_;
 };
 
 }    // namespace

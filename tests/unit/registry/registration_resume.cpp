@@ -53,6 +53,25 @@ TEST_CASE("a takeover that waited for the connection does not remove the znode o
     CHECK(a.m.role() == role::normal);
 }
 
+TEST_CASE("a takeover removes the master that was read, and none that was written to since") {
+    cluster c;
+    instance i("10.0.0.1", 80);
+    i.unique_code = "a";
+    c.tree.put("/p", "", 0);
+    c.tree.put("/p/s", "", 0);
+    c.tree.put("/p/s/master", c.layout->encode(i), 77);
+    auto& a = c.add("a");
+    REQUIRE(c.step(a));    // create: it exists
+    REQUIRE(c.step(a));    // read: it is of an earlier start
+    c.tree.drop("/p/s/master");
+    c.tree.put("/p/s/master", "new", 99);
+    c.tree.set("/p/s/master", "another");
+    c.tree.take_fired();    // the event is on its way
+    c.settle();
+    check_untouched(c);
+    CHECK(a.m.role() == role::normal);
+}
+
 TEST_CASE("who has written to another's znode unknowingly does not take it for its own") {
     cluster c;
     auto& a = c.add("a");
@@ -77,6 +96,24 @@ TEST_CASE("a resumed connection alone asks for nothing") {
     a.m.on_session(zk::session_state::suspended, a.session);
     a.m.on_session(zk::session_state::connected, a.session);
     CHECK(a.m.next(c.now).what == registration::step::kind::idle);
+}
+
+TEST_CASE("a connection that was lost unnoticed makes a version worthless, too") {
+    cluster c;
+    instance i("10.0.0.1", 80);
+    i.unique_code = "a";
+    c.tree.put("/p", "", 0);
+    c.tree.put("/p/s", "", 0);
+    c.tree.put("/p/s/master", c.layout->encode(i), 77);
+    auto& a = c.add("a");
+    REQUIRE(c.step(a));
+    REQUIRE(c.step(a));
+    c.tree.drop("/p/s/master");
+    c.tree.put("/p/s/master", "another", 99);
+    c.tree.take_fired();
+    a.m.on_session(zk::session_state::connected, a.session);
+    c.settle();
+    CHECK(c.tree.find("/p/s/master")->stat.ephemeral_owner == 99);
 }
 
 }    // namespace muster::registry::testing

@@ -6,6 +6,7 @@
 #include "fake_tree.hpp"
 #include "unit/zk/client_fixture.hpp"
 
+#include "proto_zk/records_multi.hpp"
 #include "proto_zk/records_watch.hpp"
 
 #include <cstdint>
@@ -51,6 +52,16 @@ public:
         }
     }
 
+    /// Ends all sessions and connections; who comes back is given another session without a word, as ClickHouse Keeper does.
+    void replace_sessions() {
+        for (connection& c : connections_) {
+            tree.end_session(c.session);
+            c.end.peer->close();
+        }
+        connections_.clear();
+        replaced_ = last_session_;
+    }
+
     /// Requests served, pings and handshakes apart.
     int requests() const { return tree.requests; }
 
@@ -68,7 +79,7 @@ private:
         for (const std::string& f : frames) {
             if (c.session == 0) {
                 const auto asked = parse_connect(f).session_id;
-                c.session = asked != 0 ? asked : ++last_session_;
+                c.session = asked > replaced_ ? asked : ++last_session_;
                 c.end.peer->send(handshake_frame(c.session, 9s));
             } else {
                 answer(c, parse_request(f));
@@ -78,6 +89,38 @@ private:
     }
 
     registry::reply perform(connection& c, registry::request r) { return tree.perform(r, c.session); }
+
+    /// The registrar's transactions: deletions and changes by version, behind them a creation.
+    proto::multi_response transact(connection& c, const proto::multi_request& request) {
+        registry::request asked(kind::multi, "");
+        for (const auto& op : request.operations) {
+            if (const auto* gone = std::get_if<proto::delete_request>(&op.body)) {
+                asked.ops.remove(gone->path, gone->version);
+            } else if (const auto* changed = std::get_if<proto::set_data_request>(&op.body)) {
+                asked.ops.set(changed->path, changed->data.value_or(""), changed->version);
+            } else {
+                const auto& made = std::get<proto::create_request>(op.body);
+                asked.ops.create(made.path, made.data.value_or(""), static_cast<zk::create_mode>(made.flags));
+            }
+        }
+        const auto done = perform(c, std::move(asked));
+        proto::multi_response out;
+        for (std::size_t i = 0; i != done.results.size(); ++i) {
+            const auto& r = done.results[i];
+            if (done.ec) {
+                proto::error_response failed;
+                failed.err = wire(r.ec);
+                out.results.push_back({opcode::error, failed});
+            } else if (request.operations[i].type == opcode::create2) {
+                out.results.push_back({opcode::create2, proto::create2_response{r.path, r.stat}});
+            } else if (request.operations[i].type == opcode::set_data) {
+                out.results.push_back({opcode::set_data, proto::stat_response{r.stat}});
+            } else {
+                out.results.push_back({opcode::remove, {}});
+            }
+        }
+        return out;
+    }
 
     /// The wire's number for an error.
     static std::int32_t wire(const error_code& ec) { return ec.value(); }
@@ -103,21 +146,7 @@ private:
             if (made.ec) return c.end.reply(sent.xid, wire(made.ec));
             return c.end.reply(sent.xid, 0, proto::create2_response{made.path, *made.stat});
         }
-        if (sent.is(opcode::remove)) {
-            const auto r = sent.as<proto::delete_request>();
-            registry::request asked(kind::remove, r.path);
-            asked.version = r.version;
-            return c.end.reply(sent.xid, wire(perform(c, std::move(asked)).ec));
-        }
-        if (sent.is(opcode::set_data)) {
-            const auto r = sent.as<proto::set_data_request>();
-            registry::request asked(kind::set, r.path);
-            asked.data = r.data.value_or("");
-            asked.version = r.version;
-            const auto done = perform(c, std::move(asked));
-            if (done.ec) return c.end.reply(sent.xid, wire(done.ec));
-            return c.end.reply(sent.xid, 0, proto::stat_response{*done.stat});
-        }
+        if (sent.is(opcode::multi)) return c.end.reply(sent.xid, 0, transact(c, sent.as<proto::multi_request>()));
         if (sent.is(opcode::exists)) {
             const auto found = read(kind::exists);
             if (!found.stat) return c.end.reply(sent.xid, static_cast<std::int32_t>(server_errc::no_node));
@@ -148,6 +177,7 @@ private:
     simulation& sim_;
     std::list<connection> connections_;
     zk::session_id last_session_ = 0x1000;
+    zk::session_id replaced_ = 0;    // and all before it
 };
 
 }    // namespace muster::test

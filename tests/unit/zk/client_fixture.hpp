@@ -69,6 +69,7 @@ inline runtime::endpoint at(const char* address, std::uint16_t port = 2181) { re
 
 inline zk::config config_for_tests(const char* servers = "10.0.0.1:2181") {
     zk::config c(servers);
+    c.batch_reads = false;    // the server that a test plays answers request by request
     c.session_timeout = 9s;
     c.connect_timeout = 3s;
     c.close_timeout = 3s;

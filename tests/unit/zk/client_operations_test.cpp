@@ -222,7 +222,7 @@ TEST_CASE("set, remove, sync, children") {
 }
 
 TEST_CASE("multi: all results, in order") {
-    fixture f(config_for_tests("10.0.0.1:2181/root"));
+    fixture f(config_for_tests("10.0.0.1:2181/chroot"));
     f.attach();
     outcome<zk::multi_result> done;
     zk::transaction t;
@@ -233,15 +233,15 @@ TEST_CASE("multi: all results, in order") {
     const auto sent = r.as<proto::multi_request>();
     REQUIRE(sent.operations.size() == 4);
     CHECK(sent.operations[0].type == opcode::create2);
-    CHECK(std::get<proto::create_request>(sent.operations[0].body).path == "/root/a");
+    CHECK(std::get<proto::create_request>(sent.operations[0].body).path == "/chroot/a");
     CHECK(std::get<proto::set_data_request>(sent.operations[1].body).version == 2);
-    CHECK(std::get<proto::check_version_request>(sent.operations[2].body).path == "/root/c");
+    CHECK(std::get<proto::check_version_request>(sent.operations[2].body).path == "/chroot/c");
     CHECK(std::get<proto::delete_request>(sent.operations[3].body).version == -1);
 
     proto::multi_response answer;
     answer.results.resize(4);
     proto::create2_response created;
-    created.path = "/root/a";
+    created.path = "/chroot/a";
     created.stat = stat_of(1);
     answer.results[0].type = opcode::create2;
     answer.results[0].body = created;
@@ -341,6 +341,35 @@ TEST_CASE("many requests made in one handler go out in one write") {
     for (const auto& r : sent) f.server.reply(r.xid, 0, data_of("x"));
     f.sim.run_ready();
     CHECK(completed == 64);
+}
+
+TEST_CASE("plain reads of data made in one handler share a request, those that watch do not") {
+    auto config = config_for_tests();
+    config.batch_reads = zk::config().batch_reads;
+    fixture f(config);
+    f.attach();
+    outcome<zk::get_result> a, b;
+    outcome<zk::get_result, zk::watcher> watched;
+    asio::post(f.sim.io, [&] {
+        f.client.get("/a", a.handler());
+        f.client.get("/b", b.handler());
+        f.client.get_and_watch("/a", watched.handler());
+    });
+    const auto sent = f.requests();
+    REQUIRE(sent.size() == 2);
+    CHECK(sent[0].is(opcode::multi_read));
+    CHECK(sent[1].is(opcode::get_data));
+    proto::error_response missing;
+    missing.err = no_node;
+    proto::multi_response answer;
+    answer.results = {{opcode::get_data, data_of("x")}, {opcode::error, missing}};
+    f.server.reply(sent[0].xid, 0, answer);
+    f.server.reply(sent[1].xid, 0, data_of("y"));
+    f.sim.run_ready();
+    CHECK(a.value().data == "x");
+    CHECK(b.ec() == server_errc::no_node);
+    CHECK(watched.value().data == "y");
+    CHECK(f.client.metrics().reads_batched == 2);
 }
 
 TEST_CASE("requests made while a write is under way go out together in the next") {

@@ -1,0 +1,177 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+#include "balance/health.hpp"
+
+#include "balance/node_state.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+namespace muster::balance {
+namespace {
+
+constexpr auto relaxed = std::memory_order_relaxed;
+
+std::int64_t ticks_of(std::chrono::milliseconds d) noexcept {
+    constexpr std::chrono::milliseconds longest = std::chrono::hours(24 * 1000);
+    return std::chrono::nanoseconds(std::clamp(d, std::chrono::milliseconds(0), longest)).count();
+}
+
+// Of 16 random bits: true in so many percent.
+bool falls(std::uint32_t draw, double percentage) noexcept { return draw * 100.0 < percentage * 65536; }
+
+standing standing_of(const node_state& s) noexcept { return s.standing.load(relaxed); }
+
+bool is_out(standing s) noexcept { return s == standing::ejected || s == standing::trial; }
+
+}    // namespace
+
+health::health(const health_params& p) noexcept : params_(p) {}
+
+health::verdict health::admits(node_state& s, std::int64_t now, std::uint32_t draw) noexcept {
+    const auto answer = [](bool b) { return b ? verdict::yes : verdict::no; };
+    switch (standing_of(s)) {
+        case standing::fine:
+            break;
+        case standing::ejected: {
+            if (in_panic()) break;
+            if (now < s.health.since.load(relaxed)) return verdict::no;
+            const std::lock_guard lock(mutex_);
+            if (standing_of(s) == standing::ejected) {
+                s.health.trial_left = params_.trial_successes;
+                s.standing.store(standing::trial, relaxed);
+                if (params_.trial_successes == 0) restore(s, now);
+            }
+            return answer(params_.trial_successes == 0 || falls(draw, params_.trial_percentage));
+        }
+        case standing::trial:
+            return answer(in_panic() || falls(draw, params_.trial_percentage));
+        case standing::starting: {
+            const auto age = static_cast<double>(now - s.health.since.load(relaxed));
+            const double share = 100 * age / static_cast<double>(std::max<std::int64_t>(1, ticks_of(params_.slow_start)));
+            if (share < 100) return answer(falls(draw, std::max<double>(share, params_.slow_start_percentage)));
+            const std::lock_guard lock(mutex_);
+            if (standing_of(s) == standing::starting) s.standing.store(standing::fine, relaxed);
+            break;
+        }
+        case standing::recovering:
+            return while_recovering(s, now, draw);
+    }
+    return verdict::yes;
+}
+
+health::verdict health::while_recovering(node_state& s, std::int64_t now, std::uint32_t draw) noexcept {
+    if (now - changed_at_.load(relaxed) < ticks_of(params_.recovery_hold) && recovering_.load(relaxed)) {
+        const double share = 100.0 * present_.load(relaxed) / static_cast<double>(params_.recovery_instances);
+        return falls(draw, share) ? verdict::yes : verdict::refuse;
+    }
+    const std::lock_guard lock(mutex_);
+    recovering_.store(false, relaxed);
+    if (standing_of(s) == standing::recovering) s.standing.store(standing::fine, relaxed);
+    return verdict::yes;
+}
+
+void health::failed(node_state& s, failure_class why, bool first, std::int64_t now) noexcept {
+    if (why == failure_class::overloaded || why == failure_class::cancelled) return;
+    const std::lock_guard lock(mutex_);
+    health_record& h = s.health;
+    if (first) h.failures_in_row = h.unreachable_in_row = 0;
+    ++h.failures_in_row;
+    h.unreachable_in_row = why == failure_class::unreachable ? h.unreachable_in_row + 1 : 0;
+
+    const std::uint64_t successes = s.successes.load(relaxed);
+    if (h.interval_from == 0 || now - h.interval_from >= ticks_of(params_.interval)) {
+        h.interval_from = now;
+        h.successes_then = successes;
+        h.failures_since = 0;
+    }
+    ++h.failures_since;
+    const std::uint64_t calls = h.failures_since + (successes - h.successes_then);
+
+    if (standing_of(s) == standing::ejected) return;    // a call from before
+    const auto reached = [](std::uint32_t count, std::uint32_t limit) { return limit > 0 && count >= limit; };
+    const bool too_many = params_.failure_percentage > 0 && calls >= std::max(1U, params_.percentage_calls) &&
+                          h.failures_since * std::uint64_t{100} >= calls * params_.failure_percentage &&
+                          present_.load(relaxed) >= params_.percentage_instances;
+    if (standing_of(s) == standing::trial || ((too_many || reached(h.failures_in_row, params_.consecutive_failures) ||
+                                               reached(h.unreachable_in_row, params_.consecutive_unreachable)) &&
+                                              may_eject() && h.present)) {
+        eject(s, now);
+    }
+}
+
+void health::succeeded(node_state& s, std::int64_t now) noexcept {
+    const std::lock_guard lock(mutex_);
+    if (standing_of(s) == standing::trial && --s.health.trial_left == 0) restore(s, now);
+}
+
+void health::joined(node_state& s, bool at_first, std::int64_t now) noexcept {
+    const std::lock_guard lock(mutex_);
+    health_record& h = s.health;
+    const bool all_were_gone = !at_first && present_.load(relaxed) == 0;
+    if (!h.present) {
+        h.present = true;
+        present_.store(present_.load(relaxed) + 1, relaxed);
+        changed_at_.store(now, relaxed);
+        if (is_out(standing_of(s))) ejected_.store(ejected_.load(relaxed) + 1, relaxed);
+    }
+    if (all_were_gone && params_.recovery_instances > 1) recovering_.store(true, relaxed);
+    if (present_.load(relaxed) >= params_.recovery_instances) recovering_.store(false, relaxed);
+    if (is_out(standing_of(s))) return;    // absence does not heal
+    if (recovering_.load(relaxed)) {
+        s.standing.store(standing::recovering, relaxed);
+    } else if (!at_first && !all_were_gone && params_.slow_start.count() > 0) {
+        h.since.store(now, relaxed);
+        s.standing.store(standing::starting, relaxed);
+    } else {
+        s.standing.store(standing::fine, relaxed);
+    }
+}
+
+void health::left(node_state& s, std::int64_t now) noexcept {
+    const std::lock_guard lock(mutex_);
+    if (!s.health.present) return;
+    s.health.present = false;
+    present_.store(present_.load(relaxed) - 1, relaxed);
+    changed_at_.store(now, relaxed);
+    if (is_out(standing_of(s))) ejected_.store(ejected_.load(relaxed) - 1, relaxed);
+}
+
+void health::eject(node_state& s, std::int64_t now) noexcept {
+    health_record& h = s.health;
+    if (!is_out(standing_of(s))) {
+        ejected_.store(ejected_.load(relaxed) + 1, relaxed);
+        if (const std::int64_t interval = ticks_of(params_.interval); interval > 0 && h.times > 0) {
+            const std::int64_t clean = (now - h.restored_at) / interval;
+            h.times -= static_cast<std::uint32_t>(std::clamp<std::int64_t>(clean, 0, h.times));
+        }
+    }
+    const std::int64_t longest = ticks_of(params_.max_ejection_time);
+    const std::int64_t once = std::min(ticks_of(params_.ejection_time), longest);
+    h.times = std::min<std::uint32_t>(h.times + 1, 1'000'000);
+    h.since.store(now + (once > 0 && h.times > longest / once ? longest : once * h.times), relaxed);
+    h.failures_in_row = h.unreachable_in_row = 0;
+    h.interval_from = 0;
+    s.standing.store(standing::ejected, relaxed);
+}
+
+void health::restore(node_state& s, std::int64_t now) noexcept {
+    if (s.health.present) ejected_.store(ejected_.load(relaxed) - 1, relaxed);
+    s.health.restored_at = now;
+    const bool slowly = params_.slow_start.count() > 0;
+    if (slowly) s.health.since.store(now, relaxed);
+    s.standing.store(slowly ? standing::starting : standing::fine, relaxed);
+}
+
+bool health::may_eject() const noexcept {
+    const std::uint64_t present = present_.load(relaxed);
+    const std::uint64_t out = ejected_.load(relaxed) + std::uint64_t{1};
+    if (params_.max_ejected_percentage == 0 || out >= present) return false;
+    return out == 1 || out * 100 <= present * params_.max_ejected_percentage;
+}
+
+bool health::in_panic() const noexcept {
+    const std::uint64_t present = present_.load(relaxed);
+    return (present - std::min<std::uint64_t>(present, ejected_.load(relaxed))) * 100 < present * params_.panic_percentage;
+}
+
+}    // namespace muster::balance

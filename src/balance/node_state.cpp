@@ -1,0 +1,85 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+#include "balance/node_state.hpp"
+
+#include <algorithm>
+
+namespace muster::balance {
+namespace {
+
+constexpr auto relaxed = std::memory_order_relaxed;
+
+// Below this ratio to the fast ones a slow instance is nothing special: p2c would else chase differences that the load of the
+// moment makes.
+constexpr float far_slower = 4;
+
+// And below this, in ns, differences are those of the clock and the scheduler.
+constexpr float slow_at_all = 50'000;
+
+// What a slow instance is told by is the latency of fast ones, wherever they are: falls by half of the difference, rises by 1/64
+// of itself at most.
+void follow_usual(std::atomic<float>& usual, float rtt) noexcept {
+    const float u = usual.load(relaxed);
+    if (u == 0) {
+        usual.store(rtt, relaxed);
+    } else if (rtt < u) {
+        usual.store(u + (rtt - u) / 2, relaxed);
+    } else {
+        usual.store(u + std::min(rtt - u, u) / 64, relaxed);
+    }
+}
+
+// Half the way to each sample: one that is ten times slower is enough to be seen, and two fast ones are to be forgiven. No
+// outlier counts for more than that.
+float follow_typical(float t, float rtt) noexcept { return t == 0 ? rtt : t + (std::min(rtt, 10 * t) - t) / 2; }
+
+}    // namespace
+
+// Peak EWMA: a peak counts at once, what follows is averaged in as time passes.
+void node_state::observe(std::int64_t taken_at) noexcept {
+    if (!shared) return;
+    const std::int64_t now = shared->clock->ticks();
+    shared->latest.store(now, relaxed);
+    const auto rtt = static_cast<float>(std::max<std::int64_t>(1, now - taken_at));
+    const float old = latency.load(relaxed);
+    const float keep = faded(now - latency_at.load(relaxed));
+    latency.store(rtt > old ? rtt : old * keep + rtt * (1 - keep), relaxed);
+    latency_at.store(now, relaxed);
+
+    follow_usual(shared->usual, rtt);
+    typical.store(follow_typical(typical.load(relaxed), rtt), relaxed);
+    rate();
+}
+
+void node_state::rate() noexcept {
+    const float usual = shared ? shared->usual.load(relaxed) : 0;
+    const float own = typical.load(relaxed);
+    const float slower = usual > 0 && own >= slow_at_all ? own / usual : 1;
+    handicap.store((slower >= far_slower ? slower : 1) * reported.load(relaxed), relaxed);
+}
+
+void node_state::recover() noexcept {
+    strikes.store(0, relaxed);
+    if (shared && standing.load(relaxed) == balance::standing::trial) shared->health.succeeded(*this, shared->clock->ticks());
+}
+
+// The time in a queue grows with 1 / (1 - utilisation); above 7/8 what is reported is too rough for that.
+void node_state::report_load(double load) noexcept {
+    const double used = load >= 0 ? std::min(load, 0.875) : 0;    // not a number: 0
+    reported.store(static_cast<float>(1 / (1 - used)), relaxed);
+    rate();
+}
+
+void node_state::fail(failure_class why, std::int64_t taken_at) noexcept {
+    const std::uint32_t before = strikes.load(relaxed);
+    strikes.store(std::min<std::uint32_t>(before + 1, 1'000'000), relaxed);
+    if (!shared) return;
+    const std::int64_t now = shared->clock->ticks();
+    shared->health.failed(*this, why, before == 0, now);
+    if (taken_at == 0) return;
+    // A failure says at least that the call was not faster: a quick one must not make the instance look fast, and what was
+    // known of it must not fade while it fails.
+    latency.store(std::max(latency.load(relaxed), static_cast<float>(now - taken_at)), relaxed);
+    latency_at.store(now, relaxed);
+}
+
+}    // namespace muster::balance

@@ -1,0 +1,85 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+//
+// What is learned of an instance from the leases that come back.
+#pragma once
+
+#include "balance/counter.hpp"
+#include "balance/service_state.hpp"
+
+#include <muster/lease.hpp>
+
+#include <boost/smart_ptr/intrusive_ptr.hpp>
+
+#include <atomic>
+#include <cmath>
+#include <cstdint>
+
+namespace muster::balance {
+
+/// What a lease carries besides its instance, in one word: when it was taken, and flags.
+namespace loan {
+inline constexpr std::uint64_t open = 1;           ///< Not returned yet.
+inline constexpr std::uint64_t counted = 2;        ///< Counts for the bound of boundedhash.
+inline constexpr std::uint64_t last_chance = 4;    ///< All others had been tried.
+inline constexpr int time_shift = 4;               ///< The time stands above, in ns; 0: not timed.
+
+inline std::uint64_t taken_at(std::int64_t ticks) noexcept { return static_cast<std::uint64_t>(ticks) << time_shift; }
+inline std::int64_t time_of(std::uint64_t l) noexcept { return static_cast<std::int64_t>(l >> time_shift); }
+}    // namespace loan
+
+/// What was seen so long ago counts 1/e in the latency.
+inline constexpr float latency_memory_ns = 10e9F;
+
+/// exp(-age / latency_memory_ns)
+inline float faded(std::int64_t age) noexcept {
+    const float x = static_cast<float>(age) * (1 / latency_memory_ns);
+    if (x <= 0) return 1;
+    return x < 0.02F ? 1 - x * (1 - x / 2) : std::exp(-x);    // exp costs more than all else of a pick
+}
+
+/// Under its identity. The versions of an instance share it: it survives promotion, change of weight, re-registration and brief
+/// absence. Written by whoever returns a lease, hence cache lines of its own.
+///
+/// All is relaxed: each number stands for itself, and two threads that learn at once may lose a sample, never a count.
+struct alignas(64) node_state {
+    explicit node_state(service_state_ptr s) noexcept : shared(std::move(s)) {}
+
+    std::atomic<std::uint64_t> successes{0};    ///< Leases returned with `success()`.
+    std::atomic<std::uint64_t> failures{0};     ///< Leases returned with `failure()`.
+    std::atomic<std::uint64_t> abandoned{0};    ///< Leases destroyed without a word.
+    std::atomic<std::uint32_t> references{0};
+
+    std::atomic<std::uint32_t> strikes{0};    ///< Failures of any class since the last success.
+    /// How many times as expensive a lease is than it looks: 1 if all is well. Of slowness and of the load that was reported.
+    std::atomic<float> handicap{1};
+    std::atomic<float> reported{1};    ///< The share of the reported load in it.
+    std::atomic<float> latency{0};     ///< Peak EWMA in ns as of `latency_at`; 0: unknown.
+    std::atomic<float> typical{0};     ///< What its calls take, in ns, outliers levelled; 0: unknown.
+    std::atomic<std::int64_t> latency_at{0};
+
+    std::atomic<std::uint32_t> bounded{0};    ///< Leases of policy boundedhash that are out.
+    std::atomic<balance::standing> standing{balance::standing::fine};
+
+    // What picks do not read, unless the instance is in trouble.
+    health_record health;
+    const service_state_ptr shared;    ///< Null in tests of what does without.
+
+    /// A call that was timed took so long and succeeded.
+    void observe(std::int64_t taken_at) noexcept;
+    /// A call succeeded, after failures or on trial.
+    void recover() noexcept;
+    /// The instance reported its utilisation.
+    void report_load(double load) noexcept;
+    /// A lease came back with a failure other than `cancelled`; `taken_at` 0: it was not timed.
+    void fail(failure_class why, std::int64_t taken_at) noexcept;
+
+    friend void intrusive_ptr_add_ref(node_state* s) noexcept { s->references.fetch_add(1, std::memory_order_relaxed); }
+    friend void intrusive_ptr_release(node_state* s) noexcept {
+        if (s->references.fetch_sub(1, std::memory_order_acq_rel) == 1) delete s;
+    }
+
+private:
+    void rate() noexcept;
+};
+
+}    // namespace muster::balance

@@ -1,0 +1,50 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+#pragma once
+
+#include "balance/counter.hpp"
+#include "balance/health.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+namespace muster::balance {
+
+/// Where leases and policies get the time from.
+class time_source {
+public:
+    using time_point = std::chrono::steady_clock::time_point;
+
+    virtual ~time_source() = default;
+    /// Monotonic. From any thread.
+    virtual time_point now() noexcept = 0;
+
+    /// In nanoseconds.
+    std::int64_t ticks() noexcept {
+        return std::chrono::duration_cast<std::chrono::nanoseconds>(now().time_since_epoch()).count();
+    }
+};
+
+/// What the instances of one service share. Leases keep it alive beyond the balancer.
+struct service_state {
+    explicit service_state(std::shared_ptr<time_source> c, const health_params& p = {}) noexcept
+        : clock(std::move(c)), health(p) {}
+
+    const std::shared_ptr<time_source> clock;    ///< Never null.
+
+    /// What the clock showed when a lease was timed last: good enough to let estimates fade by.
+    std::atomic<std::int64_t> latest{0};
+
+    std::atomic<std::uint32_t> bounded{0};    ///< Leases of policy boundedhash that are out.
+
+    /// What a call of a fast instance takes, in ns; 0: unknown. Falls fast and rises slowly, so that the slow hardly lift it.
+    std::atomic<float> usual{0};
+
+    balance::health health;    ///< Who of them is picked.
+};
+
+using service_state_ptr = std::shared_ptr<service_state>;
+
+}    // namespace muster::balance

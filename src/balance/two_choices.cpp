@@ -1,0 +1,203 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+//
+// p2c and peakewma: draw two, take the better one (Mitzenmacher 1996). So a pick costs the same for any number of instances,
+// many clients do not all run to the same one, and the most loaded is hardly worse than the best.
+//
+// Weights decide how often one is drawn. Dividing the load by the weight as well would keep callers with one request at a time
+// from the light ones for ever: 0 leases are 0 leases for each of them.
+#include "balance/alias.hpp"
+#include "balance/policies.hpp"
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+namespace muster::balance {
+namespace {
+
+constexpr auto relaxed = std::memory_order_relaxed;
+
+struct pair {
+    std::uint32_t first;
+    std::uint32_t second;
+};
+
+// How two are drawn, and what one lease weighs on an instance: 1 on one of mean weight.
+class equally {
+public:
+    explicit equally(const node_list& nodes) : size_(static_cast<std::uint32_t>(nodes.size())) {}
+
+    // One random number for both: its halves. Precondition: there are two.
+    pair draw(pick_state& s) const noexcept {
+        const std::uint64_t r = s.random();
+        const auto a = static_cast<std::uint32_t>(((r >> 32) * size_) >> 32);
+        const auto b = static_cast<std::uint32_t>((static_cast<std::uint32_t>(r) * std::uint64_t{size_ - 1}) >> 32);
+        return {a, b + static_cast<std::uint32_t>(b >= a)};
+    }
+    static float per_lease(std::uint32_t) noexcept { return 1; }
+
+private:
+    std::uint32_t size_;
+};
+
+class by_weight {
+public:
+    explicit by_weight(const node_list& nodes) : alias_(weights_of(nodes)) {
+        const double total =
+            std::accumulate(nodes.begin(), nodes.end(), 0.0, [](double sum, const node_ref& n) { return sum + n->weight; });
+        for (const node_ref& n : nodes)
+            per_lease_.push_back(static_cast<float>(total / static_cast<double>(nodes.size()) / n->weight));
+    }
+
+    // Where one has nearly all the weight, three draws may give it three times: it competes with itself then.
+    pair draw(pick_state& s) const noexcept {
+        pair p{alias_.draw(s), alias_.draw(s)};
+        for (int again = 0; again < 2 && p.second == p.first; ++again) p.second = alias_.draw(s);
+        return p;
+    }
+    float per_lease(std::uint32_t i) const noexcept { return per_lease_[i]; }
+
+private:
+    alias_table alias_;
+    std::vector<float> per_lease_;
+};
+
+// What both policies do. One that failed loses to one that did not, however idle it is: a failing instance is idle because it
+// fails. Once in a while it is tried all the same.
+template <class Draw>
+class two_choices : public table {
+public:
+    explicit two_choices(node_list nodes)
+        : table(std::move(nodes)), draw_(this->nodes()), shared_(this->nodes().front()->state->shared.get()) {
+        for (const node_ref& n : this->nodes()) candidates_.push_back({n.get(), n->state.get()});
+    }
+
+protected:
+    // Of the two, by index, the one to take if their costs do not decide: none if both fail or neither does.
+    static bool differ(std::uint32_t strikes_a, std::uint32_t strikes_b) noexcept { return (strikes_a == 0) != (strikes_b == 0); }
+
+    // True if the second is to be taken, where one of the two has failed.
+    static bool take_second(pick_state& s, std::uint32_t strikes_a, std::uint32_t strikes_b) noexcept {
+        const bool try_it = s.worth_trying(std::max(strikes_a, strikes_b));
+        return (strikes_b == 0) != try_it;
+    }
+
+    // Reading the clock costs more than all else. So of one that is idle one lease in `one_in` is timed; where there is a queue
+    // the caller has more to do than that, and all are.
+    static bool due(const node_state& s, std::uint32_t one_in) noexcept {
+        return s.successes.load(relaxed) % one_in == 0 || s.typical.load(relaxed) == 0;
+    }
+
+    // Both at once: with the state behind the node, a pick from very many would wait for memory one time more.
+    struct candidate {
+        node* who;
+        node_state* state;
+    };
+
+    Draw draw_;
+    std::vector<candidate> candidates_;
+    service_state* shared_;    // the nodes keep it; null: nothing is timed
+};
+
+/// p2c: fewer open leases for the weight. The time of some leases is taken, and an instance that is far slower than others counts
+/// as more loaded in that proportion.
+template <class Draw>
+class fewer_leases final : public two_choices<Draw> {
+public:
+    using two_choices<Draw>::two_choices;
+
+    node* pick(pick_state& s, std::string_view, error_code&) const noexcept override {
+        if (this->nodes().size() == 1) return this->nodes().front().get();
+        const pair drawn = this->draw_.draw(s);
+        const auto [a, state_a] = this->candidates_[drawn.first];
+        const auto [b, state_b] = this->candidates_[drawn.second];
+        const float load_a = static_cast<float>(a->open()) * this->draw_.per_lease(drawn.first);
+        const float load_b = static_cast<float>(b->open()) * this->draw_.per_lease(drawn.second);
+        const std::uint32_t strikes_a = state_a->strikes.load(relaxed);
+        const std::uint32_t strikes_b = state_b->strikes.load(relaxed);
+        const float handicap_a = state_a->handicap.load(relaxed);
+        const float handicap_b = state_b->handicap.load(relaxed);
+        bool second = load_b < load_a;    // a tie goes to the first
+        bool timed = false;
+        if (this->differ(strikes_a, strikes_b)) [[unlikely]] {
+            second = this->take_second(s, strikes_a, strikes_b);
+        } else if (handicap_a != handicap_b) [[unlikely]] {
+            second = take_second_of_slow(s, load_a, handicap_a, load_b, handicap_b);
+            timed = true;
+        }
+        node* const taken = second ? b : a;
+        s.loan = 0;
+        timed |= (second ? load_b : load_a) > 0 || this->due(second ? *state_b : *state_a, 16);
+        if (this->shared_ && timed) s.loan = loan::taken_at(this->shared_->clock->ticks());
+        return taken;
+    }
+
+private:
+    // A lease of one with handicap h costs as h leases. The one that loses for its handicap alone is tried once in a while,
+    // less often the worse it is: else nobody would learn that it has recovered.
+    static bool take_second_of_slow(pick_state& s, float load_a, float handicap_a, float load_b, float handicap_b) noexcept {
+        const float cost_a = load_a * handicap_a + handicap_a - 1;
+        const float cost_b = load_b * handicap_b + handicap_b - 1;
+        const bool second = cost_b < cost_a;
+        const float ratio = second ? handicap_a / handicap_b : handicap_b / handicap_a;
+        const bool only_for_that = ratio > 1 && (second ? load_a <= load_b : load_b <= load_a);
+        if (!only_for_that) return second;
+        const bool try_it = static_cast<float>(s.random() >> 40) * std::min(64.0F, ratio * ratio) < 0x1p24F;
+        return second != try_it;
+    }
+};
+
+/// peakewma: lower latency, times open leases (Finagle's, with its peak sensitivity). The time by which latencies fade is that
+/// of the latest lease that was timed.
+template <class Draw>
+class lower_latency final : public two_choices<Draw> {
+public:
+    using two_choices<Draw>::two_choices;
+
+    node* pick(pick_state& s, std::string_view, error_code&) const noexcept override {
+        s.loan = 0;
+        if (this->nodes().size() == 1) return this->nodes().front().get();
+        const std::int64_t now = this->shared_ ? this->shared_->latest.load(relaxed) : 0;
+        const pair drawn = this->draw_.draw(s);
+        const auto [a, state_a] = this->candidates_[drawn.first];
+        const auto [b, state_b] = this->candidates_[drawn.second];
+        const std::uint32_t strikes_a = state_a->strikes.load(relaxed);
+        const std::uint32_t strikes_b = state_b->strikes.load(relaxed);
+        const bool second = this->differ(strikes_a, strikes_b)
+                                ? this->take_second(s, strikes_a, strikes_b)
+                                : cost(*b, *state_b, drawn.second, now) < cost(*a, *state_a, drawn.first, now);
+        // By index: which one it is cannot be foreseen, and so must not be a branch.
+        const auto [taken, state] = this->candidates_[second ? drawn.second : drawn.first];
+        if (this->shared_ && (taken->open() > 0 || this->due(*state, 4))) {
+            const std::int64_t ticks = this->shared_->clock->ticks();
+            this->shared_->latest.store(ticks, relaxed);
+            s.loan = loan::taken_at(ticks);
+        }
+        return taken;
+    }
+
+private:
+    // One that nobody knows yet is asked at once, but by one caller only until it has answered.
+    static constexpr float unknown = 1e18F;
+
+    float cost(const node& n, const node_state& state, std::uint32_t i, std::int64_t now) const noexcept {
+        const float open = static_cast<float>(n.open()) * this->draw_.per_lease(i);
+        const float latency = state.latency.load(relaxed);
+        if (latency == 0) return unknown * open;
+        return latency * faded(now - state.latency_at.load(relaxed)) * (open + 1) * state.reported.load(relaxed);
+    }
+};
+
+template <template <class> class Policy>
+table_ptr make(node_list nodes) {
+    if (equal_weights(nodes)) return std::make_shared<Policy<equally>>(std::move(nodes));
+    return std::make_shared<Policy<by_weight>>(std::move(nodes));
+}
+
+}    // namespace
+
+table_ptr make_two_choices(node_list nodes) { return make<fewer_leases>(std::move(nodes)); }
+
+table_ptr make_peak_ewma(node_list nodes) { return make<lower_latency>(std::move(nodes)); }
+
+}    // namespace muster::balance

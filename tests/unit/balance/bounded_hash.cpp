@@ -1,0 +1,99 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+#include "fixtures.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <vector>
+
+using namespace muster::balance;
+using namespace muster::balance::test;
+using muster::lease;
+using muster::policy;
+
+namespace {
+
+struct client {
+    explicit client(const std::vector<std::uint32_t>& weights)
+        : shared(std::make_shared<service_state>(std::make_shared<hand_clock>())),
+          nodes(nodes_of(normals(weights), shared)),
+          t(build_table(policy::boundedhash, nodes)) {}
+
+    lease take(std::string_view key) {
+        node* n = choose(*t, s, key);
+        return node::lend(*n, s.loan);
+    }
+    // No instance may have more than ceil(1.25 * its share) of the leases.
+    void check_bound(std::size_t leases) const {
+        double total = 0;
+        for (const node_ref& n : nodes) total += n->weight;
+        for (const node_ref& n : nodes) {
+            const double bound = std::ceil(1.25 * static_cast<double>(leases) * n->weight / total);
+            REQUIRE(n->open() <= bound);
+        }
+    }
+
+    service_state_ptr shared;
+    node_list nodes;
+    table_ptr t;
+    pick_state s{7};
+};
+
+}    // namespace
+
+TEST_CASE("nobody ever has more than 1.25 times its share, rounded up, whatever the keys") {
+    for (const auto& weights :
+         {std::vector<std::uint32_t>(10, 1), std::vector<std::uint32_t>(3, 1), std::vector<std::uint32_t>{1, 2, 3, 4}}) {
+        for (const bool one_key : {false, true}) {
+            client c(weights);
+            std::vector<lease> out;
+            for (std::size_t i = 1; i <= 2000; ++i) {
+                out.push_back(c.take(one_key ? "/hot" : "/key/" + std::to_string(i)));
+                c.check_bound(i);
+            }
+            pick_state order(3);
+            while (out.size() > 1000) {
+                std::swap(out[order.random_below(static_cast<std::uint32_t>(out.size()))], out.back());
+                out.pop_back();
+            }
+            for (std::size_t i = 1; i <= 200; ++i) {
+                const lease l = c.take("/hot");
+                REQUIRE(l);
+            }
+        }
+    }
+}
+
+TEST_CASE("without load a key stays where maglev puts it") {
+    client c(std::vector<std::uint32_t>(10, 1));
+    const auto plain = build_table(policy::maglev, c.nodes);
+    for (int i = 0; i < 1000; ++i) {
+        const std::string key = "/key/" + std::to_string(i);
+        CHECK(c.take(key)->identity() == choose(*plain, c.s, key)->seen.identity);
+    }
+}
+
+TEST_CASE("what counts is given back, in every way") {
+    client c(std::vector<std::uint32_t>(4, 1));
+    lease a = c.take("a"), b = c.take("b"), d = c.take("d"), e = c.take("e");
+    CHECK(c.shared->bounded == 4);
+    a.success();
+    b.failure(muster::failure_class::failed);
+    d.canceled();
+    e = lease();
+    a = lease();
+    CHECK(c.shared->bounded == 0);
+    for (const node_ref& n : c.nodes) CHECK(n->state->bounded == 0);
+}
+
+TEST_CASE("leases of other policies do not count") {
+    client c(std::vector<std::uint32_t>(2, 1));
+    std::vector<lease> others;
+    for (int i = 0; i < 100; ++i) others.push_back(node::lend(*c.nodes[0]));
+    CHECK(c.shared->bounded == 0);
+    std::vector<lease> out;
+    for (int i = 0; i < 100; ++i) out.push_back(c.take("/key/" + std::to_string(i)));
+    CHECK(c.nodes[0]->state->bounded > 30);
+}
