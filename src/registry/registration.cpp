@@ -178,7 +178,9 @@ registration::step registration::next_close(time_point now) {
 
 registration::step registration::next_stray() {
     for (stray& s : strays_) {
-        if (!s.checked) return look(purpose::check_stray, s.path);
+        if (s.checked) continue;
+        if (!strays_synced_) return ask(purpose::sync_strays, request(request::kind::sync, p_.service_path));
+        return look(purpose::check_stray, s.path);
     }
     request r(request::kind::remove, strays_.front().path);
     r.version = strays_.front().version;
@@ -209,8 +211,10 @@ registration::step registration::next_register(time_point now) {
         case master_state::present:
             break;
     }
-    if (former(master_owner_)) return create(purpose::create_master, true);
-    if (!master_is_me_) return create(purpose::create_normal, false);
+    const bool ghost = former(master_owner_);
+    if (!ghost && !master_is_me_) return create(purpose::create_normal, false);
+    if (!master_fresh_) return ask(purpose::sync_takeover, request(request::kind::sync, p_.service_path));
+    if (ghost) return create(purpose::create_master, true);
     // Our start before this one left it, or another process has our identity. The latter takes it back: then slow down.
     if (now < fight_until_) return wait(fight_until_);
     return create(purpose::create_master, true);
@@ -260,6 +264,7 @@ void registration::lose(bool stray_left) {
 }
 
 void registration::add_stray(std::string path, zk::zxid czxid) {
+    strays_synced_ = false;
     for (stray& s : strays_) {
         if (s.path != path) continue;
         s.czxid = czxid;
@@ -274,6 +279,7 @@ void registration::add_stray(std::string path, zk::zxid czxid) {
 
 void registration::uncheck_strays() {
     for (stray& s : strays_) s.checked = false;
+    strays_synced_ = false;
 }
 
 void registration::start_search(bool normals) {

@@ -150,6 +150,8 @@ private:
         rank,
         promote,
         set_data,
+        sync_strays,
+        sync_takeover,
         check_stray,
         remove_stray,
         search_sync,
@@ -208,6 +210,11 @@ private:
     zk::session_id master_owner_ = 0;
     std::int32_t master_version_ = 0;
     bool master_is_me_ = false;    ///< Its data carries our identity, and not because we have written it there.
+    /// What is to be deleted by its version is looked at behind a sync: a server that is behind shows one's own znode of before
+    /// where another's stands already, with the same version.
+    bool strays_synced_ = false;
+    bool master_synced_ = false;    ///< Of the next read of the master.
+    bool master_fresh_ = false;     ///< Of the last one.
     /// What was written to the master's path last, until a read shows that it is still ours. Who took our place unnoticed can
     /// have a znode of the same version: then our data stands in another's znode.
     std::optional<std::string> blind_write_;

@@ -62,6 +62,15 @@ void registration::on_reply(reply r, time_point now, std::uint64_t random) {
             return promoted(r, now, random);
         case purpose::set_data:
             return data_set(r, now, random);
+        case purpose::sync_strays:
+            strays_synced_ = !r.ec;
+            if (r.ec) fail(r.ec, now, random);
+            return;
+        case purpose::sync_takeover:
+            master_synced_ = !r.ec;
+            if (r.ec) return fail(r.ec, now, random);
+            master_ = master_state::taken;    // to be read again
+            return;
         case purpose::check_stray:
             return stray_checked(r, now, random);
         case purpose::remove_stray:
@@ -127,6 +136,7 @@ void registration::created(reply r, time_point now, std::uint64_t random) {
 }
 
 void registration::master_read(reply r, time_point now, std::uint64_t random) {
+    master_fresh_ = std::exchange(master_synced_, false) && !r.ec;
     if (r.ec == zk::server_errc::no_node) {
         // What is absent after the wait was absent all along, or is again: either way the place is free.
         if (master_ == master_state::absent && promotion_.ranked)
