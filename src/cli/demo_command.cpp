@@ -67,6 +67,7 @@ private:
     asio::awaitable<void> kill_master();
     asio::awaitable<void> come_back(std::size_t i);
     asio::awaitable<void> leave_in_order();
+    asio::awaitable<void> all_ended();
     asio::awaitable<void> remove_service();
     void sum_up();
     /// Servers far away may be configured to keep sessions for longer than was asked for.
@@ -312,10 +313,18 @@ asio::awaitable<void> tour::remove_service() {
     }
 }
 
+asio::awaitable<void> tour::all_ended() {
+    for (auto& p : processes_) {
+        if (p) co_await p->ended();
+    }
+}
+
 asio::awaitable<int> tour::clean_up() {
     for (auto& p : processes_) {
         if (p) p->signal(SIGTERM);
     }
+    // Not by blocking: the server that they take leave of may live in this thread.
+    static_cast<void>(co_await within(env_, 5s, all_ended()));
     for (auto& p : processes_) p.reset();
     if (!env_.options.own_zookeeper && client_.session().state == zk::session_state::connected) {
         const bool removed = co_await within(env_, most_patience(), remove_service());
