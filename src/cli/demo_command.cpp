@@ -40,6 +40,8 @@ constexpr std::array<std::uint32_t, 3> weights{5, 3, 2};
 constexpr std::size_t instances = weights.size();
 constexpr std::uint16_t first_port = 7101;
 constexpr std::size_t picks_shown = 20;
+// Those of go-micro-service: the others differ from them under load only, or in which key goes where.
+constexpr std::size_t policies_shown = 7;
 constexpr runtime::duration patience = 20s;    // for what takes a second
 
 /// What happened to those who picked while the master went.
@@ -207,8 +209,7 @@ std::vector<std::size_t> tour::pick(policy p) {
 
 asio::awaitable<void> tour::pick_with_each_policy() {
     co_await stage_.scene("Twenty picks with each policy, in their order, among all three (pool all)");
-    // Those of go-micro-service: the others differ from them under load only, or in which key goes where.
-    for (const policy p : all_policies().first(7)) {
+    for (const policy p : all_policies().first(policies_shown)) {
         const auto who = pick(p);
         stage_.picks(to_string(p), who, instances);
         json::object counts;

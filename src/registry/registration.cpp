@@ -214,9 +214,8 @@ registration::step registration::next_register(time_point now) {
     const bool ghost = former(master_owner_);
     if (!ghost && !master_is_me_) return create(purpose::create_normal, false);
     if (!master_fresh_) return ask(purpose::sync_takeover, request(request::kind::sync, p_.service_path));
-    if (ghost) return create(purpose::create_master, true);
     // Our start before this one left it, or another process has our identity. The latter takes it back: then slow down.
-    if (now < fight_until_) return wait(fight_until_);
+    if (!ghost && now < fight_until_) return wait(fight_until_);
     return create(purpose::create_master, true);
 }
 

@@ -14,6 +14,19 @@ void replace_master_while_away(cluster& c, cluster::member& x) {
     c.tree.take_fired();
 }
 
+/// One that has just read the master's znode, which it left there at an earlier start.
+cluster::member& add_beside_own_ghost(cluster& c) {
+    instance i("10.0.0.1", 80);
+    i.unique_code = "a";
+    c.tree.put("/p", "", 0);
+    c.tree.put("/p/s", "", 0);
+    c.tree.put("/p/s/master", c.layout->encode(i), 77);
+    auto& a = c.add("a");
+    REQUIRE(c.step(a));    // create: it exists
+    REQUIRE(c.step(a));    // read
+    return a;
+}
+
 void check_untouched(cluster& c) {
     REQUIRE(c.tree.find("/p/s/master") != nullptr);
     CHECK(c.tree.find("/p/s/master")->stat.ephemeral_owner == 99);
@@ -38,14 +51,7 @@ TEST_CASE("an update that waited for the connection is not written to the znode 
 
 TEST_CASE("a takeover that waited for the connection does not remove the znode of who came meanwhile") {
     cluster c;
-    instance i("10.0.0.1", 80);
-    i.unique_code = "a";
-    c.tree.put("/p", "", 0);
-    c.tree.put("/p/s", "", 0);
-    c.tree.put("/p/s/master", c.layout->encode(i), 77);
-    auto& a = c.add("a");
-    REQUIRE(c.step(a));    // create: it exists
-    REQUIRE(c.step(a));    // read: it is of an earlier start
+    auto& a = add_beside_own_ghost(c);
     replace_master_while_away(c, a);
     a.m.on_session(zk::session_state::connected, a.session);
     c.settle();
@@ -55,14 +61,7 @@ TEST_CASE("a takeover that waited for the connection does not remove the znode o
 
 TEST_CASE("a takeover removes the master that was read, and none that was written to since") {
     cluster c;
-    instance i("10.0.0.1", 80);
-    i.unique_code = "a";
-    c.tree.put("/p", "", 0);
-    c.tree.put("/p/s", "", 0);
-    c.tree.put("/p/s/master", c.layout->encode(i), 77);
-    auto& a = c.add("a");
-    REQUIRE(c.step(a));    // create: it exists
-    REQUIRE(c.step(a));    // read: it is of an earlier start
+    auto& a = add_beside_own_ghost(c);
     c.tree.drop("/p/s/master");
     c.tree.put("/p/s/master", "new", 99);
     c.tree.set("/p/s/master", "another");
@@ -100,14 +99,7 @@ TEST_CASE("a resumed connection alone asks for nothing") {
 
 TEST_CASE("a connection that was lost unnoticed makes a version worthless, too") {
     cluster c;
-    instance i("10.0.0.1", 80);
-    i.unique_code = "a";
-    c.tree.put("/p", "", 0);
-    c.tree.put("/p/s", "", 0);
-    c.tree.put("/p/s/master", c.layout->encode(i), 77);
-    auto& a = c.add("a");
-    REQUIRE(c.step(a));
-    REQUIRE(c.step(a));
+    auto& a = add_beside_own_ghost(c);
     c.tree.drop("/p/s/master");
     c.tree.put("/p/s/master", "another", 99);
     c.tree.take_fired();
