@@ -33,9 +33,6 @@ read_batching::read_batching(bool enabled, std::size_t hosts, std::size_t max_re
 
 void read_batching::attached(std::size_t index) noexcept {
     current_ = index;
-    proven_ = false;
-    trying_ = false;
-    frames_ = 0;
     if (current_ >= hosts_.size()) return;
     host& h = hosts_[current_];
     if (refuses(h) && ++h.waited > connections_without) h = {};

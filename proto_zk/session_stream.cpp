@@ -210,12 +210,11 @@ void session::on_session(time_point now, std::int64_t id, std::string_view passw
     attached_at_ = now;
     last_received_ = now;
     last_sent_ = connect_sent_;
-    ++metrics_.connects;
     batching_.attached(hosts_.current());
     if (info_.id == 0) ++info_.generation;
     given_up_ = false;
     info_.id = id;
-    ++info_.connection;
+    metrics_.connects = ++info_.connection;
     renew_ = false;
     info_.password.fill(0);
     std::copy_n(password.begin(), std::min(password.size(), info_.password.size()), info_.password.begin());

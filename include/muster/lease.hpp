@@ -41,8 +41,7 @@ failure_class classify(const error_code& ec) noexcept;
 /// An instance on loan. Counts as one open request of that instance until it is returned.
 ///
 /// Return it with `success()`, `failure(ec)` or `canceled()`; only the first of these counts, and the call is timed up to it.
-/// Destroyed without a word, or
-/// assigned over, it is *abandoned*: the load is released and nothing is learned of the instance.
+/// Destroyed without a word, or assigned over, it is *abandoned*: the load is released and nothing is learned of the instance.
 /// \par Thread safety
 /// Distinct objects: safe. One object: unsafe.
 /// \par Object lifetimes

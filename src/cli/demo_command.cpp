@@ -40,6 +40,8 @@ constexpr std::array<std::uint32_t, 3> weights{5, 3, 2};
 constexpr std::size_t instances = weights.size();
 constexpr std::uint16_t first_port = 7101;
 constexpr std::size_t picks_shown = 20;
+// Those of go-micro-service: the others differ from them under load only, or in which key goes where.
+constexpr std::size_t policies_shown = 7;
 constexpr runtime::duration patience = 20s;    // for what takes a second
 
 /// What happened to those who picked while the master went.
@@ -67,6 +69,7 @@ private:
     asio::awaitable<void> kill_master();
     asio::awaitable<void> come_back(std::size_t i);
     asio::awaitable<void> leave_in_order();
+    asio::awaitable<void> all_ended();
     asio::awaitable<void> remove_service();
     void sum_up();
     /// Servers far away may be configured to keep sessions for longer than was asked for.
@@ -206,8 +209,7 @@ std::vector<std::size_t> tour::pick(policy p) {
 
 asio::awaitable<void> tour::pick_with_each_policy() {
     co_await stage_.scene("Twenty picks with each policy, in their order, among all three (pool all)");
-    // Those of go-micro-service: the others differ from them under load only, or in which key goes where.
-    for (const policy p : all_policies().first(7)) {
+    for (const policy p : all_policies().first(policies_shown)) {
         const auto who = pick(p);
         stage_.picks(to_string(p), who, instances);
         json::object counts;
@@ -312,10 +314,18 @@ asio::awaitable<void> tour::remove_service() {
     }
 }
 
+asio::awaitable<void> tour::all_ended() {
+    for (auto& p : processes_) {
+        if (p) co_await p->ended();
+    }
+}
+
 asio::awaitable<int> tour::clean_up() {
     for (auto& p : processes_) {
         if (p) p->signal(SIGTERM);
     }
+    // Not by blocking: the server that they take leave of may live in this thread.
+    static_cast<void>(co_await within(env_, 5s, all_ended()));
     for (auto& p : processes_) p.reset();
     if (!env_.options.own_zookeeper && client_.session().state == zk::session_state::connected) {
         const bool removed = co_await within(env_, most_patience(), remove_service());

@@ -73,4 +73,13 @@ asio::awaitable<void> demo_instance::registered() {
     }
 }
 
+asio::awaitable<void> demo_instance::ended() {
+    std::array<char, 512> part{};
+    for (;;) {
+        const auto [ec, size] = co_await output_.async_read_some(asio::buffer(part), asio::as_tuple(asio::use_awaitable));
+        if (ec == asio::error::operation_aborted) throw boost::system::system_error(ec);
+        if (ec) co_return;
+    }
+}
+
 }    // namespace muster::cli

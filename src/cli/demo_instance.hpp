@@ -36,6 +36,9 @@ public:
     /// Waits until it says that it is registered. Throws `std::runtime_error` if it ends instead.
     asio::awaitable<void> registered();
 
+    /// Waits until it has ended.
+    asio::awaitable<void> ended();
+
     /// Where it pretends to serve.
     const std::string& address() const noexcept { return address_; }
     pid_t pid() const noexcept { return process_->pid(); }

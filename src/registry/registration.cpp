@@ -13,6 +13,9 @@ namespace {
 
 constexpr std::size_t sessions_remembered = 16;
 
+/// A znode begins with version 0, and few are written to this often between two requests of ours.
+constexpr int mark_writes = 16;
+
 std::string identity_of(const layout& l, const std::string& service_path, const std::string& data) {
     // Read back rather than taken from the instance: what others will see is what was encoded.
     const auto parsed = l.parse(service_path, "master", data, zk::stat{});
@@ -133,7 +136,7 @@ registration::step registration::next(time_point now) {
     if (gone_ || !connected_) return {};
     if (now < retry_at_) return wait(retry_at_);
     if (search_) return next_search();
-    if (std::any_of(strays_.begin(), strays_.end(), [](const stray& s) { return !s.checked; })) return next_stray();
+    if (!strays_ready()) return next_stray();
     if (!own_) return next_register(now);
     // The master first: where a promotion's outcome is unknown, it tells.
     const bool normal = own_->role == role::normal;
@@ -167,6 +170,7 @@ registration::step registration::next(time_point now) {
 
 registration::step registration::next_close(time_point now) {
     if (own_) lose(true);
+    std::erase_if(strays_, [](const stray& s) { return s.other_start; });    // it was to be replaced, not to be removed
     if (gone_ || (strays_.empty() && !search_)) {
         step s;
         s.what = step::kind::done;
@@ -179,11 +183,30 @@ registration::step registration::next_close(time_point now) {
 
 registration::step registration::next_stray() {
     for (stray& s : strays_) {
-        if (!s.checked) return look(purpose::check_stray, s.path);
+        if (s.checked) continue;
+        if (!strays_synced_) return ask(purpose::sync_strays, request(request::kind::sync, p_.service_path));
+        return look(purpose::check_stray, s.path);
+    }
+    for (stray& s : strays_) {
+        if (!s.ready()) return mark(s);
     }
     request r(request::kind::remove, strays_.front().path);
     r.version = strays_.front().version;
     return ask(purpose::remove_stray, std::move(r));
+}
+
+/// What has no owner that is ours goes when its session ends, and another's znode can take its place on the way of a request:
+/// with the same version, since every znode begins with 0. ZooKeeper has no condition on the czxid, but a write tells it: so
+/// the version is raised first, to where no other stands, and the znode is deleted only if it was this one that was raised.
+registration::step registration::mark(stray& s) {
+    request r(request::kind::multi, s.path);
+    auto version = static_cast<std::uint32_t>(s.version);    // wraps, as ZooKeeper's does
+    for (int left = mark_writes; left != 0; --left) {
+        r.ops.set(s.path, left == 1 ? data_ : std::string(), static_cast<std::int32_t>(version++));
+    }
+    blind_write_ = data_;
+    blind_czxid_ = s.czxid;
+    return ask(purpose::mark_stray, std::move(r));
 }
 
 registration::step registration::next_search() {
@@ -201,23 +224,26 @@ registration::step registration::next_search() {
 
 registration::step registration::next_register(time_point now) {
     if (!parents_.empty()) return ask(purpose::create_parent, request(request::kind::create, parents_.front()));
+    const auto at_master = [this](const stray& s) { return s.path == master_path_; };
+    if (std::any_of(strays_.begin(), strays_.end(), at_master)) return create(purpose::create_master);
     switch (master_) {
         case master_state::unknown:
         case master_state::absent:
-            return create(purpose::create_master, false);
+            return create(purpose::create_master);
         case master_state::taken:
             return read_master();
         case master_state::present:
             break;
     }
-    if (former(master_owner_)) return create(purpose::create_master, true);
-    if (!master_is_me_) return create(purpose::create_normal, false);
+    const bool ghost = former(master_owner_);
+    if (!ghost && !master_is_me_) return create(purpose::create_normal);
     // Our start before this one left it, or another process has our identity. The latter takes it back: then slow down.
-    if (now < fight_until_) return wait(fight_until_);
-    return create(purpose::create_master, true);
+    if (!ghost && now < fight_until_) return wait(fight_until_);
+    add_stray(master_path_, master_czxid_).other_start = !ghost;
+    return next_stray();
 }
 
-registration::step registration::create(purpose p, bool takeover) {
+registration::step registration::create(purpose p) {
     const bool master = p == purpose::create_master;
     const std::string path = master ? master_path_ : p_.layout->normal_prefix(p_.service_path);
     const auto mode = master ? zk::create_mode::ephemeral : zk::create_mode::ephemeral_sequential;
@@ -225,9 +251,8 @@ registration::step registration::create(purpose p, bool takeover) {
     zk::transaction t;
     for (stray& s : strays_) {
         s.in_flight = true;
-        if (!(takeover && s.path == master_path_)) t.remove(s.path, s.version);
+        t.remove(s.path, s.version);
     }
-    if (takeover) t.remove(master_path_, master_version_);
     request r(request::kind::create, path);
     if (t.operations().empty()) {
         r.data = data_;
@@ -260,21 +285,22 @@ void registration::lose(bool stray_left) {
     promotion_ = {};
 }
 
-void registration::add_stray(std::string path, zk::zxid czxid) {
-    for (stray& s : strays_) {
-        if (s.path != path) continue;
-        s.czxid = czxid;
-        s.checked = false;
-        return;
-    }
-    stray s;
+registration::stray& registration::add_stray(std::string path, zk::zxid czxid) {
+    strays_synced_ = false;
+    std::erase_if(strays_, [&path](const stray& s) { return s.path == path; });
+    stray& s = strays_.emplace_back();
     s.path = std::move(path);
     s.czxid = czxid;
-    strays_.push_back(std::move(s));
+    return s;
+}
+
+bool registration::strays_ready() const noexcept {
+    return std::all_of(strays_.begin(), strays_.end(), [](const stray& s) { return s.ready(); });
 }
 
 void registration::uncheck_strays() {
     for (stray& s : strays_) s.checked = false;
+    strays_synced_ = false;
 }
 
 void registration::start_search(bool normals) {

@@ -6,7 +6,8 @@
 // that must go), and each of them may be unknown. `next()` names the one thing to do; events and errors only make knowledge
 // unknown again, so no event can be missed or come at a wrong time.
 //
-//     no znode ── create master ── NODEEXISTS ── read master ─┬─ is ours, of a former session or start ── multi {delete, create}
+//     no znode ── create master ── NODEEXISTS ── read master ─┬─ is ours, of a former session or start: a stray ── mark it
+//                                                             │                       master  <── multi {delete, create} ──┘
 //                                                             └─ is another's ── create normal ─┐
 //     master: read own + watch, idle  <── multi {create master, delete own} ── wait by rank <── master gone ── normal: watch both
 #pragma once
@@ -116,8 +117,13 @@ private:
         std::string path;
         zk::zxid czxid = 0;    ///< 0: not told; what is found at the path must then be judged by its data.
         std::int32_t version = 0;
-        bool checked = false;      ///< Seen to be ours, with this version.
-        bool in_flight = false;    ///< Part of the transaction that is outstanding.
+        bool other_start = false;    ///< Its session is not known to be ours: it is told by its czxid alone.
+        bool checked = false;        ///< Seen to be ours, with this version.
+        bool can_vanish = false;     ///< It is of a session that ends by itself, and its path is not ours alone.
+        bool marked = false;         ///< Its version is one that no znode comes by unless we give it.
+        bool in_flight = false;      ///< Part of the transaction that is outstanding.
+
+        bool ready() const noexcept { return checked && (marked || !can_vanish); }
     };
     enum class master_state {
         unknown,
@@ -150,7 +156,9 @@ private:
         rank,
         promote,
         set_data,
+        sync_strays,
         check_stray,
+        mark_stray,
         remove_stray,
         search_sync,
         search_list,
@@ -164,7 +172,8 @@ private:
     step next_stray();
     step ask(purpose p, request r, watch arms = watch::none);
     step look(purpose p, std::string path);
-    step create(purpose p, bool takeover);
+    step create(purpose p);
+    step mark(stray& s);
     step read_master();
     static step wait(time_point at);
 
@@ -175,6 +184,7 @@ private:
     void promoted(const reply& r, time_point now, std::uint64_t random);
     void data_set(const reply& r, time_point now, std::uint64_t random);
     void stray_checked(const reply& r, time_point now, std::uint64_t random);
+    void stray_marked(const reply& r, time_point now, std::uint64_t random);
     void stray_removed(const reply& r, time_point now, std::uint64_t random);
     void searched(reply r, time_point now, std::uint64_t random);
 
@@ -184,8 +194,9 @@ private:
     void missed();
     void change_session(zk::session_id id);
     void start_search(bool normals);
-    void add_stray(std::string path, zk::zxid czxid);
+    stray& add_stray(std::string path, zk::zxid czxid);
     void uncheck_strays();
+    bool strays_ready() const noexcept;
     void fail(const error_code& ec, time_point now, std::uint64_t random);
     void fight(time_point now, std::uint64_t random);
     bool mine(zk::session_id owner) const noexcept { return owner != 0 && (owner == session_ || former(owner)); }
@@ -206,13 +217,16 @@ private:
     std::vector<stray> strays_;
     master_state master_ = master_state::unknown;
     zk::session_id master_owner_ = 0;
-    std::int32_t master_version_ = 0;
+    zk::zxid master_czxid_ = 0;
     bool master_is_me_ = false;    ///< Its data carries our identity, and not because we have written it there.
+    /// What is to be deleted by its version is looked at behind a sync: a server that is behind shows one's own znode of before
+    /// where another's stands already, with the same version.
+    bool strays_synced_ = false;
     /// What was written to the master's path last, until a read shows that it is still ours. Who took our place unnoticed can
     /// have a znode of the same version: then our data stands in another's znode.
     std::optional<std::string> blind_write_;
     zk::zxid blind_czxid_ = 0;    ///< Of the znode it was meant for.
-    zk::zxid overwritten_ = 0;    ///< The znode of another to which that happened.
+    zk::zxid overwritten_ = 0;    ///< The znode of another to which that happened: what it says of us does not count.
     promotion promotion_;
     std::optional<search> search_;
     std::vector<std::string> parents_;    ///< Still to be created, outermost first.

@@ -62,8 +62,14 @@ void registration::on_reply(reply r, time_point now, std::uint64_t random) {
             return promoted(r, now, random);
         case purpose::set_data:
             return data_set(r, now, random);
+        case purpose::sync_strays:
+            strays_synced_ = !r.ec;
+            if (r.ec) fail(r.ec, now, random);
+            return;
         case purpose::check_stray:
             return stray_checked(r, now, random);
+        case purpose::mark_stray:
+            return stray_marked(r, now, random);
         case purpose::remove_stray:
             return stray_removed(r, now, random);
         case purpose::search_sync:
@@ -77,7 +83,10 @@ void registration::on_reply(reply r, time_point now, std::uint64_t random) {
 }
 
 void registration::stands(muster::role role, std::string path, const zk::stat& s, std::string data) {
-    if (s.ephemeral_owner != 0 && former(s.ephemeral_owner)) return add_stray(std::move(path), s.czxid);
+    if (s.ephemeral_owner != 0 && former(s.ephemeral_owner)) {
+        add_stray(std::move(path), s.czxid);
+        return;
+    }
     own_.emplace();
     own_->role = role;
     own_->path = std::move(path);
@@ -140,7 +149,7 @@ void registration::master_read(reply r, time_point now, std::uint64_t random) {
     const zk::stat& s = *r.stat;
     master_ = master_state::present;
     master_owner_ = s.ephemeral_owner;
-    master_version_ = s.version;
+    master_czxid_ = s.czxid;
     const auto parsed = p_.layout->parse(p_.service_path, last_component(master_path_), r.data, s);
     if (blind_write_ == r.data && s.czxid != blind_czxid_) overwritten_ = s.czxid;
     master_is_me_ = parsed && !identity_.empty() && parsed->identity == identity_ && s.czxid != overwritten_;
@@ -238,13 +247,40 @@ void registration::stray_checked(const reply& r, time_point now, std::uint64_t r
     const auto it = std::find_if(strays_.begin(), strays_.end(), [this](const stray& s) { return s.path == sent_path_; });
     if (it == strays_.end()) return;
     if (r.ec) return fail(r.ec, now, random);
-    const bool another = p_.shared && r.stat && (it->czxid != 0 ? r.stat->czxid != it->czxid : !says_us(it->path, r));
-    if (!r.stat || !mine(r.stat->ephemeral_owner) || another) {
+    const zk::stat s = r.stat.value_or(zk::stat{});
+    const bool same = r.stat && s.czxid == it->czxid;
+    const auto told = [&] { return !p_.shared || (it->czxid != 0 ? same : says_us(it->path, r)); };
+    const bool ours = it->other_start ? same : r.stat && mine(s.ephemeral_owner) && told();
+    if (!ours) {
+        if (it->path == master_path_) master_ = master_state::unknown;
         strays_.erase(it);
         return;
     }
-    it->version = r.stat->version;
+    it->marked = it->marked && same && s.version == it->version;
+    it->czxid = s.czxid;
+    it->version = s.version;
+    it->can_vanish = it->path == master_path_ && s.ephemeral_owner != session_;
     it->checked = true;
+}
+
+void registration::stray_marked(const reply& r, time_point now, std::uint64_t random) {
+    const auto it = std::find_if(strays_.begin(), strays_.end(), [this](const stray& s) { return s.path == sent_path_; });
+    if (it == strays_.end()) return;
+    it->checked = false;    // unless it was this one it went or changed meanwhile
+    if (!r.ec && !r.results.empty()) {
+        const zk::stat& s = r.results.back().stat;
+        it->marked = it->checked = s.czxid == it->czxid;
+        it->version = s.version;
+        blind_write_.reset();
+        if (!it->marked) overwritten_ = s.czxid;    // its owner hears of it, and writes its own again
+    } else if (r.ec == zk::server_errc::no_auth) {
+        overwritten_ = it->czxid;    // not our start, then: ours can be written by everybody
+        master_ = master_state::unknown;
+        strays_.erase(it);
+        fail(r.ec, now, random);
+    } else if (r.ec != zk::server_errc::no_node && r.ec != zk::server_errc::bad_version) {
+        fail(r.ec, now, random);
+    }
 }
 
 void registration::stray_removed(const reply& r, time_point now, std::uint64_t random) {
@@ -290,7 +326,10 @@ void registration::searched(reply r, time_point now, std::uint64_t random) {
 void registration::found(const std::string& path, const zk::stat& s) {
     if (own_ && own_->path == path) return;
     const bool master = path == master_path_;
-    if (s.ephemeral_owner != session_ || (own_ && !master)) return add_stray(path, s.czxid);
+    if (s.ephemeral_owner != session_ || (own_ && !master)) {
+        add_stray(path, s.czxid);
+        return;
+    }
     if (own_) lose(true);
     // Its data was never seen: the read that verifies it tells.
     stands(master ? role::master : role::normal, path, s, {});

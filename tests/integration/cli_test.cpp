@@ -268,6 +268,7 @@ TEST_CASE("demo: the whole tour, for people and for programs, and nothing is lef
         const auto r = run_muster({"demo"}, environment);
         CAPTURE(r.err);
         CHECK(r.code == 0);
+        CHECK(r.err.empty());
         for (const char* part : {"roundrobin", "leastconnect", "SIGKILL", "SIGTERM", "fail-over after a crash"})
             CHECK(contains(r.out, part));
         CHECK_FALSE(contains(r.out, "\033"));
@@ -296,6 +297,7 @@ TEST_CASE("demo: the whole tour, for people and for programs, and nothing is lef
         d->wait_line("Twenty picks", 30s);
         d->signal(SIGINT);
         CHECK(finish(*d).code == 128 + SIGINT);
+        CHECK(d->err() == "");
     }
     CHECK(std::filesystem::is_empty(own.path()));
 }

@@ -14,7 +14,7 @@ struct session_info {
     session_state state = session_state::connecting;
     std::uint64_t version = 0;       ///< Grows with every change of state, session or `last_error`.
     std::uint64_t generation = 0;    ///< 1 for the first session established, one more for each that replaced an expired one.
-    std::uint64_t connection = 0;    ///< 1 for the first connection to a server, one more for each that followed.
+    std::uint64_t connection = 0;    ///< 1 for the first that gave the session, one more for each that resumed or replaced it.
     session_id id = 0;    ///< 0 while there is no session: before the first one, and between an expired one and the next.
     session_password password{};
     std::chrono::milliseconds timeout{0};    ///< As negotiated with the server.

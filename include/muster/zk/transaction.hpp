@@ -79,8 +79,10 @@ public:
     /// may find another znode there, with the same version. Default: 0, on any.
     transaction& on_connection(std::uint64_t connection);
 
+    /// What it is made of, in the order in which it is applied.
     const std::vector<operation>& operations() const noexcept { return ops_; }
 
+    /// The connection it is bound to; 0: none.
     std::uint64_t connection() const noexcept { return connection_; }
 
 private:

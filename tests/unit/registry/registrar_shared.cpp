@@ -3,7 +3,6 @@
 // Registrars of one service on one session: the owner of a znode does not tell which of them it belongs to.
 #include <muster/registrar.hpp>
 
-#include "registration_fixture.hpp"
 #include "sim_registry.hpp"
 
 #include <doctest/doctest.h>
@@ -86,76 +85,3 @@ TEST_CASE("a master is safe for as long as its own session, whatever the client 
 }
 
 }    // namespace muster::test
-
-namespace muster::registry::testing {
-namespace {
-
-/// Two that share a session, and what must hold of them once nobody wants anything.
-void check_pair(cluster& c, const cluster::member& a, const cluster::member& b) {
-    CHECK(c.tree.owned_by(a.session).size() == 2);
-    for (const cluster::member* each : {&a, &b}) {
-        REQUIRE(each->m.published());
-        CHECK(c.tree.find(each->m.path())->stat.czxid == each->m.czxid());
-        CHECK(c.tree.find(each->m.path())->data.find(each->what.unique_code) != std::string::npos);
-    }
-    CHECK(a.m.path() != b.m.path());
-}
-
-}    // namespace
-
-TEST_CASE("on a shared session, an unknown outcome takes nothing from the others, and closing leaves theirs") {
-    for (const fault f : {fault::lost_before, fault::lost_after}) {
-        CAPTURE(static_cast<int>(f));
-        cluster c;
-        c.add("first");
-        c.settle();
-        auto& a = c.add("code-a", true);
-        c.settle();
-        auto& b = c.add("code-b", true);
-        b.join(a);
-        for (bool asked = false; !asked;) {
-            const auto s = b.m.next(c.now);
-            REQUIRE(s.what == registration::step::kind::ask);
-            asked = s.ask.what == request::kind::create && s.ask.mode == zk::create_mode::ephemeral_sequential;
-            c.answer(b, s, asked ? f : fault::none);
-        }
-        c.settle();
-        check_pair(c, a, b);
-        CHECK(a.m.registrations() == 1);
-
-        b.m.close();
-        c.settle();
-        CHECK(c.tree.owned_by(a.session) == std::vector<std::string>{a.m.path()});
-    }
-}
-
-TEST_CASE("on a shared session, whoever is quicker takes the place of a master that was deleted by hand") {
-    cluster c;
-    auto& a = c.add("code-a", true);
-    c.settle();
-    auto& b = c.add("code-b", true);
-    b.join(a);
-    c.settle();
-    check_pair(c, a, b);
-    REQUIRE(a.m.role() == role::master);
-    c.tree.drop("/p/s/master");
-    c.deliver();
-    while (c.step(b)) {}
-    REQUIRE(b.m.role() == role::master);
-    c.settle();
-    CHECK(a.m.role() == role::normal);
-    CHECK(b.m.role() == role::master);
-    check_pair(c, a, b);
-}
-
-TEST_CASE("on a shared session, data that others wrote does not keep a znode from being removed by its registrar") {
-    cluster c;
-    auto& a = c.add("code-a", true);
-    c.settle();
-    c.tree.set("/p/s/master", "{}");
-    a.m.close();
-    c.settle();
-    CHECK(c.tree.owned_by(a.session).empty());
-}
-
-}    // namespace muster::registry::testing
