@@ -184,7 +184,7 @@ void worker::ended(slot& s, effect e, const std::string& v, const error_code& ec
         }
     } else if (unknown(ec)) {
         // Either; and what is only under way is done before anything that is asked from now on.
-        const bool might_be_absent = s.possible.contains(std::nullopt);
+        const bool might_be_absent = s.possible.contains(std::nullopt) || may_go(s);
         if (e == effect::create && might_be_absent) s.possible.insert(v);
         if ((e == effect::set || e == effect::replace) && might_exist) s.possible.insert(v);
         if (e == effect::remove) s.possible.insert(std::nullopt);
@@ -205,6 +205,12 @@ void worker::ended(slot& s, effect e, const std::string& v, const error_code& ec
 
 bool worker::may_be_gone(const slot& s) const {
     return s.ephemeral && std::any_of(s.owners.begin(), s.owners.end(), [this](auto id) { return !alive(id); });
+}
+
+/// A former session can end while a request of this one is on its way.
+bool worker::may_go(const slot& s) const {
+    const auto now = client_ ? client_->session().id : 0;
+    return s.ephemeral && std::any_of(s.owners.begin(), s.owners.end(), [now](auto id) { return id != now; });
 }
 
 std::string worker::describe(const slot& s) const {

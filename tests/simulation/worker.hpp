@@ -59,6 +59,7 @@ private:
     std::string fresh_value();
     std::string describe(const slot& s) const;
     bool may_be_gone(const slot& s) const;
+    bool may_go(const slot& s) const;
     void forget() override;
     bool alive(zk::session_id id) const;
 
