@@ -18,10 +18,14 @@ std::string to_server(std::string_view chroot, std::string path) {
 }
 
 std::string_view to_client(std::string_view chroot, std::string_view path) noexcept {
-    if (chroot.empty() || path == config_path || !path.starts_with(chroot)) return path;
-    if (path.size() == chroot.size()) return "/";
+    if (chroot.empty() || path == config_path || !within(chroot, path)) return path;
+    return path.size() == chroot.size() ? "/" : path.substr(chroot.size());
+}
+
+bool within(std::string_view chroot, std::string_view path) noexcept {
+    if (!path.starts_with(chroot)) return false;
     // "/ab" is no ancestor of "/abc", which Java's client takes it for.
-    return path[chroot.size()] == '/' ? path.substr(chroot.size()) : path;
+    return chroot.empty() || path.size() == chroot.size() || path[chroot.size()] == '/';
 }
 
 std::string_view parent_of(std::string_view path) noexcept {

@@ -20,6 +20,9 @@ std::string to_server(std::string_view chroot, std::string path);
 /// The user's name for what the server calls `path`: a part of `path`, or "/". Paths outside of `chroot` stay as they are.
 std::string_view to_client(std::string_view chroot, std::string_view path) noexcept;
 
+/// True if the server's path `path` lies in `chroot`: then `to_client` gives it a name.
+bool within(std::string_view chroot, std::string_view path) noexcept;
+
 /// The path of the znode above: a part of `path`. Empty for "/".
 std::string_view parent_of(std::string_view path) noexcept;
 

@@ -25,10 +25,10 @@ constexpr std::size_t frame_overhead = 32;    // of a batch, more than the reque
 
 }    // namespace
 
-read_batching::read_batching(bool enabled, std::size_t hosts, std::size_t max_frame)
+read_batching::read_batching(bool enabled, std::size_t hosts, std::size_t max_request, std::size_t max_reply)
     : hosts_(enabled ? hosts : 0),
-      request_bytes_(std::min(request_bytes, max_frame > frame_overhead ? max_frame - frame_overhead : 0)),
-      reply_bytes_(std::min(reply_bytes, max_frame / 2)),
+      request_bytes_(std::min(request_bytes, max_request > frame_overhead ? max_request - frame_overhead : 0)),
+      reply_bytes_(std::min(reply_bytes, max_reply / 2)),
       ramp_(first_batch) {}
 
 void read_batching::attached(std::size_t index) noexcept {

@@ -32,7 +32,7 @@ public:
     /// read is never held back. So many may also go one by one while a trial is under way.
     static constexpr std::size_t frames_ahead = 16;
 
-    read_batching(bool enabled, std::size_t hosts, std::size_t max_frame);
+    read_batching(bool enabled, std::size_t hosts, std::size_t max_request, std::size_t max_reply);
 
     /// A connection to the server with this index stands.
     void attached(std::size_t index) noexcept;

@@ -4,6 +4,10 @@
 #include <muster/zk/error.hpp>
 #include <muster/zk/types.hpp>
 
+#include "proto_zk/watch_kind.hpp"
+
+#include <boost/endian/conversion.hpp>
+
 #include <chrono>
 #include <cstdint>
 #include <string>
@@ -26,20 +30,29 @@ public:
     /// finds it.
     virtual error_code complete(const error_code& ec, std::string_view body) = 0;
 
-    std::string frame;          ///< The whole frame. Bytes 4 to 7 are the xid.
+    /// What it asks for: an opcode. Precondition: `frame` is encoded.
+    std::int32_t type() const noexcept {
+        return boost::endian::load_big_s32(reinterpret_cast<const unsigned char*>(frame.data()) + 8);
+    }
+
+    std::string frame;          ///< The whole frame. Bytes 4 to 7 are the xid, bytes 8 to 11 the type.
     std::uint64_t id = 0;       ///< Names the request towards `session::cancel`.
     bool repeatable = false;    ///< Changes nothing on the server, so it may be sent twice.
     /// Not 0: it is written on the connection with this number (`session_info::connection`), or not at all.
     std::uint64_t connection = 0;
     bool batchable = false;    ///< A plain read of data: it may be asked for in a multiRead.
-    std::string arms;          ///< The path on which its success arms a watch at the server, if it does.
-    bool arms_persistent = false;
+    /// The path on which its success arms a watch at the server, if it does, and the kind: `exist` for one that is armed whether
+    /// the znode exists or not. The last byte of such a read says whether the server shall watch; it is set when it is written.
+    std::string arms;
+    watch_kind arms_kind = watch_kind::data;
 
 private:
     friend class session;
     std::int32_t xid_ = 0;
+    std::int32_t type_ = 0;      // kept when the frame is not
     std::uint32_t batch_ = 1;    // reads in the frame that begins with this one
     bool own_ = false;           // the session's own, made anew for each connection
+    bool flagged_ = false;       // the server was asked to watch
     bool abandoned_ = false;     // completed towards the user; its reply is still to be consumed
     std::chrono::steady_clock::time_point sent_{};
 };

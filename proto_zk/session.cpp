@@ -10,18 +10,26 @@
 #include <utility>
 
 namespace muster::zk::proto {
+namespace {
+
+// A server that closes the connection over a request it does not know does so at once. One that answers and stays is asked again.
+constexpr std::chrono::seconds closed_over_refusal{1};
+
+}    // namespace
+
 session::session(const session_settings& settings, std::uint64_t seed)
     : settings_(settings),
       hosts_(settings.hosts, settings.backoff_min, settings.backoff_max, seed),
       frames_(settings.max_frame),
-      batching_(settings.batch_reads, settings.hosts, settings.max_frame),
+      batching_(settings.batch_reads, settings.hosts, settings.max_request, settings.max_frame),
+      capabilities_(settings.hosts),
       xid_(settings.first_xid) {}
 
 // Requests -----------------------------------------------------------------------------------------------------------------
 
 void session::submit(std::unique_ptr<request> r) {
     if (closing_ || phase_ == phase::finished) {
-        (void)r->complete(client_errc::closed, {});
+        (void)r->complete(finished_with_ ? finished_with_ : error_code(client_errc::closed), {});
         return;
     }
     if (too_late(*r)) {
@@ -42,13 +50,16 @@ void session::cancel(std::uint64_t id, const error_code& ec) {
         const auto r = std::move(*it);
         queued_.erase(it);
         (void)r->complete(ec, {});
+        unsettled_ = !leftovers_.empty();
         if (closing_ && info_.id == 0 && queued_.empty()) finish(end_without_session());
         return;
     }
-    const auto it = std::find_if(written_.begin(), written_.end(), named);
-    if (it == written_.end() || (*it)->abandoned_) return;
-    (*it)->abandoned_ = true;    // replies come in order: the entry must stay until its own has come
-    (void)(*it)->complete(ec, {});
+    for (queue* q : {&written_, &auths_}) {
+        const auto it = std::find_if(q->begin(), q->end(), named);
+        if (it == q->end() || (*it)->abandoned_) continue;
+        (*it)->abandoned_ = true;    // replies come in order: the entry must stay until its own has come
+        (void)(*it)->complete(ec, {});
+    }
 }
 
 void session::close(time_point now) {
@@ -70,22 +81,8 @@ void session::discard() {
     queued.swap(queued_);
     queue written;
     written.swap(written_);
-}
-
-void session::unwatch(const std::string& path) {
-    // On servers before 3.9 this takes all watches of the path along (ZOOKEEPER-1910), also one that is being set just now.
-    if (phase_ != phase::attached || closing_ || watches_.watched(path) || arming(path)) return;
-    std::string payload;
-    writer w(payload);
-    request_header{0, to_wire(opcode::remove_watches)}.write(w);
-    // They know persistent watches under no type of their own (ZOOKEEPER-4472).
-    remove_watches_request{path, static_cast<std::int32_t>(watcher_type::any)}.write(w);
-    queued_.push_back(housekeeping(std::move(payload), false));    // whatever is answered is fine
-}
-
-bool session::arming(std::string_view path) const noexcept {
-    const auto arms = [path](const std::unique_ptr<request>& r) { return !r->abandoned_ && r->arms == path; };
-    return std::any_of(queued_.begin(), queued_.end(), arms) || std::any_of(written_.begin(), written_.end(), arms);
+    queue auths;
+    auths.swap(auths_);
 }
 
 void session::fail(queue& q, const error_code& ec) {
@@ -136,6 +133,9 @@ void session::disconnected(const error_code& why, time_point now, std::uint64_t 
     unrepeatable_ = 0;
     if (!was_attached && !renew_) ++metrics_.connect_failures;
 
+    if (refused_ != 0 && now - refused_at_ <= closed_over_refusal) capabilities_.learn(hosts_.current(), refused_, now);
+    refused_ = 0;
+
     // Reads go back to the front, in their order; for everything else nobody knows whether it was applied.
     queue unanswered;
     unanswered.swap(written_);
@@ -145,6 +145,8 @@ void session::disconnected(const error_code& why, time_point now, std::uint64_t 
     for (auto& r : unanswered) {
         if (r && !r->abandoned_) (void)r->complete(client_errc::connection_lost, {});
     }
+    reclaim_credentials();
+    forget_leftovers();    // they went with the connection
     queue late;
     for (auto& r : queued_) {
         if (too_late(*r)) late.push_back(std::move(r));
@@ -263,14 +265,16 @@ error_code session::end_without_session() const noexcept {
     return given_up_ ? error_code(client_errc::close_timed_out) : error_code();
 }
 
-void session::finish(const error_code& result) {
+void session::finish(const error_code& result, session_state last, const error_code& why) {
     phase_ = phase::finished;
     close_result_ = result;
+    finished_with_ = why;
     fail(written_, client_errc::connection_lost);
-    fail(queued_, client_errc::closed);
-    watches_.end(client_errc::closed);
+    fail(auths_, client_errc::connection_lost);
+    fail(queued_, why);
+    watches_.end(why);
     info_.safe_until = {};
-    set_state(session_state::closed);
+    set_state(last);
 }
 
 }    // namespace muster::zk::proto

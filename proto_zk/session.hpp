@@ -5,9 +5,12 @@
 #include <muster/zk/session_info.hpp>
 #include <muster/zk/types.hpp>
 
+#include "proto_zk/capabilities.hpp"
 #include "proto_zk/frame.hpp"
 #include "proto_zk/host_cycle.hpp"
+#include "proto_zk/opcodes.hpp"
 #include "proto_zk/read_batch.hpp"
+#include "proto_zk/records_connect.hpp"
 #include "proto_zk/request.hpp"
 #include "proto_zk/watch_table.hpp"
 
@@ -15,10 +18,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace muster::zk::proto {
 
@@ -30,7 +36,8 @@ struct session_settings {
     std::chrono::milliseconds backoff_min{100};
     std::chrono::milliseconds backoff_max{10'000};
     std::size_t hosts = 1;
-    std::size_t max_frame = 1'048'575;
+    std::size_t max_frame = 1'048'575;      // of what is read
+    std::size_t max_request = 1'048'575;    // of what is written
     std::int32_t first_xid = 1;
     bool batch_reads = false;
 };
@@ -75,8 +82,9 @@ public:
 
     watch_table& watches() noexcept { return watches_; }
 
-    /// Tells the server that nobody is interested in the persistent watches of `path` any more, unless anybody is.
-    void unwatch(const std::string& path);
+    /// The last subscriber of this kind on `path` is gone: the server is told before anything else is written, unless its watch
+    /// serves somebody else by then.
+    void unwatch(watch_kind kind, const std::string& path);
 
     // Life of connections --------------------------------------------------------------------------------------------------
 
@@ -144,12 +152,14 @@ private:
     error_code on_frame(std::string_view frame, time_point now);
     error_code on_handshake(std::string_view frame, time_point now);
     error_code on_reply(std::string_view frame);
-    error_code answer_batch(std::size_t reads, std::string_view reply);
-    error_code answer_each(std::size_t requests, const error_code& ec, std::string_view body);
-    error_code answer_oldest(const error_code& ec, std::string_view body);
+    error_code on_auth(const reply_header& header);
+    error_code answer_batch(std::size_t reads, std::string_view reply, zxid at);
+    error_code answer_each(std::size_t requests, const error_code& ec, std::string_view body, zxid at);
+    error_code answer_oldest(const error_code& ec, std::string_view body, zxid at);
     void on_session(time_point now, std::int64_t id, std::string_view password, std::chrono::milliseconds timeout);
     void expire(const error_code& why);
-    void finish(const error_code& result);
+    void finish(const error_code& result, session_state last = session_state::closed,
+                const error_code& why = client_errc::closed);
     error_code end_without_session() const noexcept;
     void set_state(session_state s);
     void prove(time_point sent) noexcept;
@@ -158,8 +168,19 @@ private:
     bool too_late(const request& r) const noexcept;
     std::size_t next_frame() const noexcept;
     void append_frame(std::string& out, std::size_t requests, time_point now);
+    void append_request(std::string& out, std::unique_ptr<request> r, time_point now);
+    void note_reply(const request& r, const error_code& ec, zxid at);
+    void reclaim_credentials();
+    void present_credentials();
     std::int32_t next_xid() noexcept;
-    bool arming(std::string_view path) const noexcept;
+    void settle_watches();
+    bool settle(const std::string& path, unsigned& left);
+    void flag_watch(request& r) const;
+    bool covered(watch_kind kind, std::string_view path) const;
+    void note_watch(const request& r, const error_code& ec, zxid at);
+    void arm(watch_kind kind, const std::string& path, zxid since);
+    void remove_watches(const std::string& path, watcher_type type);
+    void forget_leftovers();
     std::unique_ptr<request> housekeeping(std::string payload, bool critical);
     duration fraction_of_timeout(int numerator, int denominator) const noexcept;
     time_point expiry() const noexcept;
@@ -174,6 +195,11 @@ private:
     session_info info_;
     client_metrics metrics_;
 
+    // What the server may still watch for nobody, by path: bits of watch kinds.
+    std::map<std::string, unsigned, std::less<>> leftovers_;
+    bool unsettled_ = false;               // something happened since they were looked at
+    std::size_t lasting_in_flight_ = 0;    // addWatch requests that wait for their replies
+
     phase phase_ = phase::idle;
     bool closing_ = false;
     bool close_sent_ = false;
@@ -182,11 +208,17 @@ private:
     bool connect_request_due_ = false;
     bool ping_due_ = false;
     error_code close_result_;
+    error_code finished_with_;    // what requests complete with that come too late
 
-    queue queued_;                    // not written yet
-    queue written_;                   // waiting for their replies, oldest first
-    std::size_t unrepeatable_ = 0;    // of those, the ones that must not be sent twice
-    std::deque<time_point> pings_;    // when the unanswered ones were written
+    queue queued_;                            // not written yet
+    queue written_;                           // waiting for their replies, oldest first
+    std::size_t unrepeatable_ = 0;            // of those, the ones that must not be sent twice
+    queue auths_;                             // credentials waiting for their replies, oldest first
+    std::deque<time_point> pings_;            // when the unanswered ones were written
+    std::vector<std::string> credentials_;    // records that a server has accepted
+    capabilities capabilities_;
+    std::int32_t refused_ = 0;    // type of the request that the last reply called unimplemented
+    time_point refused_at_{};
     std::int32_t xid_;
     zxid last_zxid_ = 0;    // of replies only: an event's may be ahead of what the session has seen (ZOOKEEPER-1412)
 

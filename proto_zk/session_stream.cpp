@@ -102,6 +102,7 @@ error_code session::on_frame(std::string_view frame, time_point now) {
             ++metrics_.events_received;
             // While closing, the deletion of the session's own ephemerals may be reported.
             if (!close_sent_) watches_.dispatch(event.type, event.path, header.zxid);
+            unsettled_ = !leftovers_.empty();
             return {};
         }
         case xid_ping:
@@ -110,6 +111,8 @@ error_code session::on_frame(std::string_view frame, time_point now) {
                 pings_.pop_front();
             }
             return {};
+        case xid_auth:
+            return on_auth(header);
         default:
             return on_reply(frame);
     }
@@ -138,7 +141,8 @@ error_code session::on_reply(std::string_view frame) {
     if (oldest.batchable && reads == 1) batching_.answered(1);
 
     const auto body = ec ? std::string_view{} : in.rest();
-    const auto undecodable = reads > 1 && !ec ? answer_batch(reads, body) : answer_each(reads, ec, body);
+    const auto undecodable =
+        reads > 1 && !ec ? answer_batch(reads, body, header.zxid) : answer_each(reads, ec, body, header.zxid);
     if (undecodable) {
         if (reads > 1) batching_.refused();
         return undecodable;
@@ -152,32 +156,32 @@ error_code session::on_reply(std::string_view frame) {
     return ec == server_errc::session_moved ? ec : error_code{};
 }
 
-error_code session::answer_each(std::size_t requests, const error_code& ec, std::string_view body) {
+error_code session::answer_each(std::size_t requests, const error_code& ec, std::string_view body, zxid at) {
     error_code undecodable;
-    for (; requests != 0 && !undecodable; --requests) undecodable = answer_oldest(ec, body);
+    for (; requests != 0 && !undecodable; --requests) undecodable = answer_oldest(ec, body, at);
     return undecodable;
 }
 
-error_code session::answer_batch(std::size_t reads, std::string_view reply) {
+error_code session::answer_batch(std::size_t reads, std::string_view reply, zxid at) {
     read_batch_reader in(reply);
     for (; reads != 0; --reads) {
         error_code ec;
         std::string_view body;
         if (const auto malformed = in.next(ec, body)) return malformed;
-        if (const auto undecodable = answer_oldest(ec, body)) return undecodable;
+        if (const auto undecodable = answer_oldest(ec, body, at)) return undecodable;
     }
     return in.end();
 }
 
-error_code session::answer_oldest(const error_code& ec, std::string_view body) {
+error_code session::answer_oldest(const error_code& ec, std::string_view body, zxid at) {
     const auto r = std::move(written_.front());
     written_.pop_front();
     ++metrics_.replies_received;
     if (!r->repeatable && !r->own_) --unrepeatable_;
     if (r->batchable) batching_.replied(body.size());
-    if (!r->abandoned_) return r->complete(ec, body);
-    if (r->arms_persistent && !ec) unwatch(r->arms);
-    return {};
+    const auto undecodable = r->abandoned_ ? error_code{} : r->complete(ec, body);
+    if (!undecodable) note_reply(*r, ec, at);
+    return undecodable;
 }
 
 error_code session::on_handshake(std::string_view frame, time_point now) {
@@ -197,6 +201,7 @@ error_code session::on_handshake(std::string_view frame, time_point now) {
     if (refused) return server_errc::session_expired;
 
     on_session(now, response.session_id, response.password, std::chrono::milliseconds(response.timeout_ms));
+    present_credentials();    // ahead even of the watches: who may read is asked when an event is due
     return {};
 }
 
@@ -228,7 +233,7 @@ void session::on_session(time_point now, std::int64_t id, std::string_view passw
 bool session::wants_write() const noexcept {
     if (phase_ == phase::handshaking) return connect_request_due_;
     if (phase_ != phase::attached) return false;
-    return ping_due_ || next_frame() != 0 || (closing_ && !close_sent_ && queued_.empty());
+    return ping_due_ || unsettled_ || next_frame() != 0 || (closing_ && !close_sent_ && queued_.empty());
 }
 
 void session::fill(std::string& out, std::size_t limit, time_point now) {
@@ -253,6 +258,7 @@ void session::fill(std::string& out, std::size_t limit, time_point now) {
             out += header_only(xid_ping, opcode::ping);
             pings_.push_back(now);
         }
+        if (unsettled_) settle_watches();
         while (out.size() - before < limit) {
             const auto requests = next_frame();
             if (requests == 0) break;
@@ -296,33 +302,56 @@ std::size_t session::next_frame() const noexcept {
 
 /// Writes the next frame, with so many requests of those that wait.
 void session::append_frame(std::string& out, std::size_t requests, time_point now) {
-    if (queued_.front()->batchable) batching_.sent(requests);
     if (requests == 1) {
-        auto& r = *queued_.front();
-        r.batch_ = 1;
-        r.xid_ = next_xid();
-        patch_xid(r.frame, r.xid_);
-        out += r.frame;
-        if (!r.repeatable) std::string().swap(r.frame);
-    } else {
-        const auto xid = next_xid();
-        read_batch_writer batch(out, xid);
-        for (std::size_t i = 0; i != requests; ++i) {
-            auto& r = *queued_[i];
-            r.batch_ = static_cast<std::uint32_t>(requests);
-            r.xid_ = xid;
-            batch.add(r.frame);
-        }
-        batch.end();
-        metrics_.reads_batched += requests;
-    }
-    for (std::size_t i = 0; i != requests; ++i) {
-        queued_.front()->sent_ = now;
-        if (!queued_.front()->repeatable && !queued_.front()->own_) ++unrepeatable_;
-        written_.push_back(std::move(queued_.front()));
+        auto r = std::move(queued_.front());
         queued_.pop_front();
+        return append_request(out, std::move(r), now);
     }
+    const auto xid = next_xid();
+    read_batch_writer batch(out, xid);
+    for (std::size_t i = 0; i != requests; ++i) {
+        auto r = std::move(queued_.front());
+        queued_.pop_front();
+        r->type_ = to_wire(opcode::multi_read);
+        r->batch_ = static_cast<std::uint32_t>(requests);
+        r->xid_ = xid;
+        r->sent_ = now;
+        batch.add(r->frame);
+        written_.push_back(std::move(r));
+    }
+    batch.end();
+    batching_.sent(requests);
     metrics_.requests_sent += requests;
+    metrics_.reads_batched += requests;
+}
+
+void session::append_request(std::string& out, std::unique_ptr<request> r, time_point now) {
+    r->type_ = r->type();
+    if (capabilities_.missing(hosts_.current(), r->type_, now)) {
+        (void)r->complete(server_errc::unimplemented, {});
+        return;
+    }
+    const bool auth = r->type_ == to_wire(opcode::auth);
+    r->batch_ = 1;
+    r->xid_ = auth ? xid_auth : next_xid();
+    r->sent_ = now;
+    patch_xid(r->frame, r->xid_);
+    if (!r->arms.empty()) flag_watch(*r);
+    out += r->frame;
+    if (!r->repeatable) std::string().swap(r->frame);
+    if (is_lasting(r->arms_kind) && !r->arms.empty()) ++lasting_in_flight_;
+    if (r->batchable) batching_.sent(1);
+    if (!auth && !r->repeatable && !r->own_) ++unrepeatable_;
+    ++metrics_.requests_sent;
+    (auth ? auths_ : written_).push_back(std::move(r));
+}
+
+/// What a reply tells beside its result.
+void session::note_reply(const request& r, const error_code& ec, zxid at) {
+    refused_ = ec == server_errc::unimplemented ? r.type_ : 0;
+    refused_at_ = last_received_;
+    if (!r.arms.empty()) note_watch(r, ec, at);
+    if (!leftovers_.empty()) unsettled_ = true;
 }
 
 std::unique_ptr<request> session::housekeeping(std::string payload, bool critical) {

@@ -41,6 +41,11 @@ bool watch_table::remove(watch_kind kind, std::string_view path, const watch_sin
     return last;
 }
 
+bool watch_table::watched(watch_kind kind, std::string_view path) const {
+    const auto it = paths_.find(path);
+    return it != paths_.end() && !it->second[index(kind)].empty();
+}
+
 void watch_table::take(entry& e, watch_kind kind, sinks& out) {
     sinks& list = e[index(kind)];
     out.insert(out.end(), std::make_move_iterator(list.begin()), std::make_move_iterator(list.end()));
@@ -113,13 +118,23 @@ std::vector<std::string> watch_table::rearm(zxid seen, std::size_t max_bytes) co
         bytes = overhead;
     };
 
+    const auto put = [&](std::size_t kind, const std::string& path) {
+        if (bytes != overhead && bytes + 4 + path.size() > max_bytes) flush();
+        lists[kind].push_back(path);
+        bytes += 4 + path.size();
+    };
+    const auto replaced = [](std::size_t kind, const entry& e) {
+        return kind == index(watch_kind::child) && !e[index(watch_kind::recursive)].empty();
+    };
     for (std::size_t kind = 0; kind != watch_kinds; ++kind) {
         for (const auto& [path, e] : paths_) {
-            if (e[kind].empty()) continue;
-            if (bytes != overhead && bytes + 4 + path.size() > max_bytes) flush();
-            lists[kind].push_back(path);
-            bytes += 4 + path.size();
+            if (!e[kind].empty() && !replaced(kind, e)) put(kind, path);
         }
+    }
+    flush();
+    if (recursive_ == 0) return requests;
+    for (const auto& [path, e] : paths_) {
+        if (!e[index(watch_kind::child)].empty() && replaced(index(watch_kind::child), e)) put(index(watch_kind::child), path);
     }
     flush();
     return requests;
@@ -130,6 +145,17 @@ void watch_table::resync() {
         for (const auto kind : {watch_kind::persistent, watch_kind::recursive}) {
             for (const auto& sink : e[index(kind)]) sink->on_event(event_type::resync, path, -1);
         }
+    }
+}
+
+void watch_table::end(std::string_view path, const error_code& ec) {
+    const auto it = paths_.find(path);
+    if (it == paths_.end()) return;
+    const entry ended = std::move(it->second);
+    paths_.erase(it);
+    recursive_ -= ended[index(watch_kind::recursive)].size();
+    for (const auto& list : ended) {
+        for (const auto& sink : list) sink->on_end(ec);
     }
 }
 

@@ -4,6 +4,8 @@
 #include <muster/zk/error.hpp>
 #include <muster/zk/types.hpp>
 
+#include "proto_zk/watch_kind.hpp"
+
 #include <array>
 #include <cstddef>
 #include <memory>
@@ -13,10 +15,6 @@
 #include <vector>
 
 namespace muster::zk::proto {
-
-/// The five kinds of watches a server knows. The values are the order of the lists in a setWatches2 request.
-enum class watch_kind : std::uint8_t { data, exist, child, persistent, recursive };
-inline constexpr std::size_t watch_kinds = 5;
 
 /// One subscriber.
 class watch_sink {
@@ -50,17 +48,24 @@ public:
     /// True if anybody watches this path, with any kind.
     bool watched(std::string_view path) const { return paths_.find(path) != paths_.end(); }
 
+    /// True if anybody watches this path with this kind.
+    bool watched(watch_kind kind, std::string_view path) const;
+
     /// An event of the server. `wire_type` is its number on the wire; unknown ones are ignored.
     void dispatch(std::int32_t wire_type, std::string_view path, zxid at);
 
     /// Payloads (header with xid 0, record) of the setWatches requests for all paths. None is larger than `max_bytes`, unless
     /// a single path is: one request for all would exceed the server's limit for ever (ZOOKEEPER-706). `seen` must be the last
     /// zxid seen before the reconnect, in all of them. setWatches2 is used only where there are persistent watches, since
-    /// servers before 3.6 close the connection on it.
+    /// servers before 3.6 close the connection on it. Child watches of paths that are watched recursively come in requests
+    /// behind the others: before 3.9 a recursive watch replaces the child watch of the same path.
     std::vector<std::string> rearm(zxid seen, std::size_t max_bytes) const;
 
     /// Tells persistent sinks that events may have been missed: servers arm their watches again but replay nothing.
     void resync();
+
+    /// Ends all watches of a path.
+    void end(std::string_view path, const error_code& ec);
 
     /// Ends all watches.
     void end(const error_code& ec);

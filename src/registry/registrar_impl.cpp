@@ -279,7 +279,7 @@ void registrar_impl::follow_session(std::uint64_t seen) {
         }
         self->connection_ = s.connection;
         self->machine_->on_session(s.state, s.id);
-        if (s.state == zk::session_state::closed) return self->on_client_closed();
+        if (zk::is_final(s.state)) return self->on_client_closed();
         self->follow_session(s.version);
         self->drive();
     };

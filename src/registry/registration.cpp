@@ -70,6 +70,7 @@ void registration::on_session(zk::session_state state, zk::session_id id) {
             change_session(0);
             break;
         case zk::session_state::closed:
+        case zk::session_state::auth_failed:
             connected_ = false;
             gone_ = true;
             own_.reset();

@@ -124,7 +124,7 @@ private:
             const auto self = weak.lock();
             if (!self || !self->running_ || ec) return;
             self->on_session(s);
-            if (s.state != zk::session_state::closed) self->follow_session(s.version);
+            if (!zk::is_final(s.state)) self->follow_session(s.version);
             self->drive();
         };
         client_.session_change(seen,

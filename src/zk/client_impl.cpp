@@ -25,8 +25,8 @@ void require(bool holds, const char* name, milliseconds value, const char* expec
 proto::session_settings settings_of(const config& c) {
     // The protocol has 32 bits for it, and with much longer ones the arithmetic of time points would overflow.
     static constexpr milliseconds longest{2'147'483'647};
-    constexpr std::size_t smallest_frame = 1'024;
-    constexpr std::size_t largest_frame = 2'147'483'647;
+    static constexpr std::size_t smallest_frame = 1'024;
+    static constexpr std::size_t largest_frame = 2'147'483'647;
     const auto range = [](const char* name, milliseconds value, milliseconds least) {
         require(value >= least && value <= longest, name, value,
                 least.count() == 0 ? "0 to 2147483647 ms" : "1 to 2147483647 ms");
@@ -37,10 +37,13 @@ proto::session_settings settings_of(const config& c) {
     range("backoff_min", c.backoff_min, milliseconds(1));
     range("backoff_max", c.backoff_max, milliseconds(1));
     require(c.backoff_max >= c.backoff_min, "backoff_max", c.backoff_max, "at least backoff_min");
-    if (c.max_frame < smallest_frame || c.max_frame > largest_frame) {
-        throw boost::system::system_error(client_errc::invalid_argument, fmt::format("max_frame of {} bytes: expected {} to {}",
-                                                                                     c.max_frame, smallest_frame, largest_frame));
-    }
+    const auto frame = [](const char* name, std::size_t bytes) {
+        if (bytes >= smallest_frame && bytes <= largest_frame) return;
+        throw boost::system::system_error(client_errc::invalid_argument, fmt::format("{} of {} bytes: expected {} to {}", name,
+                                                                                     bytes, smallest_frame, largest_frame));
+    };
+    frame("max_frame", c.max_frame);
+    if (c.max_reply != 0) frame("max_reply", c.max_reply);
     proto::session_settings s;
     s.timeout = c.session_timeout;
     s.connect_timeout = c.connect_timeout.count() != 0 ? c.connect_timeout : std::max(c.session_timeout / 3, milliseconds(1));
@@ -48,7 +51,8 @@ proto::session_settings settings_of(const config& c) {
     s.backoff_min = c.backoff_min;
     s.backoff_max = c.backoff_max;
     s.hosts = c.servers.hosts().size();
-    s.max_frame = c.max_frame;
+    s.max_frame = c.max_reply != 0 ? c.max_reply : c.max_frame;
+    s.max_request = c.max_frame;
     s.batch_reads = c.batch_reads;
     return s;
 }
@@ -121,11 +125,8 @@ void client_impl::cancel(std::uint64_t id) {
 void client_impl::unwatch(std::shared_ptr<subscription> s) {
     if (shut_down()) return;
     asio::post(*strand_, [self = shared_from_this(), s = std::move(s)] {
-        auto& watches = self->watches();
-        const auto kind = s->kind();
-        if (!watches.remove(kind, s->server_path(), s.get())) return;
-        if (kind != proto::watch_kind::persistent && kind != proto::watch_kind::recursive) return;
-        self->session_.unwatch(s->server_path());
+        if (!self->watches().remove(s->kind(), s->server_path(), s.get())) return;
+        self->session_.unwatch(s->kind(), s->server_path());
         self->write();
     });
 }
@@ -162,7 +163,7 @@ void client_impl::session_change(std::uint64_t seen, asio::any_completion_handle
     start();
     std::unique_lock lock(mutex_);
     if (shut_down_) return;
-    if (info_.version > seen || info_.state == session_state::closed) {
+    if (info_.version > seen || is_final(info_.state)) {
         session_info now = info_;
         lock.unlock();
         done.post(error_code{}, std::move(now));
@@ -237,7 +238,7 @@ void client_impl::publish() {
         now = info_;
         for (auto it = session_waiters_.begin(); it != session_waiters_.end();) {
             const auto next = std::next(it);
-            if (info_.version > it->seen || info_.state == session_state::closed) due.splice(due.end(), session_waiters_, it);
+            if (info_.version > it->seen || is_final(info_.state)) due.splice(due.end(), session_waiters_, it);
             it = next;
         }
     }

@@ -115,6 +115,7 @@ void client_impl::write() {
     while (c && !c->writing && !c->broken && session_.wants_write()) {
         c->out.clear();
         session_.fill(c->out, write_bytes, world_->now());
+        if (c->out.empty()) continue;    // what there was to be written needs not be any more
         error_code ec;
         const std::size_t written = c->stream->try_write(asio::buffer(c->out), ec);
         if (ec) {

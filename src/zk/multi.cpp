@@ -1,11 +1,11 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 #include "zk/operation.hpp"
 
-#include "proto_zk/path.hpp"
 #include "proto_zk/records_multi.hpp"
 
 #include <muster/zk/client.hpp>
 
+#include <cstddef>
 #include <utility>
 #include <variant>
 
@@ -64,6 +64,37 @@ operation_result decode(const proto::multi_result& in, std::string_view chroot) 
     return out;
 }
 
+read_result decode_read(proto::multi_result& in) {
+    read_result out;
+    if (const auto* failed = std::get_if<proto::error_response>(&in.body)) {
+        if (failed->err != 0) out.ec = error_code(failed->err, server_category());
+    } else if (auto* got = std::get_if<proto::get_data_response>(&in.body)) {
+        if (got->data) out.data = std::move(*got->data);
+        out.stat = got->stat;
+    } else if (auto* listed = std::get_if<proto::get_children_response>(&in.body)) {
+        out.names = std::move(listed->children);
+    }
+    return out;
+}
+
+/// The results of `asked` operations: as many as were asked, or the reply answers something else.
+proto::multi_response results_of(proto::reader& in, std::size_t asked) {
+    proto::multi_response response;
+    response.read(in);
+    if (in.ok() && response.results.size() != asked) in.fail(protocol_errc::bad_multi);
+    return response;
+}
+
+/// In a failed transaction everything behind the culprit says runtime_inconsistency.
+template <class Results>
+error_code error_of(const Results& results) {
+    error_code ec;
+    for (const auto& r : results) {
+        if (r.ec && (!ec || ec == server_errc::runtime_inconsistency)) ec = r.ec;
+    }
+    return ec;
+}
+
 }    // namespace
 
 void client::start_multi(asio::any_completion_handler<void(error_code, multi_result)> h, impl_ptr impl, transaction t) {
@@ -72,24 +103,55 @@ void client::start_multi(asio::any_completion_handler<void(error_code, multi_res
     request.operations.reserve(t.operations().size());
     for (const auto& op : t.operations()) {
         const bool creates = op.what == kind::create;
-        if (!check_path(op.path, creates && detail::is_sequential(op.options.mode)).empty())
-            return c.fail(client_errc::invalid_path);
+        if (!detail::legal(op.path, creates && detail::is_sequential(op.options.mode))) return c.fail(client_errc::invalid_path);
         if (creates && !detail::legal_ttl(op.options)) return c.fail(client_errc::invalid_argument);
         request.operations.push_back(encode(op, c.chroot()));
     }
-    const auto decode_all = [chroot = c.chroot()](error_code& ec, proto::reader& in, multi_result& results) {
+    const auto asked = request.operations.size();
+    const auto decode_all = [chroot = c.chroot(), asked](error_code& ec, proto::reader& in, multi_result& results) {
         if (ec) return;
-        proto::multi_response response;
-        response.read(in);
+        const auto response = results_of(in, asked);
         if (!in.ok()) return;
-        results.reserve(response.results.size());
+        results.reserve(asked);
         for (const auto& r : response.results) results.push_back(decode(r, chroot));
-        // In a failed transaction everything behind the culprit says runtime_inconsistency.
-        for (const auto& r : results) {
-            if (r.ec && (!ec || ec == server_errc::runtime_inconsistency)) ec = r.ec;
-        }
+        ec = error_of(results);
     };
     c.send(opcode::multi, false, request, decode_all, {}, t.connection());
+}
+
+void client::start_multi_read(asio::any_completion_handler<void(error_code, multi_read_result)> h, impl_ptr impl, read_batch b) {
+    detail::call<multi_read_result> c(std::move(h), std::move(impl));
+    proto::multi_request request;
+    request.operations.reserve(b.operations().size());
+    for (const auto& op : b.operations()) {
+        if (!detail::legal(op.path)) return c.fail(client_errc::invalid_path);
+        request.operations.push_back(
+            encoded(op.what == read_batch::operation::kind::get ? opcode::get_data : opcode::get_children,
+                    proto::path_watch_request{proto::to_server(c.chroot(), op.path), false}));
+    }
+    const auto asked = request.operations.size();
+    c.send(opcode::multi_read, true, request, [asked](error_code& ec, proto::reader& in, multi_read_result& results) {
+        if (ec) return;
+        auto response = results_of(in, asked);
+        if (!in.ok()) return;
+        results.reserve(asked);
+        for (auto& r : response.results) results.push_back(decode_read(r));
+    });
+}
+
+void client::start_check(asio::any_completion_handler<void(error_code)> h, impl_ptr impl, std::string path,
+                         std::int32_t version) {
+    detail::call<> c(std::move(h), std::move(impl));
+    if (!detail::legal(path)) return c.fail(client_errc::invalid_path);
+    proto::multi_request request;
+    request.operations.push_back(
+        encoded(opcode::check, proto::check_version_request{proto::to_server(c.chroot(), path), version}));
+    // It changes nothing, though the leader numbers it.
+    c.send(opcode::multi, true, request, [](error_code& ec, proto::reader& in) {
+        if (ec) return;
+        const auto response = results_of(in, 1);
+        if (in.ok()) ec = decode(response.results.front(), {}).ec;
+    });
 }
 
 }    // namespace muster::zk

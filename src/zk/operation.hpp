@@ -6,6 +6,7 @@
 #include "proto_zk/frame.hpp"
 #include "proto_zk/jute.hpp"
 #include "proto_zk/opcodes.hpp"
+#include "proto_zk/path.hpp"
 #include "proto_zk/request.hpp"
 #include "runtime/completion.hpp"
 #include "zk/client_impl.hpp"
@@ -25,8 +26,17 @@ constexpr std::size_t typical_frame = 128;    // holds most requests, so that th
 
 struct armed_watch {
     std::string path;    // empty: none
-    bool persistent = false;
+    proto::watch_kind kind = proto::watch_kind::data;
 };
+
+// What arming a watch again takes more than asking for it did. One that could not be armed again would keep the client from
+// ever using a connection.
+constexpr std::size_t rearm_overhead = 32;
+
+inline bool legal(const std::string& path, bool sequential = false) { return check_path(path, sequential).empty(); }
+
+/// For replies without a body.
+inline constexpr auto decode_nothing = [](error_code&, proto::reader&) {};
 
 /// True for the modes whose path gets a counter appended.
 constexpr bool is_sequential(create_mode m) noexcept {
@@ -100,7 +110,8 @@ public:
         w.i32(0);    // the xid, filled in when it is written
         w.i32(proto::to_wire(type));
         record.write(w);
-        if (frame.size() - 4 > impl_->configuration().max_frame) return fail(client_errc::request_too_large);
+        const std::size_t size = frame.size() - 4 + (watch.path.empty() ? 0 : rearm_overhead);
+        if (size > impl_->configuration().max_frame) return fail(client_errc::request_too_large);
         proto::end_frame(frame, at);
 
         const auto id = impl_->next_id();
@@ -116,7 +127,7 @@ public:
         r->connection = connection;
         r->batchable = type == proto::opcode::get_data && watch.path.empty();
         r->arms = std::move(watch.path);
-        r->arms_persistent = watch.persistent;
+        r->arms_kind = watch.kind;
         impl_->submit(std::move(r));
     }
 

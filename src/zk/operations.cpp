@@ -2,36 +2,31 @@
 #include "zk/operation.hpp"
 
 #include "proto_zk/path.hpp"
-#include "proto_zk/records_admin.hpp"
-#include "proto_zk/records_connect.hpp"
 #include "proto_zk/records_data.hpp"
-#include "proto_zk/records_watch.hpp"
 #include "zk/subscription.hpp"
 
 #include <muster/zk/client.hpp>
 
 #include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 namespace muster::zk {
 
 using detail::call;
+using detail::decode_nothing;
+using detail::legal;
 using proto::opcode;
 using proto::reader;
 
 namespace {
-
-bool legal(const std::string& path, bool sequential = false) { return check_path(path, sequential).empty(); }
 
 proto::path_watch_request path_watch(std::string path, bool watch) {
     proto::path_watch_request r;
     r.path = std::move(path);
     r.watch = watch;
     return r;
-}
-
-watcher subscribe(detail::client_impl* impl, proto::watch_kind kind, std::string server_path) {
-    return watcher(impl->make_subscription(kind, std::move(server_path)));
 }
 
 /// Reads that watch differ from those that do not in one more result.
@@ -42,9 +37,10 @@ void read(opcode type, call<Result> c, std::string path, Decode decode) {
     c.send(type, true, request, std::move(decode));
 }
 
-/// `kind_of(ec)` tells which watch the server has armed with this reply, if any.
+/// `kind_of(ec)` tells which watch the server has armed with this reply, if any; `arms` is what it may arm.
 template <class Result, class Decode, class KindOf>
-void read_and_watch(opcode type, call<Result, watcher> c, std::string path, Decode decode, KindOf kind_of) {
+void read_and_watch(opcode type, proto::watch_kind arms, call<Result, watcher> c, std::string path, Decode decode,
+                    KindOf kind_of) {
     if (!legal(path)) return c.fail(client_errc::invalid_path);
     const auto request = path_watch(proto::to_server(c.chroot(), std::move(path)), true);
     c.send(
@@ -53,9 +49,9 @@ void read_and_watch(opcode type, call<Result, watcher> c, std::string path, Deco
                                                                                                  Result& result, watcher& w) {
             const std::optional<proto::watch_kind> kind = kind_of(ec);
             decode(ec, in, result);
-            if (kind && in.ok()) w = subscribe(impl, *kind, server_path);
+            if (kind && in.ok()) w = watcher(impl->make_subscription(*kind, server_path));
         },
-        detail::armed_watch{request.path, false});
+        detail::armed_watch{request.path, arms});
 }
 
 void decode_exists(error_code& ec, reader& in, std::optional<stat>& result) {
@@ -77,8 +73,6 @@ void decode_children(error_code& ec, reader& in, children_result& result) {
     proto::read(in, result.names);
     proto::read(in, result.stat);
 }
-
-void decode_nothing(error_code&, reader&) {}
 
 }    // namespace
 
@@ -130,8 +124,8 @@ void client::start_exists(asio::any_completion_handler<void(error_code, std::opt
 
 void client::start_exists_and_watch(asio::any_completion_handler<void(error_code, std::optional<stat>, watcher)> h, impl_ptr impl,
                                     std::string path) {
-    read_and_watch(opcode::exists, call<std::optional<stat>, watcher>(std::move(h), std::move(impl)), std::move(path),
-                   decode_exists, [](const error_code& ec) -> std::optional<proto::watch_kind> {
+    read_and_watch(opcode::exists, proto::watch_kind::exist, call<std::optional<stat>, watcher>(std::move(h), std::move(impl)),
+                   std::move(path), decode_exists, [](const error_code& ec) -> std::optional<proto::watch_kind> {
                        if (!ec) return proto::watch_kind::data;
                        if (ec == server_errc::no_node) return proto::watch_kind::exist;
                        return std::nullopt;
@@ -144,8 +138,8 @@ void client::start_get(asio::any_completion_handler<void(error_code, get_result)
 
 void client::start_get_and_watch(asio::any_completion_handler<void(error_code, get_result, watcher)> h, impl_ptr impl,
                                  std::string path) {
-    read_and_watch(opcode::get_data, call<get_result, watcher>(std::move(h), std::move(impl)), std::move(path), decode_get,
-                   [](const error_code& ec) -> std::optional<proto::watch_kind> {
+    read_and_watch(opcode::get_data, proto::watch_kind::data, call<get_result, watcher>(std::move(h), std::move(impl)),
+                   std::move(path), decode_get, [](const error_code& ec) -> std::optional<proto::watch_kind> {
                        if (ec) return std::nullopt;
                        return proto::watch_kind::data;
                    });
@@ -170,8 +164,8 @@ void client::start_children(asio::any_completion_handler<void(error_code, childr
 
 void client::start_children_and_watch(asio::any_completion_handler<void(error_code, children_result, watcher)> h, impl_ptr impl,
                                       std::string path) {
-    read_and_watch(opcode::get_children2, call<children_result, watcher>(std::move(h), std::move(impl)), std::move(path),
-                   decode_children, [](const error_code& ec) -> std::optional<proto::watch_kind> {
+    read_and_watch(opcode::get_children2, proto::watch_kind::child, call<children_result, watcher>(std::move(h), std::move(impl)),
+                   std::move(path), decode_children, [](const error_code& ec) -> std::optional<proto::watch_kind> {
                        if (ec) return std::nullopt;
                        return proto::watch_kind::child;
                    });
@@ -185,26 +179,30 @@ void client::start_sync(asio::any_completion_handler<void(error_code)> h, impl_p
     c.send(opcode::sync, true, r, decode_nothing);
 }
 
-void client::start_add_watch(asio::any_completion_handler<void(error_code, watcher)> h, impl_ptr impl, std::string path,
-                             add_watch_mode mode) {
-    call<watcher> c(std::move(h), std::move(impl));
+void client::start_ephemerals(asio::any_completion_handler<void(error_code, std::vector<std::string>)> h, impl_ptr impl,
+                              std::string prefix) {
+    call<std::vector<std::string>> c(std::move(h), std::move(impl));
+    if (!legal(prefix)) return c.fail(client_errc::invalid_path);
+    proto::path_request r;
+    r.path = proto::to_server(c.chroot(), prefix);
+    c.send(opcode::get_ephemerals, true, r, [chroot = c.chroot()](error_code& ec, reader& in, std::vector<std::string>& paths) {
+        if (ec) return;
+        proto::read(in, paths);
+        // To the server a chroot is a prefix like any other.
+        std::erase_if(paths, [&](const std::string& p) { return !proto::within(chroot, p); });
+        for (auto& p : paths) p = std::string(proto::to_client(chroot, p));
+    });
+}
+
+void client::start_all_children_number(asio::any_completion_handler<void(error_code, std::int32_t)> h, impl_ptr impl,
+                                       std::string path) {
+    call<std::int32_t> c(std::move(h), std::move(impl));
     if (!legal(path)) return c.fail(client_errc::invalid_path);
-    proto::add_watch_request r;
+    proto::path_request r;
     r.path = proto::to_server(c.chroot(), path);
-    r.mode = static_cast<std::int32_t>(mode);
-    const auto kind = mode == add_watch_mode::persistent ? proto::watch_kind::persistent : proto::watch_kind::recursive;
-    // Sent again after a lost connection: the watch, if it was set, went with the connection.
-    c.send(
-        opcode::add_watch, true, r,
-        [impl = c.impl().get(), path = r.path, kind](error_code& ec, reader& in, watcher& w) {
-            if (ec) return;
-            if (const auto err = in.i32(); in.ok() && err != 0) {
-                ec = error_code(err, server_category());
-            } else if (in.ok()) {
-                w = subscribe(impl, kind, path);
-            }
-        },
-        detail::armed_watch{r.path, true});
+    c.send(opcode::get_all_children_number, true, r, [](error_code& ec, reader& in, std::int32_t& number) {
+        if (!ec) number = in.i32();
+    });
 }
 
 }    // namespace muster::zk

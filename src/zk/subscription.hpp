@@ -45,7 +45,7 @@ public:
 private:
     using waiter = runtime::completion<void(error_code, watch_event)>;
 
-    bool persistent() const noexcept { return kind_ == proto::watch_kind::persistent || kind_ == proto::watch_kind::recursive; }
+    bool persistent() const noexcept { return proto::is_lasting(kind_); }
     void cancel(std::uint64_t turn);
 
     const std::weak_ptr<client_impl> owner_;

@@ -15,6 +15,8 @@ const char* to_string(session_state s) noexcept {
             return "expired";
         case session_state::closed:
             return "closed";
+        case session_state::auth_failed:
+            return "auth_failed";
     }
     return "unknown";
 }

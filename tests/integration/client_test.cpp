@@ -123,7 +123,7 @@ TEST_CASE("a killed server that comes back finds the session, its ephemerals and
     l.run(c.close(asio::use_awaitable));
 }
 
-TEST_CASE("20 000 watches on long paths survive a killed server, and each fires once") {
+TEST_CASE("R1: 20 000 watches on long paths survive a killed server, and each fires once") {
     zk_server server;
     server.start();
     loop l;

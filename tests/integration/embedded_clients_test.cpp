@@ -42,7 +42,7 @@ constexpr auto await = asio::use_awaitable;
 
 }    // namespace
 
-TEST_CASE("threads: many clients of a pool that runs the server, and hooks from beside") {
+TEST_CASE("R47: threads: many clients of a pool that runs the server, and hooks from beside") {
     asio::thread_pool pool(4);
     embedded_server server(pool);
     server.start();

@@ -104,7 +104,7 @@ TEST_CASE("the longest registered normal follows a master that leaves, in a mome
     CHECK(look.children("/micro-service/four").empty());
 }
 
-TEST_CASE("a znode deleted by hand is back within a second") {
+TEST_CASE("R20: a znode deleted by hand is back within a second") {
     asio::io_context ctx;
     looker look(ctx);
     registrar a(ctx, config(), described("hand", 1));

@@ -16,7 +16,7 @@
 
 namespace muster::test {
 
-TEST_CASE("a server that comes back within the timeout finds nothing to write") {
+TEST_CASE("R20: a server that comes back within the timeout finds nothing to write") {
     asio::io_context ctx;
     zk_server own;
     own.start();

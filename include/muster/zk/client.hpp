@@ -2,11 +2,15 @@
 #pragma once
 
 #include <muster/detail/initiate.hpp>
+#include <muster/zk/access_operations.hpp>
 #include <muster/zk/config.hpp>
+#include <muster/zk/ensemble_operations.hpp>
 #include <muster/zk/error.hpp>
+#include <muster/zk/read_batch.hpp>
 #include <muster/zk/session_info.hpp>
 #include <muster/zk/transaction.hpp>
 #include <muster/zk/types.hpp>
+#include <muster/zk/watch_operations.hpp>
 #include <muster/zk/watcher.hpp>
 
 #include <boost/asio/any_completion_handler.hpp>
@@ -20,6 +24,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace muster::runtime {
 class world;
@@ -46,13 +51,19 @@ std::shared_ptr<runtime::world> world_of(const client& c);
 /// Requests that were written when the connection broke complete with `client_errc::connection_lost`, except for reads and
 /// `sync`, which change nothing and are sent again.
 ///
+/// The operations are grouped: those on znodes are on this page, the others in `watch_operations`, `access_operations` and
+/// `ensemble_operations`. Paths are relative to the chroot of the connect string, in arguments, results and events.
+///
+/// Requests of later versions are unknown to older servers, which answer `server_errc::unimplemented` and close the connection.
+/// That happens once per server: for an hour such a request then completes without being sent to it.
+///
 /// \par Errors
 /// Every operation can complete with any `server_errc`; with `client_errc::{connection_lost, session_expired, closed,
-/// request_too_large, invalid_path, invalid_argument}`; and with `asio::error::operation_aborted` when cancelled.
-/// `outcome_of()` tells what is known of the request.
+/// request_too_large, invalid_path, invalid_argument}`; with a `protocol_errc`, where its reply cannot be read; and with
+/// `asio::error::operation_aborted` when cancelled. `outcome_of()` tells what is known of the request.
 /// \par Per-operation cancellation
-/// Terminal, partial and total. Before the request was written it is withdrawn. Afterwards the server's reply is awaited
-/// and dropped: the request may be applied. A watch that such a request has set is removed as if its subscription was.
+/// Terminal, partial and total. Before the request was written it is withdrawn. Afterwards the server's reply is awaited and
+/// dropped: the request may be applied. A watch that such a request has set is removed as if its subscription was.
 /// \par Executor
 /// Handlers are posted to their associated executor, else to `get_executor()`; they are never called inline.
 /// Replies and events are posted in the order of the stream, so an executor that keeps order shows them in order.
@@ -61,7 +72,7 @@ std::shared_ptr<runtime::world> world_of(const client& c);
 /// \par Object lifetimes
 /// A client is a handle: copies stand for the same session. When the last copy is destroyed the connection is dropped
 /// without a word to the server, and the session expires there. Call `close()` to end it at once.
-class client {
+class client : public watch_operations<client>, public access_operations<client>, public ensemble_operations<client> {
 public:
     using executor_type = asio::any_io_executor;
 
@@ -99,7 +110,7 @@ public:
     /// Waits until `session().version` is greater than `seen` and gives the latest value. Calling it in a loop with the
     /// version it gave misses no last state, however slow the caller is.
     /// \par Completion signature
-    /// `void(error_code, session_info)`. After `close()` it completes at once with the state `closed`.
+    /// `void(error_code, session_info)`. In a final state (`is_final`) it completes at once with that.
     template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code, session_info)) Token = asio::deferred_t>
     auto session_change(std::uint64_t seen, Token&& token = Token{}) {
         return asio::async_initiate<Token, void(error_code, session_info)>(
@@ -218,18 +229,48 @@ public:
             muster::detail::initiate<&client::start_multi>{get_executor()}, token, impl_, std::move(t));
     }
 
-    /// Watches a path until the watcher is destroyed. The znode need not exist. Servers before 3.6 close the connection on
-    /// it; it then completes with `server_errc::unimplemented`.
+    /// Makes several reads in one request. Servers before 3.6 do not know it.
     /// \par Completion signature
-    /// `void(error_code, watcher)`
-    template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code, watcher)) Token = asio::deferred_t>
-    auto add_watch(std::string path, add_watch_mode mode, Token&& token = Token{}) {
-        return asio::async_initiate<Token, void(error_code, watcher)>(
-            muster::detail::initiate<&client::start_add_watch>{get_executor()}, token, impl_, std::move(path), mode);
+    /// `void(error_code, multi_read_result)`: a result for each operation, in their order, which can be an error of its own.
+    template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code, multi_read_result)) Token = asio::deferred_t>
+    auto multi_read(read_batch b, Token&& token = Token{}) {
+        return asio::async_initiate<Token, void(error_code, multi_read_result)>(
+            muster::detail::initiate<&client::start_multi_read>{get_executor()}, token, impl_, std::move(b));
+    }
+
+    /// Succeeds if the znode exists with this version, as the leader sees it. A transaction with nothing but that check.
+    /// \par Completion signature
+    /// `void(error_code)`
+    template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code)) Token = asio::deferred_t>
+    auto check(std::string path, std::int32_t version = any_version, Token&& token = Token{}) {
+        return asio::async_initiate<Token, void(error_code)>(muster::detail::initiate<&client::start_check>{get_executor()},
+                                                             token, impl_, std::move(path), version);
+    }
+
+    /// Lists the paths of this session's ephemerals that begin with `prefix`: with the same characters, "/a" is a prefix of
+    /// "/ab". Those outside of the chroot are left out. Servers before 3.6 do not know this request.
+    /// \par Completion signature
+    /// `void(error_code, std::vector<std::string>)`
+    template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code, std::vector<std::string>)) Token = asio::deferred_t>
+    auto ephemerals(std::string prefix = "/", Token&& token = Token{}) {
+        return asio::async_initiate<Token, void(error_code, std::vector<std::string>)>(
+            muster::detail::initiate<&client::start_ephemerals>{get_executor()}, token, impl_, std::move(prefix));
+    }
+
+    /// Counts all znodes below a path: children, theirs, and so on. Servers before 3.6 do not know this request.
+    /// \par Completion signature
+    /// `void(error_code, std::int32_t)`
+    template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code, std::int32_t)) Token = asio::deferred_t>
+    auto all_children_number(std::string path, Token&& token = Token{}) {
+        return asio::async_initiate<Token, void(error_code, std::int32_t)>(
+            muster::detail::initiate<&client::start_all_children_number>{get_executor()}, token, impl_, std::move(path));
     }
 
 private:
     friend std::shared_ptr<runtime::world> detail::world_of(const client& c);
+    friend class watch_operations<client>;
+    friend class access_operations<client>;
+    friend class ensemble_operations<client>;
 
     using impl_ptr = std::shared_ptr<detail::client_impl>;
     static void start_session_change(asio::any_completion_handler<void(error_code, session_info)> h, impl_ptr impl,
@@ -254,8 +295,14 @@ private:
                                          impl_ptr impl, std::string path);
     static void start_sync(asio::any_completion_handler<void(error_code)> h, impl_ptr impl, std::string path);
     static void start_multi(asio::any_completion_handler<void(error_code, multi_result)> h, impl_ptr impl, transaction t);
-    static void start_add_watch(asio::any_completion_handler<void(error_code, watcher)> h, impl_ptr impl, std::string path,
-                                add_watch_mode mode);
+    static void start_multi_read(asio::any_completion_handler<void(error_code, multi_read_result)> h, impl_ptr impl,
+                                 read_batch b);
+    static void start_check(asio::any_completion_handler<void(error_code)> h, impl_ptr impl, std::string path,
+                            std::int32_t version);
+    static void start_ephemerals(asio::any_completion_handler<void(error_code, std::vector<std::string>)> h, impl_ptr impl,
+                                 std::string prefix);
+    static void start_all_children_number(asio::any_completion_handler<void(error_code, std::int32_t)> h, impl_ptr impl,
+                                          std::string path);
 
     impl_ptr impl_;
 };

@@ -27,8 +27,14 @@ struct config {
     /// How long `close()` waits for the server to confirm. 0: does not wait; the session expires by itself.
     std::chrono::milliseconds close_timeout{3'000};
 
-    /// Largest frame in both directions, in bytes; the server's `jute.maxbuffer`. Legal: 1024 to 2^31 - 1.
+    /// Largest request, in bytes: the servers' `jute.maxbuffer`, beyond which they close the connection. A larger one completes
+    /// with `client_errc::request_too_large` and is not sent. Legal: 1024 to 2^31 - 1.
     std::size_t max_frame = 1'048'575;
+
+    /// Largest reply, in bytes. Servers do not limit what they send, and the list of many children is easily larger than any
+    /// request. A larger one completes with `protocol_errc::frame_too_large` and costs the connection. Legal: as for
+    /// `max_frame`; 0: the same as that.
+    std::size_t max_reply = 0;
 
     /// Whether plain reads of data that wait to be written at the same time are asked for in one request (multiRead), which a
     /// server handles many times faster. Each keeps its own result, error and place in the order. While 16 requests of reads are

@@ -91,6 +91,13 @@ struct watch_event {
     friend bool operator==(const watch_event&, const watch_event&) = default;
 };
 
+/// Kinds of watches that `check_watches` asks about. The values are those of the wire.
+enum class watch_type : std::int32_t {
+    children = 1,
+    data = 2,
+    any = 3,
+};
+
 /// Modes of `add_watch`. The values are those of the wire.
 enum class add_watch_mode : std::int32_t {
     persistent = 0,              ///< The znode itself: created, deleted, data changed, children changed.
@@ -99,12 +106,16 @@ enum class add_watch_mode : std::int32_t {
 
 /// Where a session stands.
 enum class session_state {
-    connecting,    ///< No session yet; the first one is being established.
-    connected,     ///< Attached to a server.
-    suspended,     ///< The connection is lost, the session may live on; the client reconnects.
-    expired,       ///< The ensemble ended the session, or nobody can prove that it lives. Its ephemerals are or will be gone.
-    closed,        ///< `close()` was called, or the client gave up for good.
+    connecting,     ///< No session yet; the first one is being established.
+    connected,      ///< Attached to a server.
+    suspended,      ///< The connection is lost, the session may live on; the client reconnects.
+    expired,        ///< The ensemble ended the session, or nobody can prove that it lives. Its ephemerals are or will be gone.
+    closed,         ///< `close()` was called, or the client gave up for good.
+    auth_failed,    ///< A server refused credentials. The client has given up for good; its session will expire.
 };
+
+/// True for the states that no other follows.
+constexpr bool is_final(session_state s) noexcept { return s == session_state::closed || s == session_state::auth_failed; }
 
 /// Name of a state, as the command prints it.
 const char* to_string(session_state s) noexcept;

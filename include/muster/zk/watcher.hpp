@@ -28,8 +28,9 @@ class subscription;
 /// \par Thread safety
 /// Distinct objects: safe. Same object: unsafe.
 /// \par Object lifetimes
-/// Destroying a watcher ends a pending `next` with `client_errc::watch_ended` and ends the subscription. An empty watcher
-/// (default constructed or moved from) has none.
+/// Destroying a watcher ends a pending `next` with `client_errc::watch_ended` and ends the subscription. Subscriptions of a path
+/// share one watch at the server, which is removed there once none of them is left. An empty watcher (default constructed
+/// or moved from) has none.
 class watcher {
 public:
     watcher() noexcept;

@@ -14,7 +14,7 @@ using namespace muster::balance;
 using namespace muster::balance::test;
 using muster::policy;
 
-TEST_CASE("round robin takes each in turn") {
+TEST_CASE("R48: round robin takes each in turn") {
     const auto t = build_table(policy::roundrobin, nodes_of(normals({9, 1, 1, 1, 1})));
     pick_state s(11);
     std::vector<node*> first, second;

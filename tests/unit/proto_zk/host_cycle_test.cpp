@@ -60,7 +60,7 @@ TEST_CASE("delays only between rounds, with a bound that doubles up to the limit
     }
 }
 
-TEST_CASE("full jitter: delays spread evenly from 0 to the bound") {
+TEST_CASE("R32: full jitter: delays spread evenly from 0 to the bound") {
     std::mt19937_64 engine(1);
     int lower = 0;
     for (int i = 0; i != 1000; ++i) {

@@ -20,7 +20,7 @@ TEST_CASE("a chroot goes in front of what the server sees") {
     CHECK(to_server("/app", "/zookeeper/config/x") == "/app/zookeeper/config/x");
 }
 
-TEST_CASE("a chroot is taken off what the user sees") {
+TEST_CASE("R8: a chroot is taken off what the user sees") {
     CHECK(to_client("", "/a") == "/a");
     CHECK(to_client("/app", "/app") == "/");
     CHECK(to_client("/app", "/app/a/b") == "/a/b");
@@ -46,7 +46,7 @@ TEST_CASE("parents and names") {
     CHECK(name_of("a") == "a");
 }
 
-TEST_CASE("counters of sequential znodes") {
+TEST_CASE("R17: counters of sequential znodes") {
     CHECK(sequence_of("/lock/n-0000000005") == 5);
     CHECK(sequence_of("normal0000000000") == 0);
     CHECK(sequence_of("0000000007") == 7);
@@ -71,7 +71,7 @@ TEST_CASE("counters of sequential znodes") {
     CHECK(sequence_of("n9999999999") == std::nullopt);
 }
 
-TEST_CASE("names in the order of their creation") {
+TEST_CASE("R17: names in the order of their creation") {
     const std::vector<std::string> sorted{"a-0000000000", "b-0000000000", "z-0000000001",
                                           "a-0000000010", "a-2147483647", "a-2147483648",
                                           "a-000000002",  "a-000000001",  "a",

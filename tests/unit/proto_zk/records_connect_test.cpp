@@ -72,7 +72,7 @@ TEST_CASE("without the flag a connect record is not read-only") {
     CHECK(used.password.empty());
 }
 
-TEST_CASE("passwords have at most 64 bytes") {
+TEST_CASE("R49: passwords have at most 64 bytes") {
     connect_response response;
     CHECK(!decode(bytes("00000000 00000fa0 0100000000000001 00000040 aa*64 00"), response).failed());
     CHECK(response.password == std::string(64, '\xaa'));

@@ -168,13 +168,13 @@ TEST_CASE("reads whose batch is larger than a frame may be for each of them are 
 
 TEST_CASE("no batch is larger than a frame may be") {
     auto settings = batching();
-    settings.max_frame = 1'024;
+    settings.max_request = 1'024;
     machine m(settings);
     m.attach();
     m.get(std::string(494, 'a'));
     m.get(std::string(494, 'b'));
     m.fill();
-    for (const auto& f : take_frames(m.written)) CHECK(f.size() <= settings.max_frame);
+    for (const auto& f : take_frames(m.written)) CHECK(f.size() <= settings.max_request);
 }
 
 TEST_CASE("an error of a whole batch is that of each read, and costs nobody else anything") {

@@ -6,7 +6,7 @@ using namespace muster::test;
 
 TEST_SUITE_BEGIN("session: close");
 
-TEST_CASE("closing: what was submitted before is served, then the session is ended") {
+TEST_CASE("R43: closing: what was submitted before is served, then the session is ended") {
     machine m;
     m.attach();
     m.write("a");
@@ -108,7 +108,7 @@ TEST_CASE("closing before the first connection ends with the last request that i
     }
 }
 
-TEST_CASE("closing while disconnected gets a connection for it") {
+TEST_CASE("R43: closing while disconnected gets a connection for it") {
     machine m;
     m.attach();
     m.write("a");
@@ -186,7 +186,7 @@ TEST_CASE("the connection breaks behind closeSession: it is asked for again") {
     CHECK(m.s.finished());
 }
 
-TEST_CASE("closing takes no longer than its time-out, wherever it is stuck") {
+TEST_CASE("R43: closing takes no longer than its time-out, wherever it is stuck") {
     for (int phase = 0; phase != 3; ++phase) {
         CAPTURE(phase);
         machine m;

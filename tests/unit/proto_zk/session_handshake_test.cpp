@@ -6,7 +6,7 @@ using namespace muster::test;
 
 TEST_SUITE_BEGIN("session: handshake");
 
-TEST_CASE("a new session is asked for with id 0, zxid 0 and a password of zeros") {
+TEST_CASE("R31: a new session is asked for with id 0, zxid 0 and a password of zeros") {
     machine m;
     m.open();
     CHECK(m.state() == session_state::connecting);
@@ -80,7 +80,7 @@ TEST_CASE("a lost session is resumed with its id, its password and the zxid of t
     CHECK(!m.s.info().last_error);
 }
 
-TEST_CASE("expired at the server: every form of saying so") {
+TEST_CASE("R28, R31: expired at the server: every form of saying so") {
     struct form {
         const char* name;
         std::int64_t id;
@@ -119,7 +119,7 @@ TEST_CASE("expired at the server: every form of saying so") {
     }
 }
 
-TEST_CASE("a fresh id where the old one was asked for means expired: ClickHouse Keeper") {
+TEST_CASE("R27: a fresh id where the old one was asked for means expired: ClickHouse Keeper") {
     machine m;
     m.attach();
     m.lose();
@@ -136,6 +136,28 @@ TEST_CASE("a fresh id where the old one was asked for means expired: ClickHouse 
     m.lose();
     CHECK(m.s.info().id == 0x99);
     CHECK(m.attach(0x99).session_id == 0x99);
+}
+
+TEST_CASE("R29: a server that is behind, and closes without a word, is passed over") {
+    auto settings = settings_for_tests();
+    settings.hosts = 3;
+    machine m(settings);
+    m.attach();
+    m.read("a");
+    CHECK(m.sent().size() == 1);
+    CHECK(!m.reply(1, 0x50));
+    m.now += 1s;
+    m.lose();
+    const auto behind = m.s.next(m.now);
+    m.open();
+    CHECK(m.greeting().last_zxid_seen == 0x50);
+    m.lose(machine::latest);
+    const auto other = m.s.next(m.now);
+    CHECK(other.what == machine::step::kind::connect);    // at once
+    CHECK(other.host != behind.host);
+    CHECK(m.attach().session_id == machine::id);
+    CHECK(m.s.metrics().expiries == 0);
+    CHECK(m.s.info().generation == 1);
 }
 
 TEST_CASE("a refusal without a session is a failed attempt, not an expiry") {

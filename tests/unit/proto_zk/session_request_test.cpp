@@ -38,7 +38,7 @@ TEST_CASE("a reply to nothing drops the connection") {
     CHECK(m.reply(1) == protocol_errc::unexpected_reply);
 }
 
-TEST_CASE("numbers of requests wrap to 1 and are never 0 or negative") {
+TEST_CASE("R35: numbers of requests wrap to 1 and are never 0 or negative") {
     auto settings = settings_for_tests();
     settings.first_xid = 2'147'483'645;
     machine m(settings);
@@ -55,7 +55,7 @@ TEST_CASE("numbers of requests wrap to 1 and are never 0 or negative") {
     CHECK(m.log == journal(10, "r ok"));
 }
 
-TEST_CASE("unknown numbers of errors and events do no harm") {
+TEST_CASE("R42: unknown numbers of errors and events do no harm") {
     machine m;
     m.attach();
     m.s.watches().add(proto::watch_kind::persistent, "/a", std::make_shared<recorder>(m.log, "watch"));
@@ -174,7 +174,7 @@ TEST_CASE("a reply that cannot be decoded drops the connection, and is not asked
     CHECK(m.log == lines({"a ok"}));
 }
 
-TEST_CASE("a reply larger than the limit fails its request instead of being asked for endlessly") {
+TEST_CASE("R41: a reply larger than the limit fails its request instead of being asked for endlessly") {
     auto settings = settings_for_tests();
     settings.max_frame = 1000;
     machine m(settings);
@@ -216,7 +216,7 @@ TEST_CASE("session moved: a write reports it, a read goes to the next server") {
     CHECK(m.log == lines({"r ok"}));
 }
 
-TEST_CASE("the zxid of events and pings is not taken for one that was seen") {
+TEST_CASE("R7: the zxid of events and pings is not taken for one that was seen") {
     machine m;
     m.attach();
     m.read("a");
@@ -238,7 +238,7 @@ TEST_CASE("the zxid never goes back") {
     CHECK(m.attach().last_zxid_seen == 10);
 }
 
-TEST_CASE("byte by byte or in one piece: the same conversation") {
+TEST_CASE("R38: byte by byte or in one piece: the same conversation") {
     const auto converse = [](std::size_t chunk) {
         machine m;
         m.read_and_watch("a", proto::watch_kind::data, "/a");

@@ -8,7 +8,7 @@ TEST_SUITE_BEGIN("session: time");
 
 // The session's time-out is 9 s: pings every 3 s, silence is noticed after 6 s, expiry after 12 s.
 
-TEST_CASE("an idle session pings at a third of its time-out, for as long as it is answered") {
+TEST_CASE("R36: an idle session pings at a third of its time-out, for as long as it is answered") {
     machine m;
     m.attach();
     const auto start = m.now;
@@ -39,7 +39,7 @@ TEST_CASE("pings are sent while a request waits for its reply") {
     CHECK(m.log == lines({"slow ok"}));
 }
 
-TEST_CASE("a ping goes ahead of what is queued") {
+TEST_CASE("R36: a ping goes ahead of what is queued") {
     machine m;
     m.attach();
     m.now += 3s;
@@ -74,7 +74,7 @@ TEST_CASE("a reply to no ping is ignored") {
     CHECK(m.state() == session_state::connected);
 }
 
-TEST_CASE("a server that swallows everything is given up after two thirds of the time-out") {
+TEST_CASE("R37: a server that swallows everything is given up after two thirds of the time-out") {
     machine m;
     m.attach();
     m.read("a");
@@ -88,7 +88,7 @@ TEST_CASE("a server that swallows everything is given up after two thirds of the
     CHECK(m.now == start + 6s);
 }
 
-TEST_CASE("a reply that trickles in keeps the connection") {
+TEST_CASE("R36: a reply that trickles in keeps the connection") {
     machine m;
     m.attach();
     m.read("large");
@@ -103,7 +103,7 @@ TEST_CASE("a reply that trickles in keeps the connection") {
     CHECK(m.log == lines({"large ok"}));
 }
 
-TEST_CASE("without servers the session expires by the client's own clock, once") {
+TEST_CASE("R26, R28: without servers the session expires by the client's own clock, once") {
     machine m;
     m.attach();
     m.now += 1s;

@@ -12,7 +12,7 @@ std::shared_ptr<recorder> sink(machine& m, const std::string& name) { return std
 
 }    // namespace
 
-TEST_CASE("an event in the segment of the reply that armed its watch finds it") {
+TEST_CASE("R6: an event in the segment of the reply that armed its watch finds it") {
     machine m;
     m.attach();
     m.read_and_watch("a", proto::watch_kind::data, "/a");
@@ -70,7 +70,7 @@ TEST_CASE("watches are armed again before anything else, with setWatches") {
     CHECK(m.log == lines({"e created /e"}));
 }
 
-TEST_CASE("many watches of all kinds: several batches, all below 128 KiB, disjoint, with one zxid, acknowledged") {
+TEST_CASE("R1, R2, R3: many watches of all kinds: several batches, all below 128 KiB, disjoint, with one zxid, acknowledged") {
     constexpr int paths = 4'000;
     machine m;
     m.attach();
@@ -125,7 +125,7 @@ TEST_CASE("many watches of all kinds: several batches, all below 128 KiB, disjoi
     CHECK(m.log.size() == paths);
 }
 
-TEST_CASE("persistent watches are told to resync at every reconnection, ahead of later events") {
+TEST_CASE("R4: persistent watches are told to resync at every reconnection, ahead of later events") {
     machine m;
     m.attach();
     m.s.watches().add(proto::watch_kind::persistent, "/p", sink(m, "p"));
@@ -159,36 +159,7 @@ TEST_CASE("a server that refuses to arm the watches is left") {
     CHECK(m.reply(sent.at(0).xid, 1, -6) == server_errc::unimplemented);
 }
 
-TEST_CASE("a path is unwatched only if nobody watches it or is about to, on a connection") {
-    machine m;
-    m.s.unwatch("/a");
-    CHECK(!m.s.wants_write());
-    m.attach();
-    const auto one = sink(m, "one");
-    m.s.watches().add(proto::watch_kind::data, "/a", one);
-    m.s.unwatch("/a");
-    CHECK(!m.s.wants_write());
-    m.s.watches().remove(proto::watch_kind::data, "/a", one.get());
-    auto r = m.make("read", true);
-    r->arms = "/a";
-    m.s.submit(std::move(r));
-    m.s.unwatch("/a");
-    CHECK(m.sent().size() == 1);
-    m.s.unwatch("/a");
-    CHECK(!m.s.wants_write());
-    CHECK(!m.reply(1, 1, -101));
-    m.s.unwatch("/a");
-    const auto sent = m.sent();
-    REQUIRE(sent.size() == 1);
-    CHECK(sent[0].is(opcode::remove_watches));
-    CHECK(sent[0].as<proto::remove_watches_request>().path == "/a");
-    // It is not sent again: the watch went with the connection.
-    m.lose();
-    m.attach();
-    CHECK(m.sent().empty());
-}
-
-TEST_CASE("watches of an ended session are not carried into the next") {
+TEST_CASE("R13: watches of an ended session are not carried into the next") {
     machine m;
     m.attach();
     m.s.watches().add(proto::watch_kind::recursive, "/a", sink(m, "a"));

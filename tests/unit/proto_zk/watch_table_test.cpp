@@ -85,7 +85,7 @@ TEST_CASE("a recursive watch sees its znode and all below, but no changes of chi
     CHECK(w.dispatch(children_changed, "/a").empty());
 }
 
-TEST_CASE("every subscriber gets an event exactly once") {
+TEST_CASE("R11: every subscriber gets an event exactly once") {
     table w;
     w.add(watch_kind::data, "/a", "one");
     w.add(watch_kind::data, "/a", "two");
@@ -143,6 +143,22 @@ TEST_CASE("a path larger than a batch gets one of its own") {
     const auto requests = w.t.rearm(1, 100);
     CHECK(requests.size() == 3);
     for (const auto& r : requests) CHECK(parse_request(r).is(opcode::set_watches));
+}
+
+TEST_CASE("the end of one path is told to its watchers only") {
+    table w;
+    w.add(watch_kind::data, "/a", "one");
+    w.add(watch_kind::recursive, "/a", "two");
+    w.add(watch_kind::data, "/b", "other");
+    w.t.end("/a", client_errc::watch_ended);
+    w.t.end("/none", client_errc::watch_ended);
+    const std::string ended = " ended: " + error_code(client_errc::watch_ended).message();
+    CHECK(std::exchange(w.log, {}) == journal{"one" + ended, "two" + ended});
+    CHECK(!w.t.watched("/a"));
+    CHECK(!w.t.watched(watch_kind::recursive, "/a"));
+    CHECK(w.t.watched(watch_kind::data, "/b"));
+    CHECK(!w.t.watched(watch_kind::child, "/b"));
+    CHECK(w.dispatch(data_changed, "/a/b").empty());
 }
 
 TEST_CASE("the end is told to everybody once") {

@@ -48,7 +48,7 @@ TEST_CASE("the second instance becomes a normal and stays it") {
     c.check_invariants();
 }
 
-TEST_CASE("settled, nothing is asked any more, also after a reconnect") {
+TEST_CASE("R20: settled, nothing is asked any more, also after a reconnect") {
     cluster c;
     c.add("a");
     auto& b = c.add("b");
@@ -161,7 +161,7 @@ TEST_CASE("the whole service deleted by hand comes back") {
     c.check_invariants();
 }
 
-TEST_CASE("a restarted master takes over the znode that its former start left, at once") {
+TEST_CASE("R19: a restarted master takes over the znode that its former start left, at once") {
     cluster c;
     auto& a = c.add("a");
     c.settle();
@@ -237,7 +237,7 @@ TEST_CASE("failures are retried with a back-off that grows, and shown") {
     CHECK_FALSE(a.m.last_error());
 }
 
-TEST_CASE("ranks survive the wrap of ZooKeeper's counter") {
+TEST_CASE("R17: ranks survive the wrap of ZooKeeper's counter") {
     cluster c;
     c.add("a");
     c.settle();

@@ -29,7 +29,7 @@ TEST_CASE("a znode of somebody else in our place is neither deleted nor adopted"
     CHECK(c.tree.find(path)->stat.ephemeral_owner == 99);
 }
 
-TEST_CASE("two processes with one identity slow down and say so") {
+TEST_CASE("R22: two processes with one identity slow down and say so") {
     cluster c;
     auto& a = c.add("twin");
     c.settle();
@@ -91,7 +91,7 @@ TEST_CASE("closing waits for a connection only if there is something to remove")
     CHECK(b.m.next(c.now).what == registration::step::kind::done);
 }
 
-TEST_CASE("a closing registrar does not delete the znode of who took its place") {
+TEST_CASE("R23: a closing registrar does not delete the znode of who took its place") {
     cluster c;
     auto& a = c.add("a");
     c.settle();

@@ -11,7 +11,7 @@
 
 namespace muster::registry::testing {
 
-TEST_CASE("after expiry the znode of the old session is replaced, whichever it was") {
+TEST_CASE("R19: after expiry the znode of the old session is replaced, whichever it was") {
     cluster c;
     c.add("a");
     c.settle();
@@ -34,7 +34,7 @@ TEST_CASE("after expiry the znode of the old session is replaced, whichever it w
     }
 }
 
-TEST_CASE("what became of a create is found out by reading") {
+TEST_CASE("R14: what became of a create is found out by reading") {
     for (const bool applied : {false, true}) {
         for (const bool normal : {false, true}) {
             CAPTURE(applied);
@@ -60,7 +60,7 @@ TEST_CASE("what became of a create is found out by reading") {
     }
 }
 
-TEST_CASE("a create of unknown outcome, followed by expiry, leaves nothing behind") {
+TEST_CASE("R14: a create of unknown outcome, followed by expiry, leaves nothing behind") {
     cluster c;
     c.add("a");
     c.settle();
@@ -99,7 +99,7 @@ TEST_CASE("a promotion of unknown outcome is found out by reading") {
     }
 }
 
-TEST_CASE("an update of unknown outcome is written at most twice and ends right") {
+TEST_CASE("R16: an update of unknown outcome is written at most twice and ends right") {
     for (const fault f : {fault::lost_before, fault::lost_after}) {
         cluster c;
         auto& a = c.add("a");

@@ -154,7 +154,7 @@ TEST_CASE("a child that nobody may read is reported, not retried for ever") {
     CHECK(v.m.state().rejected[0].reason.starts_with("data cannot be read"));
 }
 
-TEST_CASE("no more reads than the window are in flight") {
+TEST_CASE("R32: no more reads than the window are in flight") {
     viewer v(true, 3);
     v.tree.put("/p", "");
     v.tree.put("/p/s", "");

@@ -133,7 +133,7 @@ TEST_CASE("a child that vanishes between list and read is simply gone") {
     CHECK(v.m.state().rejected.empty());
 }
 
-TEST_CASE("what changes while it is read is read again") {
+TEST_CASE("R5: what changes while it is read is read again") {
     viewer v;
     fill(v.tree);
     v.connect();

@@ -39,7 +39,7 @@ TEST_CASE("without a connection the view is kept and ages") {
     CHECK(v.names() == "a2 b c");
 }
 
-TEST_CASE("connected again, the view is stale until the watch told what may be missed and all was read") {
+TEST_CASE("R5: connected again, the view is stale until the watch told what may be missed and all was read") {
     viewer v;
     fill(v.tree);
     v.connect();
@@ -71,7 +71,7 @@ TEST_CASE("a view that hears of the lost connection after the watch has told wha
     CHECK(v.names() == "a b");
 }
 
-TEST_CASE("a new session sets a new watch and reads everything") {
+TEST_CASE("R13: a new session sets a new watch and reads everything") {
     for (const bool recursive : {true, false}) {
         viewer v(recursive);
         fill(v.tree);
@@ -113,7 +113,7 @@ TEST_CASE("an odd child that went unseen and was created again behind a list tha
     CHECK(v.m.state().rejected.size() == 1);
 }
 
-TEST_CASE("errors remove nothing; they are shown and retried") {
+TEST_CASE("R5: errors remove nothing; they are shown and retried") {
     viewer v;
     fill(v.tree);
     v.connect();

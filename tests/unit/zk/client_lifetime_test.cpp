@@ -56,7 +56,7 @@ TEST_CASE("close: what was asked before is served, and both sides are done") {
     CHECK(!third.ec());
 }
 
-TEST_CASE("close without a start, while connecting, while the handshake waits") {
+TEST_CASE("R43: close without a start, while connecting, while the handshake waits") {
     for (int phase = 0; phase != 3; ++phase) {
         CAPTURE(phase);
         fixture f;
@@ -112,7 +112,7 @@ TEST_CASE("who waits for close may stop waiting; closing goes on") {
     CHECK(f.client.session().state == session_state::closed);
 }
 
-TEST_CASE("the last handle destroyed: operations complete, the connection ends, nothing is left") {
+TEST_CASE("R46: the last handle destroyed: operations complete, the connection ends, nothing is left") {
     fixture f;
     f.attach();
     outcome<zk::create_result> written;
@@ -155,7 +155,7 @@ TEST_CASE("the last handle destroyed while it closes: it closes in order") {
     CHECK(!done.ec());
 }
 
-TEST_CASE("a client may be destroyed inside any handler of its own") {
+TEST_CASE("R44: a client may be destroyed inside any handler of its own") {
     for (int handler = 0; handler != 5; ++handler) {
         CAPTURE(handler);
         simulation sim;

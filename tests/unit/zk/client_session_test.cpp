@@ -66,7 +66,7 @@ TEST_CASE("what does not fit into the socket at once is written when there is ro
     }
 }
 
-TEST_CASE("what handlers of one read ask for goes out in one write") {
+TEST_CASE("R45: what handlers of one read ask for goes out in one write") {
     fixture f;
     f.attach();
     outcome<> again[3];
@@ -111,7 +111,7 @@ TEST_CASE("a silent server is left after two thirds of the time-out") {
     CHECK(f.attach().session_id == 0x1234);
 }
 
-TEST_CASE("the stream of changes: every change, or at least the last state") {
+TEST_CASE("R12: the stream of changes: every change, or at least the last state") {
     fixture f;
     std::vector<session_state> seen;
     std::uint64_t version = 0;
@@ -195,7 +195,7 @@ TEST_CASE("all servers of the connect string are tried") {
           std::set<runtime::endpoint>{at("10.0.0.2"), at("10.0.0.3", 2182), at("::1", 7)});
 }
 
-TEST_CASE("names are looked up at each attempt, and all their addresses are tried") {
+TEST_CASE("R34: names are looked up at each attempt, and all their addresses are tried") {
     fixture f(config_for_tests("zk"));
     f.sim.world->set_name("zk", {"10.0.0.5", "10.0.0.6"});
     f.client.start();
@@ -234,7 +234,7 @@ TEST_CASE("a look-up or a server that never answers takes no longer than an atte
     }
 }
 
-TEST_CASE("a thousand refused connections leave nothing behind and do not spin") {
+TEST_CASE("R39: a thousand refused connections leave nothing behind and do not spin") {
     fixture f;
     f.sim.world->set_server(at("10.0.0.1"), sim_world::answer::refuse);
     f.client.start();
@@ -248,7 +248,7 @@ TEST_CASE("a thousand refused connections leave nothing behind and do not spin")
     CHECK(f.sim.world->open_connections() == 1);
 }
 
-TEST_CASE("a server that sends one byte at a time") {
+TEST_CASE("R38: a server that sends one byte at a time") {
     fixture f;
     f.client.start();
     f.sim.run_ready();
@@ -307,6 +307,7 @@ TEST_CASE("a configuration out of its ranges is refused with the value and what 
     CHECK(refused([](zk::config& c) { c.backoff_max = 1ms; }).find("backoff_max") != std::string::npos);
     CHECK(refused([](zk::config& c) { c.backoff_max = ms::max(); }).find("backoff_max") != std::string::npos);
     CHECK(refused([](zk::config& c) { c.max_frame = 10; }).find("max_frame of 10") != std::string::npos);
+    CHECK(refused([](zk::config& c) { c.max_reply = 10; }).find("max_reply of 10") != std::string::npos);
     CHECK(refused([](zk::config& c) { c.max_frame = 2'147'483'648; }).find("max_frame of 2147483648") != std::string::npos);
 }
 

@@ -177,6 +177,19 @@ std::vector<std::pair<const char*, start_operation>> all_operations() {
         {"children_and_watch", [=](auto& c, slot s, auto d) { c.children_and_watch("/a", bind(s, d)); }},
         {"sync", [=](auto& c, slot s, auto d) { c.sync("/a", bind(s, d)); }},
         {"multi", [=](auto& c, slot s, auto d) { c.multi(zk::transaction().remove("/a"), bind(s, d)); }},
+        {"multi_read", [=](auto& c, slot s, auto d) { c.multi_read(zk::read_batch().get("/a"), bind(s, d)); }},
+        {"check", [=](auto& c, slot s, auto d) { c.check("/a", -1, bind(s, d)); }},
+        {"ephemerals", [=](auto& c, slot s, auto d) { c.ephemerals("/", bind(s, d)); }},
+        {"all_children_number", [=](auto& c, slot s, auto d) { c.all_children_number("/a", bind(s, d)); }},
+        {"get_acl", [=](auto& c, slot s, auto d) { c.get_acl("/a", bind(s, d)); }},
+        {"set_acl", [=](auto& c, slot s, auto d) { c.set_acl("/a", {}, -1, bind(s, d)); }},
+        {"add_auth", [=](auto& c, slot s, auto d) { c.add_auth("digest", "a:b", bind(s, d)); }},
+        {"who_am_i", [=](auto& c, slot s, auto d) { c.who_am_i(bind(s, d)); }},
+        {"get_config", [=](auto& c, slot s, auto d) { c.get_config(bind(s, d)); }},
+        {"get_config_and_watch", [=](auto& c, slot s, auto d) { c.get_config_and_watch(bind(s, d)); }},
+        {"reconfig", [=](auto& c, slot s, auto d) { c.reconfig(zk::reconfiguration(), bind(s, d)); }},
+        {"check_watches", [=](auto& c, slot s, auto d) { c.check_watches("/a", zk::watch_type::any, bind(s, d)); }},
+        {"remove_watches", [=](auto& c, slot s, auto d) { c.remove_watches("/a", bind(s, d)); }},
         {"add_watch", [=](auto& c, slot s, auto d) { c.add_watch("/a", zk::add_watch_mode::persistent, bind(s, d)); }},
     };
 }
@@ -234,7 +247,7 @@ TEST_CASE("every operation can be cancelled after it was written: its reply is d
     }
 }
 
-TEST_CASE("every operation completes with closed after close") {
+TEST_CASE("R43: every operation completes with closed after close") {
     fixture f;
     f.attach();
     outcome<> closed;

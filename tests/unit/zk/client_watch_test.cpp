@@ -1,5 +1,5 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
-#include "client_fixture.hpp"
+#include "watch_fixture.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
@@ -10,46 +10,6 @@ using zk::add_watch_mode;
 using zk::watch_event;
 
 TEST_SUITE_BEGIN("client: watches");
-
-namespace {
-
-constexpr std::int32_t created = 1;
-constexpr std::int32_t data_changed = 3;
-constexpr std::int32_t children_changed = 4;
-
-zk::watcher add_watch(fixture& f, const std::string& path, add_watch_mode mode = add_watch_mode::persistent_recursive) {
-    outcome<zk::watcher> added;
-    f.client.add_watch(path, mode, added.handler());
-    const auto r = f.request();
-    CHECK(r.is(opcode::add_watch));
-    CHECK(r.as<proto::add_watch_request>().mode == static_cast<int>(mode));
-    f.reply(r, 0, proto::error_response());
-    CHECK(!added.ec());
-    CHECK(added.value());
-    return std::move(added.value());
-}
-
-zk::watcher get_and_watch(fixture& f, const std::string& path) {
-    outcome<zk::get_result, zk::watcher> got;
-    f.client.get_and_watch(path, got.handler());
-    const auto r = f.request();
-    CHECK(r.is(opcode::get_data));
-    CHECK(r.as<proto::path_watch_request>().watch);
-    f.reply(r, 0, proto::get_data_response());
-    CHECK(!got.ec());
-    return std::move(got.value<1>());
-}
-
-std::pair<error_code, watch_event> next(fixture& f, zk::watcher& w) {
-    outcome<watch_event> e;
-    w.next(e.handler());
-    CHECK(!e.done());
-    f.sim.run_ready();
-    REQUIRE(e.done());
-    return {e.ec(), e.value()};
-}
-
-}    // namespace
 
 TEST_CASE("a one-shot watch gives one event and ends") {
     fixture f;
@@ -113,7 +73,7 @@ TEST_CASE("which reads arm which watch") {
     CHECK(armed.child == std::vector<std::string>{"/listed"});
 }
 
-TEST_CASE("a chroot applies to events and to arming again") {
+TEST_CASE("R8: a chroot applies to events and to arming again") {
     fixture f(config_for_tests("10.0.0.1:2181/ab"));
     f.attach();
     auto w = add_watch(f, "/");
@@ -222,91 +182,6 @@ TEST_CASE("a cancelled next loses no event") {
     signal.emit(asio::cancellation_type::terminal);
     f.sim.run_ready();
     CHECK(!later.done());
-}
-
-TEST_CASE("the server's watch is removed when its last persistent subscriber goes") {
-    fixture f;
-    f.attach();
-    auto a = add_watch(f, "/a");
-    auto b = add_watch(f, "/a");
-    a = zk::watcher();
-    CHECK(f.requests().empty());
-    b = zk::watcher();
-    const auto r = f.request();
-    CHECK(r.is(opcode::remove_watches));
-    CHECK(r.as<proto::remove_watches_request>().path == "/a");
-    CHECK(r.as<proto::remove_watches_request>().type == 3);
-    f.reply(r, -121);
-    CHECK(!f.server.peer->closed());
-    f.lose();
-    f.attach();
-    CHECK(f.requests().empty());
-}
-
-TEST_CASE("a one-shot watch of the same path keeps the server's watches") {
-    fixture f;
-    f.attach();
-    auto one = get_and_watch(f, "/a");
-    { auto p = add_watch(f, "/a"); }
-    CHECK(f.requests().empty());
-    f.server.event(data_changed, "/a");
-    CHECK(next(f, one).second.type == event_type::data_changed);
-}
-
-TEST_CASE("a removal does not take along a watch that is just being set") {
-    for (const bool one_shot : {false, true}) {
-        fixture f;
-        f.attach();
-        auto old = add_watch(f, "/a");
-        outcome<zk::watcher> added;
-        outcome<zk::get_result, zk::watcher> got;
-        if (one_shot) {
-            f.client.get_and_watch("/a", got.handler());
-        } else {
-            f.client.add_watch("/a", add_watch_mode::persistent, added.handler());
-        }
-        const auto r = f.request();
-        old = zk::watcher();
-        CHECK(f.requests().empty());
-        if (one_shot) {
-            f.reply(r, 0, proto::get_data_response());
-            CHECK(got.value<1>());
-        } else {
-            f.reply(r, 0, proto::error_response());
-            CHECK(added.value());
-        }
-        CHECK(f.requests().empty());
-    }
-}
-
-TEST_CASE("a persistent watch whose caller gave up is removed again") {
-    fixture f;
-    f.attach();
-    asio::cancellation_signal signal;
-    outcome<zk::watcher> added;
-    f.client.add_watch("/a", add_watch_mode::persistent, asio::bind_cancellation_slot(signal.slot(), added.handler()));
-    const auto r = f.request();
-    signal.emit(asio::cancellation_type::terminal);
-    f.sim.run_ready();
-    CHECK(added.ec() == asio::error::operation_aborted);
-    CHECK(!added.value());
-    f.reply(r, 0, proto::error_response());
-    const auto removal = f.request();
-    CHECK(removal.is(opcode::remove_watches));
-    CHECK(removal.as<proto::remove_watches_request>().path == "/a");
-}
-
-TEST_CASE("a persistent watch whose caller gave up stays where others watch the path") {
-    fixture f;
-    f.attach();
-    auto other = add_watch(f, "/a");
-    asio::cancellation_signal signal;
-    outcome<zk::watcher> added;
-    f.client.add_watch("/a", add_watch_mode::persistent_recursive, asio::bind_cancellation_slot(signal.slot(), added.handler()));
-    const auto r = f.request();
-    signal.emit(asio::cancellation_type::terminal);
-    f.reply(r, 0, proto::error_response());
-    CHECK(f.requests().empty());
 }
 
 TEST_CASE("watches end with their session") {

@@ -1,0 +1,72 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+//
+// How a session proves who its user is. Servers keep credentials per connection and answer them at once, past all other
+// requests, so their replies are matched among themselves.
+#include "proto_zk/session.hpp"
+
+#include "proto_zk/opcodes.hpp"
+#include "proto_zk/records_connect.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace muster::zk::proto {
+namespace {
+
+constexpr std::size_t prefix_bytes = 4;
+constexpr std::size_t header_bytes = 8;
+
+bool is_auth(const request& r) { return r.type() == to_wire(opcode::auth); }
+
+}    // namespace
+
+error_code session::on_auth(const reply_header& header) {
+    if (auths_.empty()) return protocol_errc::unexpected_reply;
+    const auto r = std::move(auths_.front());
+    auths_.pop_front();
+    ++metrics_.replies_received;
+
+    error_code ec;
+    if (header.err != 0) ec = error_code(header.err, server_category());
+    if (!ec && r->repeatable) {    // a user's, not one that was shown again
+        // Also for a caller who gave up: the server has them now, and the next one shall not differ.
+        auto record = r->frame.substr(prefix_bytes + header_bytes);
+        if (std::find(credentials_.begin(), credentials_.end(), record) == credentials_.end())
+            credentials_.push_back(std::move(record));
+    }
+    const auto unusable = r->abandoned_ ? error_code{} : r->complete(ec, {});
+    if (ec != server_errc::auth_failed) return unusable;
+    // They would fail everywhere, and nobody knows what may be asked without them.
+    info_.last_error = ec;
+    ++info_.version;
+    finish(ec, session_state::auth_failed, ec);
+    return ec;
+}
+
+void session::reclaim_credentials() {
+    for (auto it = auths_.rbegin(); it != auths_.rend(); ++it) {
+        if ((*it)->repeatable && !(*it)->abandoned_) queued_.push_front(std::move(*it));
+    }
+    auths_.clear();
+}
+
+void session::present_credentials() {
+    queue all;
+    for (const auto& record : credentials_) {
+        std::string payload;
+        writer w(payload);
+        request_header{0, to_wire(opcode::auth)}.write(w);
+        payload += record;
+        all.push_back(housekeeping(std::move(payload), true));
+    }
+    const auto take = [&](bool wanted) {
+        for (auto& r : queued_) {
+            if (r && is_auth(*r) == wanted) all.push_back(std::move(r));
+        }
+    };
+    take(true);
+    take(false);
+    queued_.swap(all);
+}
+
+}    // namespace muster::zk::proto
