@@ -38,18 +38,25 @@ public:
 
     /// Lets clients and server work until none of them has anything to do.
     void serve() {
-        for (bool busy = true; busy;) {
-            sim_.run_ready();
-            busy = false;
-            while (auto peer = sim_.world->accept()) connections_.push_back(connection{{std::move(peer), {}}, 0, {}});
-            for (connection& c : connections_) busy |= serve(c);
-            for (const auto& f : tree.take_fired()) {
-                for (connection& c : connections_) {
-                    if (c.session == f.session && !c.end.peer->closed()) c.end.event(static_cast<std::int32_t>(f.type), f.path);
-                }
-                busy = true;
-            }
+        do sim_.run_ready();
+        while (answer_all());
+    }
+
+    /// The server's part of it: answers what has been asked. False if nothing was.
+    bool answer_all() {
+        bool busy = false;
+        while (auto peer = sim_.world->accept()) {
+            connections_.push_back(connection{{std::move(peer), {}}, 0, {}});
+            busy = true;
         }
+        for (connection& c : connections_) busy |= serve(c);
+        for (const auto& f : tree.take_fired()) {
+            for (connection& c : connections_) {
+                if (c.session == f.session && !c.end.peer->closed()) c.end.event(static_cast<std::int32_t>(f.type), f.path);
+            }
+            busy = true;
+        }
+        return busy;
     }
 
     /// Ends all sessions and connections; who comes back is given another session without a word, as ClickHouse Keeper does.
