@@ -235,8 +235,7 @@ void worker::create_sequential() {
     const std::string v = fresh_value();
     ++sequential_;
     env_.time.note("{} creates sequential {}", name_, v);
-    client_->create(
-        base_ + "/s", v, zk::create_mode::persistent_sequential,
+    auto expected =
         env_.operations.expect(*home_, name_ + " create sequential " + v, [this, v](error_code ec, const zk::create_result& r) {
             --sequential_;
             ++done_;
@@ -249,7 +248,12 @@ void worker::create_sequential() {
             } else if (!unknown(ec)) {
                 impossible_.insert(v);
             }
-        }));
+        });
+    constexpr auto mode = zk::create_mode::persistent_sequential;
+    if (chance_.percent(50))
+        client_->create(base_ + "/s", v, mode, std::move(expected));
+    else
+        client_->create_protected(base_ + "/s", v, mode, std::move(expected));
 }
 
 std::string worker::complaint() const {
@@ -265,7 +269,7 @@ std::string worker::complaint() const {
     if (!parent) return {};
     std::map<std::string, std::size_t> found;
     for (const auto& name : parent->children) {
-        if (!name.starts_with("s")) continue;
+        if (!name.starts_with("s") && !name.starts_with("_c_")) continue;
         const auto* n = tree.find(base_ + "/" + name);
         if (n->data) ++found[*n->data];
     }

@@ -6,6 +6,7 @@
 #include <muster/zk/config.hpp>
 #include <muster/zk/ensemble_operations.hpp>
 #include <muster/zk/error.hpp>
+#include <muster/zk/guarded_operations.hpp>
 #include <muster/zk/read_batch.hpp>
 #include <muster/zk/session_info.hpp>
 #include <muster/zk/transaction.hpp>
@@ -38,6 +39,7 @@ class client;
 
 namespace detail {
 class client_impl;
+class guarded_call;
 std::shared_ptr<runtime::world> world_of(const client& c);
 }    // namespace detail
 
@@ -51,8 +53,9 @@ std::shared_ptr<runtime::world> world_of(const client& c);
 /// Requests that were written when the connection broke complete with `client_errc::connection_lost`, except for reads and
 /// `sync`, which change nothing and are sent again.
 ///
-/// The operations are grouped: those on znodes are on this page, the others in `watch_operations`, `access_operations` and
-/// `ensemble_operations`. Paths are relative to the chroot of the connect string, in arguments, results and events.
+/// The operations are grouped: those on znodes are on this page, the others in `watch_operations`, `access_operations`,
+/// `ensemble_operations` and `guarded_operations`, whose writes survive a lost reply. Paths are relative to the chroot of the
+/// connect string, in arguments, results and events.
 ///
 /// Requests of later versions are unknown to older servers, which answer `server_errc::unimplemented` and close the connection.
 /// That happens once per server: for an hour such a request then completes without being sent to it.
@@ -72,7 +75,10 @@ std::shared_ptr<runtime::world> world_of(const client& c);
 /// \par Object lifetimes
 /// A client is a handle: copies stand for the same session. When the last copy is destroyed the connection is dropped
 /// without a word to the server, and the session expires there. Call `close()` to end it at once.
-class client : public watch_operations<client>, public access_operations<client>, public ensemble_operations<client> {
+class client : public watch_operations<client>,
+               public access_operations<client>,
+               public ensemble_operations<client>,
+               public guarded_operations<client> {
 public:
     using executor_type = asio::any_io_executor;
 
@@ -271,6 +277,8 @@ private:
     friend class watch_operations<client>;
     friend class access_operations<client>;
     friend class ensemble_operations<client>;
+    friend class guarded_operations<client>;
+    friend class detail::guarded_call;
 
     using impl_ptr = std::shared_ptr<detail::client_impl>;
     static void start_session_change(asio::any_completion_handler<void(error_code, session_info)> h, impl_ptr impl,

@@ -13,6 +13,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <exception>
 #include <functional>
 #include <optional>
@@ -170,6 +171,7 @@ std::vector<operation> balancer_operations() {
 
 std::vector<operation> client_operations() {
     const auto a_node = [](scene& s) { s.registry.tree.put("/a", "x"); };
+    const auto lose_reply = [](scene& s) { s.registry.lose_next(sim_registry::loss::after); };
     const auto goes_on = [](scene& s) {
         outcome<zk::get_result> got;
         s.client.get("/", got.handler());
@@ -200,6 +202,35 @@ std::vector<operation> client_operations() {
          [](scene& s, auto slot, done d) { s.client.add_watch("/a", zk::add_watch_mode::persistent_recursive, bind(slot, d)); },
          goes_on},
         {"client.sync", nothing, [](scene& s, auto slot, done d) { s.client.sync("/", bind(slot, d)); }, goes_on},
+        {"client.create_protected", lose_reply,
+         [](scene& s, auto slot, done d) { s.client.create_protected("/a", "y", {}, bind(slot, d)); },
+         [goes_on](scene& s) {
+             goes_on(s);
+             const auto& nodes = s.registry.tree.nodes();
+             const auto made =
+                 std::count_if(nodes.begin(), nodes.end(), [](const auto& n) { return n.first.starts_with("/_c_"); });
+             CHECK((s.ec ? made <= 1 : made == 1));
+         }},
+        {"client.set_guarded",
+         [=](scene& s) {
+             a_node(s);
+             lose_reply(s);
+         },
+         [](scene& s, auto slot, done d) { s.client.set_guarded("/a", "y", 0, bind(slot, d)); },
+         [goes_on](scene& s) {
+             goes_on(s);
+             CHECK((s.ec || s.find("/a") == "y"));
+         }},
+        {"client.remove_guarded",
+         [=](scene& s) {
+             a_node(s);
+             lose_reply(s);
+         },
+         [](scene& s, auto slot, done d) { s.client.remove_guarded("/a", 0, bind(slot, d)); },
+         [goes_on](scene& s) {
+             goes_on(s);
+             CHECK((s.ec || s.find("/a") == "absent"));
+         }},
         {"client.session_change", [](scene& s) { s.client.start(); },
          [](scene& s, auto slot, done d) { s.client.session_change(s.client.session().version, bind(slot, d)); }, goes_on},
         {"watcher.next",

@@ -69,6 +69,10 @@ public:
         replaced_ = last_session_;
     }
 
+    /// Breaks the connection over the next create, set, delete or transaction, before it is applied or after.
+    enum class loss { none, before, after };
+    void lose_next(loss l) { loss_ = l; }
+
     /// Requests served, pings and handshakes apart.
     int requests() const { return tree.requests; }
 
@@ -133,13 +137,22 @@ private:
     static std::int32_t wire(const error_code& ec) { return ec.value(); }
 
     void answer(connection& c, const sent_request& sent) {
+        if (sent.is(opcode::ping)) return c.end.peer->send(ping_frame());
+        const bool writes =
+            sent.is(opcode::create2) || sent.is(opcode::set_data) || sent.is(opcode::remove) || sent.is(opcode::multi);
+        const auto l = writes ? std::exchange(loss_, loss::none) : loss::none;
+        if (l != loss::before) reply(c, sent, l == loss::after);
+        if (l != loss::none) c.end.peer->close();
+    }
+
+    /// Applies a request and answers it, or keeps the answer.
+    void reply(connection& c, const sent_request& sent, bool silently) {
         const auto read = [&](kind what) {
             const auto r = sent.as<proto::path_watch_request>();
             registry::request asked(what, r.path);
             asked.watch = r.watch;
             return perform(c, std::move(asked));
         };
-        if (sent.is(opcode::ping)) return c.end.peer->send(ping_frame());
         if (sent.is(opcode::close_session)) {
             tree.end_session(c.session);
             return c.end.reply(sent.xid);
@@ -150,10 +163,33 @@ private:
             asked.data = r.data.value_or("");
             asked.mode = static_cast<zk::create_mode>(r.flags);
             const auto made = perform(c, std::move(asked));
+            if (silently) return;
             if (made.ec) return c.end.reply(sent.xid, wire(made.ec));
             return c.end.reply(sent.xid, 0, proto::create2_response{made.path, *made.stat});
         }
-        if (sent.is(opcode::multi)) return c.end.reply(sent.xid, 0, transact(c, sent.as<proto::multi_request>()));
+        if (sent.is(opcode::multi)) {
+            const auto done = transact(c, sent.as<proto::multi_request>());
+            if (!silently) c.end.reply(sent.xid, 0, done);
+            return;
+        }
+        if (sent.is(opcode::set_data)) {
+            const auto r = sent.as<proto::set_data_request>();
+            registry::request asked(kind::set, r.path);
+            asked.data = r.data.value_or("");
+            asked.version = r.version;
+            const auto done = perform(c, std::move(asked));
+            if (silently) return;
+            if (done.ec) return c.end.reply(sent.xid, wire(done.ec));
+            return c.end.reply(sent.xid, 0, proto::stat_response{*done.stat});
+        }
+        if (sent.is(opcode::remove)) {
+            const auto r = sent.as<proto::delete_request>();
+            registry::request asked(kind::remove, r.path);
+            asked.version = r.version;
+            const auto done = perform(c, std::move(asked));
+            if (!silently) c.end.reply(sent.xid, wire(done.ec));
+            return;
+        }
         if (sent.is(opcode::exists)) {
             const auto found = read(kind::exists);
             if (!found.stat) return c.end.reply(sent.xid, static_cast<std::int32_t>(server_errc::no_node));
@@ -185,6 +221,7 @@ private:
     std::list<connection> connections_;
     zk::session_id last_session_ = 0x1000;
     zk::session_id replaced_ = 0;    // and all before it
+    loss loss_ = loss::none;
 };
 
 }    // namespace muster::test

@@ -1,0 +1,105 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+//
+// The part of `client` that finds out what became of a write whose reply was lost. Include <muster/zk/client.hpp>.
+#pragma once
+
+#include <muster/detail/initiate.hpp>
+#include <muster/zk/error.hpp>
+#include <muster/zk/transaction.hpp>
+#include <muster/zk/types.hpp>
+
+#include <boost/asio/any_completion_handler.hpp>
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/deferred.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+
+namespace muster::zk {
+
+namespace asio = boost::asio;
+
+namespace detail {
+
+class client_impl;
+
+void start_create_protected(asio::any_completion_handler<void(error_code, create_result)> h, std::shared_ptr<client_impl> impl,
+                            std::string path, std::string data, create_options options);
+void start_set_guarded(asio::any_completion_handler<void(error_code, stat)> h, std::shared_ptr<client_impl> impl,
+                       std::string path, std::string data, std::int32_t version);
+void start_remove_guarded(asio::any_completion_handler<void(error_code)> h, std::shared_ptr<client_impl> impl, std::string path,
+                          std::int32_t version);
+
+}    // namespace detail
+
+/// Operations of `client`, where the rules that they share are told.
+///
+/// A write that was sent when the connection broke completes with `client_errc::connection_lost`: it may or may not have been
+/// applied. These look on the next connection, behind a `sync`, and write again only if it was not. They take as long as it
+/// takes to reach a server: cancel them, or close the client, to end that.
+/// \par Per-operation cancellation
+/// Terminal, partial and total; between two of its requests, too. What was written by then may be applied.
+template <class Client>
+class guarded_operations {
+public:
+    /// Creates a znode under a name that tells it from all others, so that there is exactly one, whatever is lost: "_c_", a
+    /// UUID and "-" before the name that was asked for. That is what Curator calls protection; its recipes, which look at what
+    /// follows the prefix, take such znodes for theirs.
+    /// \par Completion signature
+    /// `void(error_code, create_result)`
+    /// \par Errors
+    /// `client_errc::session_expired` if the session ended before the outcome was known and the mode is ephemeral: the znode
+    /// is or will be gone. `client_errc::connection_lost` if the outcome cannot be found out (closed, no right to list the
+    /// parent, or somebody deleted the znode meanwhile).
+    template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code, create_result)) Token = asio::deferred_t>
+    auto create_protected(std::string path, std::string data, create_options options = {}, Token&& token = Token{}) {
+        return asio::async_initiate<Token, void(error_code, create_result)>(
+            muster::detail::initiate<&detail::start_create_protected>{self().get_executor()}, token, self().impl_,
+            std::move(path), std::move(data), std::move(options));
+    }
+
+    /// Replaces the data if the version matches. After a loss it succeeds if the version is the next one and the data is that
+    /// which was to be written; if the version is still `version` it writes again.
+    ///
+    /// With `any_version` it writes until it is told that it did: more than once, perhaps, and over what others wrote between.
+    /// \par Completion signature
+    /// `void(error_code, stat)`
+    /// \par Errors
+    /// `server_errc::bad_version` as well if somebody else was first. `client_errc::connection_lost` if the outcome cannot be
+    /// found out (closed, no right to read).
+    template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code, stat)) Token = asio::deferred_t>
+    auto set_guarded(std::string path, std::string data, std::int32_t version, Token&& token = Token{}) {
+        return asio::async_initiate<Token, void(error_code, stat)>(
+            muster::detail::initiate<&detail::start_set_guarded>{self().get_executor()}, token, self().impl_, std::move(path),
+            std::move(data), version);
+    }
+
+    /// Deletes a znode without children if the version matches. After a loss it succeeds if there is none; if the version is
+    /// still `version` it deletes again.
+    ///
+    /// With `any_version` it deletes what is there: perhaps a znode that somebody else has created at the path meanwhile.
+    /// \par Completion signature
+    /// `void(error_code)`
+    /// \par Errors
+    /// As `set_guarded`.
+    template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code)) Token = asio::deferred_t>
+    auto remove_guarded(std::string path, std::int32_t version, Token&& token = Token{}) {
+        return asio::async_initiate<Token, void(error_code)>(
+            muster::detail::initiate<&detail::start_remove_guarded>{self().get_executor()}, token, self().impl_, std::move(path),
+            version);
+    }
+
+protected:
+    guarded_operations() = default;
+    ~guarded_operations() = default;
+    guarded_operations(const guarded_operations&) = default;
+    guarded_operations& operator=(const guarded_operations&) = default;
+
+private:
+    const Client& self() const noexcept { return static_cast<const Client&>(*this); }
+};
+
+}    // namespace muster::zk

@@ -1,0 +1,225 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+#include "proto_zk/path.hpp"
+#include "runtime/completion.hpp"
+#include "zk/client_impl.hpp"
+#include "zk/guarded_write.hpp"
+#include "zk/operation.hpp"
+
+#include <muster/zk/client.hpp>
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+
+#include <fmt/format.h>
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+
+namespace muster::zk::detail {
+
+/// Asks what a guarded_write decides, one request after the other.
+///
+/// It does not keep the client: who destroys the last handle ends it, as any other operation.
+class guarded_call : public std::enable_shared_from_this<guarded_call> {
+    using step = guarded_write::step;
+
+    template <class F>
+    auto answer(F f) {
+        return asio::bind_cancellation_slot(signal_.slot(), [self = shared_from_this(), f = std::move(f)](auto&&... reply) {
+            f(std::forward<decltype(reply)>(reply)...);
+            self->go_on();
+        });
+    }
+
+public:
+    guarded_call(const impl_ptr& impl, guarded_write w) : impl_(impl), write_(std::move(w)) {}
+    guarded_call(const guarded_call&) = delete;
+    guarded_call& operator=(const guarded_call&) = delete;
+    virtual ~guarded_call() = default;
+
+    void start(asio::cancellation_slot slot) {
+        if (slot.is_connected()) {
+            slot.assign([weak = weak_from_this()](asio::cancellation_type type) {
+                if (const auto self = weak.lock()) self->cancel(type);
+            });
+        }
+        go_on();
+    }
+
+protected:
+    const guarded_write& write() const noexcept { return write_; }
+
+    /// Sends the write itself; `on_written` takes its reply.
+    virtual void send(const impl_ptr& impl) = 0;
+    virtual void complete(const error_code& ec) = 0;
+
+    void send_create(const impl_ptr& impl, std::string data, create_options options, create_result& made) {
+        client::start_create(answer([this, &made](error_code ec, create_result r) {
+                                 made = std::move(r);
+                                 write_.on_write(ec);
+                             }),
+                             impl, write_.path(), std::move(data), std::move(options));
+    }
+    void send_set(const impl_ptr& impl, std::string data, std::int32_t version, stat& s) {
+        client::start_set(answer([this, &s](error_code ec, const stat& now) {
+                              s = now;
+                              write_.on_write(ec);
+                          }),
+                          impl, write_.path(), std::move(data), version);
+    }
+    void send_remove(const impl_ptr& impl, std::int32_t version) {
+        client::start_remove(answer([this](error_code ec) { write_.on_write(ec); }), impl, write_.path(), version);
+    }
+
+private:
+    void cancel(asio::cancellation_type type) {
+        const std::lock_guard lock(mutex_);
+        cancelled_ = true;
+        signal_.emit(type);
+    }
+
+    /// Under the mutex: requests complete on the client's executor while the caller cancels on its own, and both use the slot.
+    void go_on() {
+        const std::lock_guard lock(mutex_);
+        if (write_.next() == step::done) return complete(write_.error());
+        if (cancelled_) return complete(asio::error::operation_aborted);
+        const auto impl = impl_.lock();
+        if (!impl) return complete(client_errc::closed);
+        switch (write_.next()) {
+            case step::write:
+                return send(impl);
+            case step::sync:
+                return client::start_sync(answer([this](error_code ec) { write_.on_sync(ec); }), impl, write_.path());
+            case step::list:
+                return client::start_children(
+                    answer([this](error_code ec, const children_result& r) { write_.on_list(ec, r.names); }), impl,
+                    write_.parent());
+            case step::look:
+                return client::start_get(answer([this](error_code ec, const get_result& r) { looked(ec, r); }), impl,
+                                         write_.target());
+            case step::done:
+                return;
+        }
+    }
+
+    void looked(const error_code& ec, const get_result& r) {
+        const auto impl = impl_.lock();
+        write_.on_look(ec, r.data, r.stat, impl ? impl->session().id : 0);
+    }
+
+    const std::weak_ptr<client_impl> impl_;
+    guarded_write write_;
+    std::mutex mutex_;
+    asio::cancellation_signal signal_;
+    bool cancelled_ = false;
+};
+
+namespace {
+
+/// A UUID of version 4, as Curator writes it.
+std::string make_uuid(runtime::world& w) {
+    const std::uint64_t high = (w.random() & ~std::uint64_t{0xf000}) | 0x4000;
+    const std::uint64_t low = (w.random() & ~(std::uint64_t{3} << 62)) | std::uint64_t{1} << 63;
+    return fmt::format("{:08x}-{:04x}-{:04x}-{:04x}-{:012x}", high >> 32, high >> 16 & 0xffff, high & 0xffff, low >> 48,
+                       low & 0xffff'ffff'ffff);
+}
+
+bool is_ephemeral(create_mode m) noexcept { return m == create_mode::ephemeral || m == create_mode::ephemeral_sequential; }
+
+class protected_create final : public guarded_call {
+public:
+    using handler = asio::any_completion_handler<void(error_code, create_result)>;
+
+    protected_create(const impl_ptr& impl, handler h, const std::string& path, std::string data, create_options o)
+        : guarded_call(impl, guarded_write::create(path, "_c_" + make_uuid(*impl->world()) + "-", is_ephemeral(o.mode))),
+          data_(std::move(data)),
+          options_(std::move(o)),
+          done_(std::move(h), impl->route()) {}
+
+    asio::cancellation_slot slot() const noexcept { return done_.slot(); }
+
+private:
+    void send(const impl_ptr& impl) override { send_create(impl, data_, options_, made_); }
+    void complete(const error_code& ec) override {
+        if (write().found()) {
+            made_.path = write().target();
+            made_.stat = *write().found();
+        }
+        done_.post(ec, ec ? create_result() : std::move(made_));
+    }
+
+    const std::string data_;
+    const create_options options_;
+    create_result made_;
+    runtime::completion<void(error_code, create_result)> done_;
+};
+
+class guarded_set final : public guarded_call {
+public:
+    using handler = asio::any_completion_handler<void(error_code, stat)>;
+
+    guarded_set(const impl_ptr& impl, handler h, const std::string& path, std::string data, std::int32_t version)
+        : guarded_call(impl, guarded_write::set(path, data, version)),
+          data_(std::move(data)),
+          version_(version),
+          done_(std::move(h), impl->route()) {}
+
+    asio::cancellation_slot slot() const noexcept { return done_.slot(); }
+
+private:
+    void send(const impl_ptr& impl) override { send_set(impl, data_, version_, stat_); }
+    void complete(const error_code& ec) override { done_.post(ec, ec ? stat() : write().found().value_or(stat_)); }
+
+    const std::string data_;
+    const std::int32_t version_;
+    stat stat_;
+    runtime::completion<void(error_code, stat)> done_;
+};
+
+class guarded_remove final : public guarded_call {
+public:
+    using handler = asio::any_completion_handler<void(error_code)>;
+
+    guarded_remove(const impl_ptr& impl, handler h, const std::string& path, std::int32_t version)
+        : guarded_call(impl, guarded_write::remove(path, version)), version_(version), done_(std::move(h), impl->route()) {}
+
+    asio::cancellation_slot slot() const noexcept { return done_.slot(); }
+
+private:
+    void send(const impl_ptr& impl) override { send_remove(impl, version_); }
+    void complete(const error_code& ec) override { done_.post(ec); }
+
+    const std::int32_t version_;
+    runtime::completion<void(error_code)> done_;
+};
+
+template <class Call, class... Args>
+void start(const impl_ptr& impl, Args&&... args) {
+    const auto c = std::make_shared<Call>(impl, std::forward<Args>(args)...);
+    c->start(c->slot());
+}
+
+}    // namespace
+
+void start_create_protected(asio::any_completion_handler<void(error_code, create_result)> h, impl_ptr impl, std::string path,
+                            std::string data, create_options options) {
+    const bool nameless = path.ends_with('/') && !is_sequential(options.mode);
+    if (nameless || !legal(path, is_sequential(options.mode))) {
+        return call<create_result>(std::move(h), std::move(impl)).fail(client_errc::invalid_path);
+    }
+    start<protected_create>(impl, std::move(h), path, std::move(data), std::move(options));
+}
+
+void start_set_guarded(asio::any_completion_handler<void(error_code, stat)> h, impl_ptr impl, std::string path, std::string data,
+                       std::int32_t version) {
+    start<guarded_set>(impl, std::move(h), path, std::move(data), version);
+}
+
+void start_remove_guarded(asio::any_completion_handler<void(error_code)> h, impl_ptr impl, std::string path,
+                          std::int32_t version) {
+    start<guarded_remove>(impl, std::move(h), path, version);
+}
+
+}    // namespace muster::zk::detail

@@ -1,0 +1,118 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+#include "zk/guarded_write.hpp"
+
+#include <boost/asio/error.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace muster::zk::detail {
+namespace {
+
+/// A lost connection paces the next attempt; a server that answers that it does not know does not.
+constexpr int answers_taken = 3;
+
+bool is_lost(const error_code& ec) {
+    return ec && outcome_of(ec) == outcome::unknown && ec != boost::asio::error::operation_aborted;
+}
+
+}    // namespace
+
+guarded_write::guarded_write(kind k, std::string path) : kind_(k), path_(std::move(path)), target_(path_) {}
+
+guarded_write guarded_write::create(std::string path, const std::string& prefix, bool ephemeral) {
+    const auto name = path.rfind('/') + 1;    // 0 for what is no path at all
+    guarded_write w(kind::create, path.substr(0, name) + prefix + path.substr(name));
+    w.parent_ = name <= 1 ? "/" : path.substr(0, name - 1);
+    w.prefix_ = prefix + path.substr(name);
+    w.ephemeral_ = ephemeral;
+    return w;
+}
+
+guarded_write guarded_write::set(std::string path, std::string data, std::int32_t version) {
+    guarded_write w(kind::set, std::move(path));
+    w.data_ = std::move(data);
+    w.version_ = version;
+    return w;
+}
+
+guarded_write guarded_write::remove(std::string path, std::int32_t version) {
+    guarded_write w(kind::remove, std::move(path));
+    w.version_ = version;
+    return w;
+}
+
+void guarded_write::finish(const error_code& ec) {
+    error_ = ec;
+    next_ = step::done;
+}
+
+void guarded_write::on_write(const error_code& ec) {
+    const bool by_server = ec.category() == server_category();
+    if (!is_lost(ec) || (by_server && ++answered_ > answers_taken)) return finish(ec);
+    lost_ = ec;
+    next_ = kind_ == kind::set && version_ == any_version ? step::write : step::sync;
+}
+
+/// True if what was asked to learn the outcome has to be asked again, or cannot be.
+bool guarded_write::asked_again(const error_code& ec) {
+    if (ec == client_errc::session_expired) {
+        if (ephemeral_)
+            finish(ec);    // whatever was created goes with the session
+        else
+            next_ = step::sync;
+        return true;
+    }
+    if (!ec || ec == server_errc::no_node) return false;
+    // `aborted` is the caller's word; of all others the loss tells more: the write may have been applied.
+    finish(ec == boost::asio::error::operation_aborted ? ec : lost_);
+    return true;
+}
+
+void guarded_write::on_sync(const error_code& ec) {
+    if (!asked_again(ec)) next_ = kind_ == kind::create ? step::list : step::look;
+}
+
+void guarded_write::on_list(const error_code& ec, const std::vector<std::string>& names) {
+    if (asked_again(ec)) return;
+    const auto ours = std::find_if(names.begin(), names.end(), [this](const auto& n) { return n.starts_with(prefix_); });
+    if (ours == names.end()) {
+        next_ = step::write;
+        return;
+    }
+    target_ = (parent_ == "/" ? parent_ : parent_ + "/") + *ours;
+    next_ = step::look;
+}
+
+void guarded_write::on_look(const error_code& ec, const std::string& data, const stat& s, session_id now) {
+    if (asked_again(ec)) return;
+    if (ec == server_errc::no_node) {
+        switch (kind_) {
+            case kind::create:
+                return finish(lost_);    // it was there a moment ago, and somebody has deleted it
+            case kind::set:
+                return finish(ec);
+            case kind::remove:
+                return finish({});
+        }
+    }
+    if (kind_ == kind::create) {
+        if (ephemeral_ && s.ephemeral_owner != now) return finish(client_errc::session_expired);
+        found_ = s;
+        return finish({});
+    }
+    judge(data, s);
+}
+
+void guarded_write::judge(const std::string& data, const stat& s) {
+    if (version_ == any_version || s.version == version_) {
+        next_ = step::write;
+        return;
+    }
+    const auto after = static_cast<std::int32_t>(static_cast<std::uint32_t>(version_) + 1);    // wraps, as ZooKeeper's does
+    const bool ours = kind_ == kind::set && s.version == after && data == data_;
+    if (ours) found_ = s;
+    finish(ours ? error_code() : error_code(server_errc::bad_version));
+}
+
+}    // namespace muster::zk::detail

@@ -1,0 +1,72 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+//
+// Finds out what became of a write whose reply was lost. No I/O, no clock, no chance.
+#pragma once
+
+#include <muster/zk/error.hpp>
+#include <muster/zk/types.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace muster::zk::detail {
+
+/// Decides after each reply what to ask next, until the outcome is known or cannot be.
+///
+///     write ── lost ── sync ──┬─ create: list the parent ── found ── look ── done
+///       ^                     │                 └─ not there ── write again
+///       └── not applied ──────┴─ set, remove: look ── done
+class guarded_write {
+public:
+    enum class kind { create, set, remove };
+    /// What to ask next. `write`: the request itself. `look`: data and stat of `target()`.
+    enum class step { write, sync, list, look, done };
+
+    /// A create of the last component of `path` with `prefix` before it.
+    static guarded_write create(std::string path, const std::string& prefix, bool ephemeral);
+    static guarded_write set(std::string path, std::string data, std::int32_t version);
+    static guarded_write remove(std::string path, std::int32_t version);
+
+    step next() const noexcept { return next_; }
+    /// Path of the request, and of `sync`.
+    const std::string& path() const noexcept { return path_; }
+    /// What to list.
+    const std::string& parent() const noexcept { return parent_; }
+    /// What to look at.
+    const std::string& target() const noexcept { return target_; }
+
+    void on_write(const error_code& ec);
+    void on_sync(const error_code& ec);
+    void on_list(const error_code& ec, const std::vector<std::string>& names);
+    /// `now`: the session that the client has.
+    void on_look(const error_code& ec, const std::string& data, const stat& s, session_id now);
+
+    /// Once done: the error, and the stat of the znode where it was found by looking.
+    const error_code& error() const noexcept { return error_; }
+    const std::optional<stat>& found() const noexcept { return found_; }
+
+private:
+    guarded_write(kind k, std::string path);
+
+    void finish(const error_code& ec);
+    bool asked_again(const error_code& ec);
+    void judge(const std::string& data, const stat& s);
+
+    kind kind_;
+    std::string path_;
+    std::string parent_;
+    std::string prefix_;    // of the name, with what was asked for
+    std::string target_;
+    std::string data_;
+    std::int32_t version_ = any_version;
+    bool ephemeral_ = false;
+    step next_ = step::write;
+    int answered_ = 0;    // times that a server said that it does not know
+    error_code lost_;     // why the outcome is not known
+    error_code error_;
+    std::optional<stat> found_;
+};
+
+}    // namespace muster::zk::detail

@@ -1,0 +1,237 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+//
+// Writes that survive a lost reply, against a server that loses it.
+#include "unit/registry/sim_registry.hpp"
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+
+#include <optional>
+#include <string>
+
+using namespace muster;
+using namespace muster::test;
+using zk::create_mode;
+using loss = sim_registry::loss;
+
+TEST_SUITE_BEGIN("client: guarded writes");
+
+namespace {
+
+struct scene {
+    scene() : registry(sim), client(std::in_place, make_client(sim.io.get_executor(), config_for_tests(), sim.world)) {
+        registry.tree.put("/a", "first");
+    }
+
+    /// Lets everything happen that will, reconnecting included.
+    void settle() {
+        for (int n = 0; n != 100; ++n) {
+            registry.serve();
+            sim.run_for(100ms);
+        }
+    }
+    void connect() {
+        client->start();
+        settle();
+    }
+    /// Loses the reply to the write that was asked for, and lets nobody connect.
+    void lose(loss l) {
+        registry.lose_next(l);
+        sim.world->set_server(at("10.0.0.1"), sim_world::answer::refuse);
+        registry.serve();
+    }
+    void come_back() {
+        sim.world->set_server(at("10.0.0.1"), sim_world::answer::accept);
+        settle();
+    }
+    std::vector<std::string> names() const {
+        std::vector<std::string> out;
+        for (const auto& [path, node] : registry.tree.nodes()) {
+            if (path.starts_with("/a/")) out.push_back(path.substr(3));
+        }
+        return out;
+    }
+
+    simulation sim;
+    sim_registry registry;
+    std::optional<zk::client> client;
+};
+
+constexpr loss losses[] = {loss::none, loss::before, loss::after};
+constexpr std::size_t prefix_length = 3 + 36 + 1;
+
+}    // namespace
+
+TEST_CASE("R14: a protected create makes one znode, whatever is lost") {
+    for (const auto mode : {create_mode::persistent, create_mode::ephemeral, create_mode::ephemeral_sequential}) {
+        for (const loss l : losses) {
+            CAPTURE(static_cast<int>(mode));
+            CAPTURE(static_cast<int>(l));
+            scene s;
+            s.registry.lose_next(l);
+            outcome<zk::create_result> created;
+            s.client->create_protected("/a/n-", "data", mode, created.handler());
+            s.settle();
+            REQUIRE_FALSE(created.ec());
+            REQUIRE(s.names().size() == 1);
+            CHECK(created.value().path == "/a/" + s.names().front());
+            CHECK(created.value().stat == s.registry.tree.find(created.value().path)->stat);
+            CHECK((created.value().stat.ephemeral_owner != 0) == (mode != create_mode::persistent));
+        }
+    }
+}
+
+TEST_CASE("a protected create has Curator's name") {
+    scene s;
+    for (const char* name : {"x", "x"}) s.client->create_protected(std::string("/a/") + name, "", {}, [](error_code, auto&&) {});
+    s.settle();
+    const auto names = s.names();
+    REQUIRE(names.size() == 2);    // another UUID each time
+    for (const auto& n : names) {
+        CHECK(n.starts_with("_c_"));
+        CHECK(n.substr(prefix_length - 1) == "-x");
+        CHECK(n[3 + 14] == '4');    // the UUID's version
+        CHECK(std::string("89ab").find(n[3 + 19]) != std::string::npos);
+        for (const std::size_t dash : {8U, 13U, 18U, 23U}) CHECK(n[3 + dash] == '-');
+        CHECK(n.substr(3, 36).find_first_not_of("0123456789abcdef-") == std::string::npos);
+    }
+    outcome<zk::create_result> root;
+    s.client->create_protected("/r", "", {}, root.handler());
+    outcome<zk::create_result> nameless;
+    s.client->create_protected("/a/", "", {}, nameless.handler());
+    outcome<zk::create_result> no_path;
+    s.client->create_protected("x", "", {}, no_path.handler());
+    s.settle();
+    CHECK(root.value().path.ends_with("-r"));
+    CHECK(nameless.ec() == client_errc::invalid_path);
+    CHECK(no_path.ec() == client_errc::invalid_path);
+}
+
+TEST_CASE("the ephemeral of a session that ended before its outcome was known is not taken for one") {
+    for (const auto mode : {create_mode::ephemeral, create_mode::persistent}) {
+        CAPTURE(static_cast<int>(mode));
+        scene s;
+        s.connect();
+        outcome<zk::create_result> created;
+        s.client->create_protected("/a/n", "", mode, created.handler());
+        s.lose(loss::after);
+        REQUIRE_FALSE(created.done());
+        s.registry.replace_sessions();
+        s.come_back();
+        if (mode == create_mode::ephemeral) {
+            CHECK(created.ec() == client_errc::session_expired);
+            CHECK(s.names().empty());
+        } else {
+            CHECK_FALSE(created.ec());    // it outlives the session
+            CHECK(s.names().size() == 1);
+        }
+    }
+}
+
+TEST_CASE("R16: a guarded set writes once, and does not fail on its own effect") {
+    for (const loss l : losses) {
+        CAPTURE(static_cast<int>(l));
+        scene s;
+        s.registry.lose_next(l);
+        outcome<zk::stat> set;
+        s.client->set_guarded("/a", "second", 0, set.handler());
+        s.settle();
+        REQUIRE_FALSE(set.ec());
+        CHECK(set.value().version == 1);
+        CHECK(s.registry.tree.find("/a")->data == "second");
+        CHECK(s.registry.tree.find("/a")->stat.version == 1);
+    }
+}
+
+TEST_CASE("a guarded set that was lost tells when somebody else was first") {
+    scene s;
+    s.connect();
+    outcome<zk::stat> set;
+    s.client->set_guarded("/a", "second", 0, set.handler());
+    s.lose(loss::before);
+    s.registry.tree.set("/a", "another");
+    s.come_back();
+    CHECK(set.ec() == server_errc::bad_version);
+    CHECK(s.registry.tree.find("/a")->data == "another");
+
+    outcome<zk::stat> gone;
+    s.client->set_guarded("/a", "second", 1, gone.handler());
+    s.lose(loss::before);
+    s.registry.tree.drop("/a");
+    s.come_back();
+    CHECK(gone.ec() == server_errc::no_node);
+}
+
+TEST_CASE("a guarded set of any version writes until it is told that it did") {
+    scene s;
+    s.registry.lose_next(loss::after);
+    outcome<zk::stat> set;
+    s.client->set_guarded("/a", "second", zk::any_version, set.handler());
+    s.settle();
+    REQUIRE_FALSE(set.ec());
+    CHECK(set.value().version == 2);    // at least once
+}
+
+TEST_CASE("a guarded deletion succeeds once the znode is gone, and spares another version") {
+    for (const std::int32_t version : {0, zk::any_version}) {
+        for (const loss l : losses) {
+            CAPTURE(version);
+            CAPTURE(static_cast<int>(l));
+            scene s;
+            s.registry.lose_next(l);
+            outcome<> removed;
+            s.client->remove_guarded("/a", version, removed.handler());
+            s.settle();
+            CHECK_FALSE(removed.ec());
+            CHECK(s.registry.tree.find("/a") == nullptr);
+        }
+    }
+    scene s;
+    s.connect();
+    outcome<> removed;
+    s.client->remove_guarded("/a", 0, removed.handler());
+    s.lose(loss::before);
+    s.registry.tree.set("/a", "another");
+    s.come_back();
+    CHECK(removed.ec() == server_errc::bad_version);
+    CHECK(s.registry.tree.find("/a") != nullptr);
+}
+
+TEST_CASE("other errors of a guarded write are those of the write") {
+    scene s;
+    outcome<zk::create_result> created;
+    s.client->create_protected("/none/n", "", {}, created.handler());
+    outcome<zk::stat> set;
+    s.client->set_guarded("/a", "", 7, set.handler());
+    outcome<> removed;
+    s.client->remove_guarded("/none", 0, removed.handler());
+    s.settle();
+    CHECK(created.ec() == server_errc::no_node);
+    CHECK(set.ec() == server_errc::bad_version);
+    CHECK(removed.ec() == server_errc::no_node);
+}
+
+TEST_CASE("a guarded write ends with its client") {
+    SUBCASE("closed") {
+        scene s;
+        s.connect();
+        outcome<zk::stat> set;
+        s.client->set_guarded("/a", "second", 0, set.handler());
+        s.lose(loss::after);
+        outcome<> closed;
+        s.client->close(closed.handler());
+        s.settle();
+        CHECK(set.ec() == client_errc::connection_lost);    // it may have been applied
+    }
+    SUBCASE("destroyed") {
+        scene s;
+        s.connect();
+        outcome<zk::stat> set;
+        s.client->set_guarded("/a", "second", 0, set.handler());
+        s.lose(loss::after);
+        s.client.reset();
+        s.settle();
+        CHECK(set.ec() == client_errc::connection_lost);
+        CHECK_FALSE(s.sim.world->next_timer().has_value());
+    }
+}
