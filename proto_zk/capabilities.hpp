@@ -5,6 +5,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
+#include <span>
+#include <utility>
 #include <vector>
 
 namespace muster::zk::proto {
@@ -28,6 +31,15 @@ public:
     bool missing(std::size_t host, std::int32_t type, time_point now) const {
         const auto it = missing_[host].find(type);
         return it != missing_[host].end() && now - it->second < lifetime;
+    }
+
+    /// Server i is the one that was `former[i]`, or a new one.
+    void replace_hosts(std::span<const std::optional<std::size_t>> former) {
+        std::vector<std::map<std::int32_t, time_point>> now(former.size());
+        for (std::size_t i = 0; i != former.size(); ++i) {
+            if (former[i]) now[i] = missing_[*former[i]];
+        }
+        missing_ = std::move(now);
     }
 
 private:

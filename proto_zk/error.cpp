@@ -97,6 +97,8 @@ const char* describe(client_errc e) noexcept {
             return "no server confirmed the end of the session in time; it will expire by itself";
         case client_errc::watch_ended:
             return "the watch has ended";
+        case client_errc::moving:
+            return "the client moves to another server of its list";
         case client_errc::timed_out:
             return "the deadline passed";
     }

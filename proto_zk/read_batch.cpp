@@ -45,6 +45,19 @@ void read_batching::disconnected(const error_code& why) noexcept {
     frames_ = 0;
 }
 
+void read_batching::replace_hosts(std::span<const std::optional<std::size_t>> former) {
+    if (hosts_.empty()) return;
+    std::vector<host> now(former.size());
+    std::size_t current = former.size();    // one that is none of them teaches nothing
+    for (std::size_t i = 0; i != former.size(); ++i) {
+        if (!former[i]) continue;
+        now[i] = hosts_[*former[i]];
+        if (former[i] == current_) current = i;
+    }
+    hosts_ = std::move(now);
+    current_ = current;
+}
+
 bool read_batching::refuses(const error_code& ec) noexcept {
     if (proven_ || (ec != server_errc::unimplemented && ec != server_errc::bad_arguments &&
                     ec != server_errc::marshalling_error && ec != server_errc::system_error)) {

@@ -7,6 +7,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,6 +40,9 @@ public:
     void attached(std::size_t index) noexcept;
     /// It is gone.
     void disconnected(const error_code& why) noexcept;
+
+    /// Server i is the one that was `former[i]`, or a new one.
+    void replace_hosts(std::span<const std::optional<std::size_t>> former);
 
     /// How many reads the next frame may have; 1 if they are to be sent one by one.
     std::size_t limit() const noexcept;

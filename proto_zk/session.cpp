@@ -124,6 +124,7 @@ void session::connected(time_point) {
 void session::disconnected(const error_code& why, time_point now, std::uint64_t random) {
     if (phase_ == phase::finished) return;
     const bool was_attached = phase_ == phase::attached;
+    const bool moved = std::exchange(moving_, false) || why == client_errc::moving;
     phase_ = phase::idle;
     connect_request_due_ = false;
     ping_due_ = false;
@@ -131,7 +132,7 @@ void session::disconnected(const error_code& why, time_point now, std::uint64_t 
     pings_.clear();
     batching_.disconnected(why);
     unrepeatable_ = 0;
-    if (!was_attached && !renew_) ++metrics_.connect_failures;
+    if (!was_attached && !renew_ && !moved) ++metrics_.connect_failures;
 
     if (refused_ != 0 && now - refused_at_ <= closed_over_refusal) capabilities_.learn(hosts_.current(), refused_, now);
     refused_ = 0;
@@ -158,7 +159,7 @@ void session::disconnected(const error_code& why, time_point now, std::uint64_t 
     // loop. So does one that answers before it drops: the request it answered, sent again, may be why it does.
     if (std::exchange(renew_, false)) {
         retry_at_ = now;
-    } else if (was_attached && now - attached_at_ >= settings_.backoff_min) {
+    } else if (moved || (was_attached && now - attached_at_ >= settings_.backoff_min)) {
         hosts_.lost();
         retry_at_ = now;
     } else {
@@ -171,6 +172,26 @@ void session::disconnected(const error_code& why, time_point now, std::uint64_t 
     ++info_.version;
     if (was_attached) set_state(session_state::suspended);
     if (closing_ && info_.id == 0 && queued_.empty()) finish(end_without_session());
+}
+
+error_code session::replace_hosts(std::span<const std::optional<std::size_t>> former, std::uint64_t random) {
+    if (phase_ == phase::finished) return {};
+    if (moving_) hosts_.lost();    // from where it is to be next
+    const bool leave = hosts_.replace(former, phase_ != phase::idle, random) || moving_;
+    batching_.replace_hosts(former);
+    capabilities_.replace_hosts(former);
+    refused_ = 0;
+    if (phase_ == phase::idle) retry_at_ = {};    // these may be better
+    if (!leave || closing_) return {};
+    if (phase_ != phase::attached) return client_errc::moving;
+    moving_ = true;
+    return move_if_idle();
+}
+
+/// Who moves at once would leave requests without their replies, and nobody would know whether they were applied.
+error_code session::move_if_idle() const noexcept {
+    if (!moving_ || closing_ || !written_.empty() || !auths_.empty()) return {};
+    return client_errc::moving;
 }
 
 // Time ---------------------------------------------------------------------------------------------------------------------

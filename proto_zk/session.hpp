@@ -107,6 +107,10 @@ public:
     /// The attempt failed or the connection ended, for the reason given.
     void disconnected(const error_code& why, time_point now, std::uint64_t random);
 
+    /// The servers are others now: server i of them was server `former[i]` of those before, if any. An error is the reason to
+    /// drop the attempt or the connection; where requests wait for their replies it comes from `received`, behind the last.
+    error_code replace_hosts(std::span<const std::optional<std::size_t>> former, std::uint64_t random);
+
     // On a connection ------------------------------------------------------------------------------------------------------
 
     /// Room for at least `n` bytes that are read next.
@@ -169,6 +173,7 @@ private:
     std::size_t next_frame() const noexcept;
     void append_frame(std::string& out, std::size_t requests, time_point now);
     void append_request(std::string& out, std::unique_ptr<request> r, time_point now);
+    error_code move_if_idle() const noexcept;
     void note_reply(const request& r, const error_code& ec, zxid at);
     void reclaim_credentials();
     void present_credentials();
@@ -204,6 +209,7 @@ private:
     bool closing_ = false;
     bool close_sent_ = false;
     bool given_up_ = false;    // the last session ended by the own clock: a server may still keep it
+    bool moving_ = false;      // to another server, once nothing is under way: until then nothing is sent
     bool renew_ = false;       // the session was found expired: the next one is asked for at once
     bool connect_request_due_ = false;
     bool ping_due_ = false;

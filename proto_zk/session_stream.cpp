@@ -83,7 +83,7 @@ error_code session::received(std::size_t n, time_point now) {
         written_.pop_front();
         if (!r->abandoned_) (void)r->complete(ec, {});
     }
-    return ec;
+    return ec ? ec : move_if_idle();
 }
 
 error_code session::on_frame(std::string_view frame, time_point now) {
@@ -210,6 +210,7 @@ void session::on_session(time_point now, std::int64_t id, std::string_view passw
     attached_at_ = now;
     last_received_ = now;
     last_sent_ = connect_sent_;
+    hosts_.attached();
     batching_.attached(hosts_.current());
     if (info_.id == 0) ++info_.generation;
     given_up_ = false;
@@ -281,7 +282,7 @@ void session::fill(std::string& out, std::size_t limit, time_point now) {
 
 /// How many of the requests that wait the next frame takes: several reads may share one. None if they should wait.
 std::size_t session::next_frame() const noexcept {
-    if (queued_.empty()) return 0;
+    if (queued_.empty() || (moving_ && !closing_)) return 0;
     const request& first = *queued_.front();
     if (!first.repeatable && batching_.trying()) return 0;
     const std::size_t limit = first.batchable ? batching_.limit() : 1;

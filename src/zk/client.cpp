@@ -44,6 +44,8 @@ const config& client::configuration() const noexcept { return impl_->configurati
 void client::start() { impl_->start(); }
 session_info client::session() const { return impl_->session(); }
 client_metrics client::metrics() const { return impl_->metrics(); }
+void client::set_servers(const connect_string& servers) { impl_->set_servers(servers); }
+connect_string client::servers() const { return impl_->servers(); }
 
 void client::start_session_change(asio::any_completion_handler<void(error_code, session_info)> h, impl_ptr impl,
                                   std::uint64_t seen) {

@@ -65,8 +65,10 @@ client_impl::client_impl(asio::any_io_executor ex, config cfg, std::shared_ptr<r
       world_(std::move(world)),
       strand_(asio::make_strand(ex_)),
       route_(ex_, *strand_),
+      hosts_(config_.servers.hosts()),
       session_(settings_of(config_), world_->random()),
-      timer_(world_->make_timer(*strand_)) {}
+      timer_(world_->make_timer(*strand_)),
+      servers_(config_.servers) {}
 
 // On any thread ------------------------------------------------------------------------------------------------------------
 
@@ -129,6 +131,41 @@ void client_impl::unwatch(std::shared_ptr<subscription> s) {
         self->session_.unwatch(s->kind(), s->server_path());
         self->write();
     });
+}
+
+void client_impl::set_servers(const connect_string& s) {
+    bool started = false;
+    {
+        const std::lock_guard lock(mutex_);
+        if (s.chroot() != servers_.chroot()) {
+            throw boost::system::system_error(
+                client_errc::invalid_argument,
+                fmt::format("chroot '{}' of '{}': expected '{}', as before", s.chroot(), s.to_string(), servers_.chroot()));
+        }
+        servers_ = s;
+        if (shut_down_) return;
+        started = started_;
+    }
+    asio::post(*strand_, [self = shared_from_this(), hosts = s.hosts(), started] {
+        self->take_inbox();
+        std::vector<std::optional<std::size_t>> former;
+        for (const host_port& h : hosts) {
+            const auto it = std::find(self->hosts_.begin(), self->hosts_.end(), h);
+            former.emplace_back();
+            if (it != self->hosts_.end()) former.back() = static_cast<std::size_t>(it - self->hosts_.begin());
+        }
+        self->hosts_ = hosts;
+        const auto why = self->session_.replace_hosts(former, self->world_->random());
+        if (self->connection_)
+            self->proceed(why);
+        else if (started)
+            self->drive();
+    });
+}
+
+connect_string client_impl::servers() const {
+    const std::lock_guard lock(mutex_);
+    return servers_;
 }
 
 bool client_impl::shut_down() const {

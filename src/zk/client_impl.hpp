@@ -47,6 +47,9 @@ public:
     void cancel(std::uint64_t id);
     std::uint64_t next_id() noexcept { return next_id_.fetch_add(1, std::memory_order_relaxed); }
     void unwatch(std::shared_ptr<subscription> s);
+    /// Throws `boost::system::system_error` with `client_errc::invalid_argument` if the chroot is another.
+    void set_servers(const connect_string& s);
+    connect_string servers() const;
     session_info session() const;
     client_metrics metrics() const;
     void session_change(std::uint64_t seen, asio::any_completion_handler<void(error_code, session_info)> h);
@@ -105,6 +108,7 @@ private:
     std::atomic<std::uint64_t> next_id_{1};
 
     // On the strand.
+    std::vector<host_port> hosts_;
     proto::session session_;
     connection_ptr connection_;
     std::unique_ptr<runtime::timer> timer_;
@@ -117,6 +121,7 @@ private:
     bool taking_ = false;    // a hand-over is posted
     bool started_ = false;
     bool shut_down_ = false;
+    connect_string servers_;
     session_info info_;
     client_metrics metrics_;
     std::list<session_waiter> session_waiters_;

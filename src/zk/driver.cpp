@@ -61,7 +61,7 @@ void client_impl::attempt(std::size_t host) {
     session_.connecting(now);
     arm(session_.deadline());
     const auto c = connection_ = std::make_shared<connection>();
-    const host_port& where = config_.servers.hosts()[host];
+    const host_port& where = hosts_[host];
     world_->async_resolve(*strand_, where.host, where.port,
                           on_strand([self = shared_from_this(), c](error_code ec, std::vector<runtime::endpoint> found) {
                               if (self->connection_ != c) return;

@@ -113,6 +113,21 @@ public:
     /// Counters since construction.
     client_metrics metrics() const;
 
+    /// Uses these servers from now on, for an ensemble that has changed. The session, its watches and what waits stay as they
+    /// are.
+    ///
+    /// Some clients move, so that each server has about as many as the others. If there are more servers than before, a client
+    /// whose server stays moves to a new one with the probability 1 - old size / new size. If there are not, it stays. Whose
+    /// server went goes to old or new ones in the proportion that leaves all with as many clients. A client that moves awaits
+    /// the replies to what it has sent, and sends the rest where it goes.
+    /// \par Errors
+    /// Throws `boost::system::system_error`: `client_errc::invalid_connect_string` for a text that cannot be parsed,
+    /// `client_errc::invalid_argument` if the chroot is another than before. Nothing is changed then.
+    void set_servers(const connect_string& servers);
+
+    /// The servers that it uses now, and the chroot.
+    connect_string servers() const;
+
     /// Waits until `session().version` is greater than `seen` and gives the latest value. Calling it in a loop with the
     /// version it gave misses no last state, however slow the caller is.
     /// \par Completion signature

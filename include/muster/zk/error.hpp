@@ -75,6 +75,8 @@ enum class client_errc {
     watch_ended,
     /// The deadline passed.
     timed_out,
+    /// The client leaves its server for another one of a list that has changed (`client::set_servers`).
+    moving,
 };
 
 /// What the peer sent that the protocol forbids. The connection is dropped and the next server tried.
