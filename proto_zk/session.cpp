@@ -22,6 +22,7 @@ session::session(const session_settings& settings, std::uint64_t seed)
       hosts_(settings.hosts, settings.backoff_min, settings.backoff_max, seed),
       frames_(settings.max_frame),
       batching_(settings.batch_reads, settings.hosts, settings.max_request, settings.max_frame),
+      refusals_(settings.hosts),
       capabilities_(settings.hosts),
       xid_(settings.first_xid) {}
 
@@ -121,9 +122,11 @@ void session::connected(time_point) {
     connect_request_due_ = true;
 }
 
-void session::disconnected(const error_code& why, time_point now, std::uint64_t random) {
+void session::disconnected(const failure& f, time_point now, std::uint64_t random) {
     if (phase_ == phase::finished) return;
     const bool was_attached = phase_ == phase::attached;
+    const error_code& why = f.why;
+    note_refusal(f);
     phase_ = phase::idle;
     connect_request_due_ = false;
     ping_due_ = false;
@@ -168,9 +171,11 @@ void session::disconnected(const error_code& why, time_point now, std::uint64_t 
     }
 
     info_.last_error = why;
+    info_.message = f.message;
     ++info_.version;
     if (was_attached) set_state(session_state::suspended);
-    if (closing_ && info_.id == 0 && queued_.empty()) finish(end_without_session());
+    if (closing_ && info_.id == 0 && queued_.empty()) return finish(end_without_session());
+    if (refused_everywhere()) finish(why, session_state::auth_failed, why);
 }
 
 // Time ---------------------------------------------------------------------------------------------------------------------
@@ -249,6 +254,7 @@ void session::expire(const error_code& why) {
     ++metrics_.expiries;
     given_up_ = why == client_errc::session_expired;
     info_.id = 0;
+    info_.message.clear();
     info_.password.fill(0);
     info_.safe_until = {};
     info_.last_error = why;

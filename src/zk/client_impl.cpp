@@ -66,7 +66,11 @@ client_impl::client_impl(asio::any_io_executor ex, config cfg, std::shared_ptr<r
       strand_(asio::make_strand(ex_)),
       route_(ex_, *strand_),
       session_(settings_of(config_), world_->random()),
-      timer_(world_->make_timer(*strand_)) {}
+      timer_(world_->make_timer(*strand_)) {
+    if (!config_.tls) return;
+    tls_.emplace(*config_.tls);
+    (void)tls_->current().value();
+}
 
 // On any thread ------------------------------------------------------------------------------------------------------------
 

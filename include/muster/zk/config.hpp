@@ -2,9 +2,11 @@
 #pragma once
 
 #include <muster/zk/connect_string.hpp>
+#include <muster/zk/tls.hpp>
 
 #include <chrono>
 #include <cstddef>
+#include <optional>
 
 namespace muster::zk {
 
@@ -42,6 +44,9 @@ struct config {
     /// over it: the first one of each connection is sent while nothing is under way that must not be sent twice, and a server
     /// that has dropped one is then asked read by read.
     bool batch_reads = true;
+
+    /// TLS for all connections; none: they are plain. The default values trust what the system trusts.
+    std::optional<tls_options> tls;
 
     config() = default;
     /// The default configuration for the servers named by a connect string; throws what `connect_string` throws.
