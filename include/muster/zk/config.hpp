@@ -18,7 +18,7 @@ struct config {
     /// Legal: 1 ms to 24 days, as for all times here; 0 where it has a meaning.
     std::chrono::milliseconds session_timeout{10'000};
 
-    /// How long a connection attempt, including the handshake, may take. 0: a third of the session timeout.
+    /// How long a connection attempt, including the handshakes of TLS and ZooKeeper, may take. 0: a third of the session timeout.
     std::chrono::milliseconds connect_timeout{0};
 
     /// Back-off between rounds over all servers: a delay drawn uniformly from 0 to a bound that starts at `backoff_min` and
