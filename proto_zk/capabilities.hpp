@@ -1,13 +1,14 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 #pragma once
 
+#include "proto_zk/by_host.hpp"
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <span>
-#include <utility>
 #include <vector>
 
 namespace muster::zk::proto {
@@ -34,13 +35,7 @@ public:
     }
 
     /// Server i is the one that was `former[i]`, or a new one.
-    void replace_hosts(std::span<const std::optional<std::size_t>> former) {
-        std::vector<std::map<std::int32_t, time_point>> now(former.size());
-        for (std::size_t i = 0; i != former.size(); ++i) {
-            if (former[i]) now[i] = missing_[*former[i]];
-        }
-        missing_ = std::move(now);
-    }
+    void replace_hosts(std::span<const std::optional<std::size_t>> former) { missing_ = by_host(missing_, former); }
 
 private:
     std::vector<std::map<std::int32_t, time_point>> missing_;

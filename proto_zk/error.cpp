@@ -125,6 +125,32 @@ const char* describe(protocol_errc e) noexcept {
     return nullptr;
 }
 
+const char* describe(tls_errc e) noexcept {
+    switch (e) {
+        case tls_errc::files_unusable:
+            return "a file of the TLS options cannot be used";
+        case tls_errc::handshake_failed:
+            return "the TLS handshake failed";
+        case tls_errc::not_tls:
+            return "the server does not speak TLS on this port";
+        case tls_errc::certificate_untrusted:
+            return "no trusted authority has signed the server's certificate";
+        case tls_errc::certificate_expired:
+            return "the server's certificate has expired";
+        case tls_errc::certificate_not_yet_valid:
+            return "the server's certificate is not valid yet";
+        case tls_errc::certificate_invalid:
+            return "the server's certificate cannot be accepted";
+        case tls_errc::wrong_host_name:
+            return "the server's certificate is for another host";
+        case tls_errc::client_certificate_missing:
+            return "the server asks for a client certificate";
+        case tls_errc::client_certificate_refused:
+            return "the server does not accept the client certificate";
+    }
+    return nullptr;
+}
+
 // Boost's categories are never deleted through a pointer and have no virtual destructor.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wnon-virtual-dtor"
@@ -150,6 +176,7 @@ private:
 constexpr category<server_errc> the_server_category("muster.zk.server", 0x6d75737465720001);
 constexpr category<client_errc> the_client_category("muster.zk.client", 0x6d75737465720002);
 constexpr category<protocol_errc> the_protocol_category("muster.zk.protocol", 0x6d75737465720003);
+constexpr category<tls_errc> the_tls_category("muster.zk.tls", 0x6d75737465720004);
 
 outcome outcome_of(server_errc e) noexcept {
     switch (e) {
@@ -185,14 +212,18 @@ outcome outcome_of(client_errc e) noexcept {
 const boost::system::error_category& server_category() noexcept { return the_server_category; }
 const boost::system::error_category& client_category() noexcept { return the_client_category; }
 const boost::system::error_category& protocol_category() noexcept { return the_protocol_category; }
+const boost::system::error_category& tls_category() noexcept { return the_tls_category; }
 
 error_code make_error_code(server_errc e) noexcept { return {static_cast<int>(e), server_category()}; }
 error_code make_error_code(client_errc e) noexcept { return {static_cast<int>(e), client_category()}; }
 error_code make_error_code(protocol_errc e) noexcept { return {static_cast<int>(e), protocol_category()}; }
+error_code make_error_code(tls_errc e) noexcept { return {static_cast<int>(e), tls_category()}; }
 
 outcome outcome_of(const error_code& ec) noexcept {
     if (ec.category() == server_category()) return outcome_of(static_cast<server_errc>(ec.value()));
     if (ec.category() == client_category()) return outcome_of(static_cast<client_errc>(ec.value()));
+    // What was written before completes with connection_lost.
+    if (ec.category() == tls_category()) return outcome::not_sent;
     return outcome::unknown;
 }
 

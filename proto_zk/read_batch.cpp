@@ -1,6 +1,8 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 #include "proto_zk/read_batch.hpp"
 
+#include "proto_zk/by_host.hpp"
+
 #include "proto_zk/frame.hpp"
 #include "proto_zk/opcodes.hpp"
 #include "proto_zk/records_connect.hpp"
@@ -47,15 +49,9 @@ void read_batching::disconnected(const error_code& why) noexcept {
 
 void read_batching::replace_hosts(std::span<const std::optional<std::size_t>> former) {
     if (hosts_.empty()) return;
-    std::vector<host> now(former.size());
-    std::size_t current = former.size();    // one that is none of them teaches nothing
-    for (std::size_t i = 0; i != former.size(); ++i) {
-        if (!former[i]) continue;
-        now[i] = hosts_[*former[i]];
-        if (former[i] == current_) current = i;
-    }
-    hosts_ = std::move(now);
-    current_ = current;
+    hosts_ = by_host(hosts_, former);
+    // Past the end if it is none of them: then it teaches nothing.
+    current_ = static_cast<std::size_t>(std::find(former.begin(), former.end(), current_) - former.begin());
 }
 
 bool read_batching::refuses(const error_code& ec) noexcept {

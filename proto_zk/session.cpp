@@ -1,6 +1,7 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 #include "proto_zk/session.hpp"
 
+#include "proto_zk/by_host.hpp"
 #include "proto_zk/jute.hpp"
 #include "proto_zk/opcodes.hpp"
 #include "proto_zk/records_connect.hpp"
@@ -22,6 +23,7 @@ session::session(const session_settings& settings, std::uint64_t seed)
       hosts_(settings.hosts, settings.backoff_min, settings.backoff_max, seed),
       frames_(settings.max_frame),
       batching_(settings.batch_reads, settings.hosts, settings.max_request, settings.max_frame),
+      refusals_(settings.hosts),
       capabilities_(settings.hosts),
       xid_(settings.first_xid) {}
 
@@ -121,10 +123,12 @@ void session::connected(time_point) {
     connect_request_due_ = true;
 }
 
-void session::disconnected(const error_code& why, time_point now, std::uint64_t random) {
+void session::disconnected(const failure& f, time_point now, std::uint64_t random) {
     if (phase_ == phase::finished) return;
     const bool was_attached = phase_ == phase::attached;
+    const error_code& why = f.why;
     const bool moved = std::exchange(moving_, false) || why == client_errc::moving;
+    if (!moved) note_refusal(f);
     phase_ = phase::idle;
     connect_request_due_ = false;
     ping_due_ = false;
@@ -169,9 +173,11 @@ void session::disconnected(const error_code& why, time_point now, std::uint64_t 
     }
 
     info_.last_error = why;
+    info_.message = f.message;
     ++info_.version;
     if (was_attached) set_state(session_state::suspended);
-    if (closing_ && info_.id == 0 && queued_.empty()) finish(end_without_session());
+    if (closing_ && info_.id == 0 && queued_.empty()) return finish(end_without_session());
+    if (refused_everywhere()) finish(why, session_state::auth_failed, why);
 }
 
 error_code session::replace_hosts(std::span<const std::optional<std::size_t>> former, std::uint64_t random) {
@@ -180,6 +186,7 @@ error_code session::replace_hosts(std::span<const std::optional<std::size_t>> fo
     const bool leave = hosts_.replace(former, phase_ != phase::idle, random) || moving_;
     batching_.replace_hosts(former);
     capabilities_.replace_hosts(former);
+    refusals_ = by_host(refusals_, former);
     refused_ = 0;
     if (phase_ == phase::idle) retry_at_ = {};    // these may be better
     if (!leave || closing_) return {};
@@ -270,6 +277,7 @@ void session::expire(const error_code& why) {
     ++metrics_.expiries;
     given_up_ = why == client_errc::session_expired;
     info_.id = 0;
+    info_.message.clear();
     info_.password.fill(0);
     info_.safe_until = {};
     info_.last_error = why;

@@ -24,6 +24,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace muster::zk::proto {
@@ -40,6 +41,17 @@ struct session_settings {
     std::size_t max_request = 1'048'575;    // of what is written
     std::int32_t first_xid = 1;
     bool batch_reads = false;
+};
+
+/// Why an attempt failed or a connection ended.
+struct failure {
+    error_code why;
+    std::string message;     // what people should know beside it
+    bool untried = false;    // the server has other addresses, which were not tried
+
+    failure(const error_code& why_) : why(why_) {}
+    failure(const error_code& why_, std::string message_, bool untried_ = false)
+        : why(why_), message(std::move(message_)), untried(untried_) {}
 };
 
 /// What a client decides: the life of its session, the order of its requests, and its watches. It performs nothing: a driver
@@ -104,8 +116,8 @@ public:
     /// The transport stands; `fill` gives the connect request.
     void connected(time_point now);
 
-    /// The attempt failed or the connection ended, for the reason given.
-    void disconnected(const error_code& why, time_point now, std::uint64_t random);
+    /// The attempt failed or the connection ended, for the reason given. It may have been the last one: see `tls_options`.
+    void disconnected(const failure& f, time_point now, std::uint64_t random);
 
     /// The servers are others now: server i of them was server `former[i]` of those before, if any. An error is the reason to
     /// drop the attempt or the connection; where requests wait for their replies it comes from `received`, behind the last.
@@ -177,6 +189,8 @@ private:
     void note_reply(const request& r, const error_code& ec, zxid at);
     void reclaim_credentials();
     void present_credentials();
+    void note_refusal(const failure& f);
+    bool refused_everywhere() const noexcept;
     std::int32_t next_xid() noexcept;
     void settle_watches();
     bool settle(const std::string& path, unsigned& left);
@@ -222,6 +236,7 @@ private:
     queue auths_;                             // credentials waiting for their replies, oldest first
     std::deque<time_point> pings_;            // when the unanswered ones were written
     std::vector<std::string> credentials_;    // records that a server has accepted
+    std::vector<bool> refusals_;              // by server: the last attempt ended because one side does not trust the other
     capabilities capabilities_;
     std::int32_t refused_ = 0;    // type of the request that the last reply called unimplemented
     time_point refused_at_{};

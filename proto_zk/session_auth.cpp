@@ -1,7 +1,7 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 //
 // How a session proves who its user is. Servers keep credentials per connection and answer them at once, past all other
-// requests, so their replies are matched among themselves.
+// requests, so their replies are matched among themselves. And what is made of servers and clients that do not trust each other.
 #include "proto_zk/session.hpp"
 
 #include "proto_zk/opcodes.hpp"
@@ -15,6 +15,19 @@ namespace {
 
 constexpr std::size_t prefix_bytes = 4;
 constexpr std::size_t header_bytes = 8;
+
+/// One side does not trust the other, and says so.
+bool is_refusal(const error_code& ec) {
+    if (ec.category() != tls_category()) return false;
+    switch (static_cast<tls_errc>(ec.value())) {
+        case tls_errc::files_unusable:
+        case tls_errc::handshake_failed:
+        case tls_errc::not_tls:
+            return false;
+        default:
+            return true;
+    }
+}
 
 bool is_auth(const request& r) { return r.type() == to_wire(opcode::auth); }
 
@@ -38,9 +51,22 @@ error_code session::on_auth(const reply_header& header) {
     if (ec != server_errc::auth_failed) return unusable;
     // They would fail everywhere, and nobody knows what may be asked without them.
     info_.last_error = ec;
+    info_.message.clear();
     ++info_.version;
     finish(ec, session_state::auth_failed, ec);
     return ec;
+}
+
+/// Before the next server is chosen.
+void session::note_refusal(const failure& f) {
+    if (phase_ == phase::attached) return;
+    refusals_[hosts_.current()] = is_refusal(f.why) && !f.untried;
+}
+
+/// True once the last attempt at every server has ended in a refusal. Not while there is a session: it may be that certificates
+/// are being replaced, and a session is worth coming back for in time.
+bool session::refused_everywhere() const noexcept {
+    return info_.id == 0 && std::find(refusals_.begin(), refusals_.end(), false) == refusals_.end();
 }
 
 void session::reclaim_credentials() {

@@ -221,6 +221,8 @@ void session::on_session(time_point now, std::int64_t id, std::string_view passw
     std::copy_n(password.begin(), std::min(password.size(), info_.password.size()), info_.password.begin());
     info_.timeout = timeout;
     info_.last_error = {};
+    info_.message.clear();
+    refusals_.assign(refusals_.size(), false);
     ++info_.version;
     prove(connect_sent_);
 

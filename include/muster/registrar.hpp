@@ -99,8 +99,9 @@ public:
     /// `void(error_code)`
     /// \par Errors
     /// At once: `registry_errc::{invalid_name, invalid_instance}`. `registry_errc::closed`. `registry_errc::no_chroot` if the
-    /// chroot of the connect string does not exist; it goes on trying, in case somebody creates it. Other problems with
-    /// ZooKeeper are no errors of this call: they are retried and shown in `status().last_error`.
+    /// chroot of the connect string does not exist; it goes on trying, in case somebody creates it. What the client
+    /// gave up for (`session_state::auth_failed`). Other problems with ZooKeeper are no errors of this call: they are retried and
+    /// shown in `status().last_error`.
     /// \par Per-operation cancellation
     /// Terminal, partial, total: the caller stops waiting, registering goes on until `close()`.
     template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code)) Token = asio::deferred_t>

@@ -30,10 +30,12 @@ asio::awaitable<void> wait_until(environment& env, runtime::time_point t) {
     co_await asio::async_initiate<const asio::use_awaitable_t<>, void(error_code)>(start, asio::use_awaitable);
 }
 
-asio::awaitable<void> connected(zk::client client) {
+/// Completes once the session is connected or never will be.
+asio::awaitable<void> decided(zk::client client) {
     client.start();
     zk::session_info now = client.session();
-    while (now.state != zk::session_state::connected) now = co_await client.session_change(now.version, asio::use_awaitable);
+    while (now.state != zk::session_state::connected && !zk::is_final(now.state))
+        now = co_await client.session_change(now.version, asio::use_awaitable);
 }
 
 asio::awaitable<void> closed(zk::client client) { co_await client.close(asio::as_tuple(asio::use_awaitable)); }
@@ -94,9 +96,9 @@ asio::awaitable<bool> within(environment& env, runtime::duration d, asio::awaita
 }
 
 asio::awaitable<bool> reach(environment& env, zk::client client, milliseconds wait) {
-    const bool in_time = co_await within(env, wait, connected(client));    // in an `if`, GCC 12 misplaces it in the frame
-    if (in_time) co_return true;
-    diagnose(not_reached(env.options, wait, client.session().last_error));
+    const bool in_time = co_await within(env, wait, decided(client));    // in an `if`, GCC 12 misplaces it in the frame
+    if (in_time && client.session().state == zk::session_state::connected) co_return true;
+    diagnose(not_reached(env.options, wait, client.session()));
     co_return false;
 }
 
@@ -116,9 +118,11 @@ asio::awaitable<void> leave(environment& env, zk::client client) {
     co_await within(env, patience, closed(client));
 }
 
-std::string not_reached(const options& o, milliseconds wait, const error_code& why) {
-    return fmt::format("ZooKeeper at {} was not reached within {}: {}", o.zk.servers.to_string(), to_text(wait),
-                       why ? why.message() : "no server answered");
+std::string not_reached(const options& o, milliseconds wait, const zk::session_info& s) {
+    const std::string why = !s.message.empty() ? s.message : s.last_error ? s.last_error.message() : "no server answered";
+    if (s.state == zk::session_state::auth_failed)
+        return fmt::format("ZooKeeper at {} cannot be used: {}", o.zk.servers.to_string(), why);
+    return fmt::format("ZooKeeper at {} was not reached within {}: {}", o.zk.servers.to_string(), to_text(wait), why);
 }
 
 }    // namespace muster::cli

@@ -47,7 +47,7 @@ asio::awaitable<int> guarded(asio::awaitable<int> body);
 /// True if `op` ends within `d`; it is cancelled otherwise. What it throws comes out at once.
 asio::awaitable<bool> within(environment& env, runtime::duration d, asio::awaitable<void> op);
 
-/// True once the session is connected; false, after a word on standard error, if it is not within `wait`.
+/// True once the session is connected; false, after a word on standard error, if it is not within `wait`, or cannot ever be.
 asio::awaitable<bool> reach(environment& env, zk::client client, std::chrono::milliseconds wait);
 
 /// True if the chroot of the connect string exists, or if it has none. Precondition: the session is connected.
@@ -59,7 +59,8 @@ std::string no_chroot(const options& o);
 /// Ends the session in order if there is a connection, without much of a wait.
 asio::awaitable<void> leave(environment& env, zk::client client);
 
-/// "ZooKeeper at HOSTS was not reached within 5s: Connection refused"
-std::string not_reached(const options& o, std::chrono::milliseconds wait, const error_code& why);
+/// "ZooKeeper at HOSTS was not reached within 5s: Connection refused", or "ZooKeeper at HOSTS cannot be used: ..." where the
+/// client has given up.
+std::string not_reached(const options& o, std::chrono::milliseconds wait, const zk::session_info& s);
 
 }    // namespace muster::cli

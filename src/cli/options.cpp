@@ -5,6 +5,7 @@
 #include "registry/instance_check.hpp"
 #include "registry/layout.hpp"
 #include "registry/text.hpp"
+#include "runtime/tls_credentials.hpp"
 
 #include <boost/asio/ip/address.hpp>
 
@@ -45,6 +46,8 @@ struct raw_options {
     std::string ip, port, weight, unique_code, user;
     std::string policy = "roundrobin", pool = "normals_then_master", key, count = "1";
     std::string bind = "127.0.0.1", tick = "100ms", min_session_timeout = "100ms", max_session_timeout = "10m", data_dir;
+    std::string tls_ca, tls_cert, tls_key, tls_server_name;
+    bool tls = false, tls_no_verify = false, tls_no_verify_host = false;
     bool json = false;
 };
 
@@ -57,6 +60,7 @@ struct command_line {
     CLI::App& add(command c, const std::string& name, const std::string& description);
     /// One that talks to a ZooKeeper.
     CLI::App& add_client(command c, const std::string& name, const std::string& description);
+    void add_tls(CLI::App& a);
     void add_zk();
     CLI::App& operator[](command c) { return *commands[static_cast<std::size_t>(c)]; }
     void add_service(CLI::App& a, bool required);
@@ -83,7 +87,22 @@ CLI::App& command_line::add_client(command c, const std::string& name, const std
     a.add_option("--session-timeout", raw.session_timeout,
                  c == command::demo ? "as in 500ms, 10s, 2m [1s]" : "as in 500ms, 10s, 2m [10s]")
         ->type_name("TIME");
+    add_tls(a);
     return a;
+}
+
+void command_line::add_tls(CLI::App& a) {
+    const char* group = "TLS (each of these turns it on)";
+    a.add_flag("--tls", raw.tls, "with the authorities that the system trusts")->group(group);
+    const auto add = [&](const char* name, std::string& value, const char* type, const char* what) {
+        a.add_option(name, value, what)->type_name(type)->group(group);
+    };
+    add("--tls-ca", raw.tls_ca, "FILE", "trust the authorities of this PEM file only");
+    add("--tls-cert", raw.tls_cert, "FILE", "certificate to show, and its chain (PEM)");
+    add("--tls-key", raw.tls_key, "FILE", "its private key (PEM); a password is taken from $MUSTER_TLS_KEY_PASSWORD");
+    add("--tls-server-name", raw.tls_server_name, "NAME", "verify the servers by this name, not as --zk names them");
+    a.add_flag("--tls-no-verify-host", raw.tls_no_verify_host, "any name will do")->group(group);
+    a.add_flag("--tls-no-verify", raw.tls_no_verify, "any certificate will do: anybody can pose as the server")->group(group);
 }
 
 void command_line::add_zk() {
@@ -114,7 +133,7 @@ command_line::command_line() : app("muster: calls the roll of a service's instan
     app.footer(
         "muster COMMAND --help tells more of each.\n"
         "Exit code: 0 done, 1 failed, 2 wrong usage, 3 nothing found in time, 4 ZooKeeper not reached.\n"
-        "Environment: MUSTER_ZK stands for --zk; NO_COLOR turns colours off.");
+        "Environment: MUSTER_ZK stands for --zk; MUSTER_TLS_KEY_PASSWORD opens --tls-key; NO_COLOR turns colours off.");
 
     CLI::App& d = add_client(command::demo, "demo", "The tour: register, elect, pick, fail over");
     d.footer(
@@ -217,6 +236,39 @@ void check_server(options& o, const raw_options& raw, const CLI::App& a) {
                                       raw.max_session_timeout));
 }
 
+/// TLS, if any option asks for it. The files are tried: a mistake in them is one in the command line.
+void check_tls(options& o, const raw_options& raw, const CLI::App& a) {
+    zk::tls_options t;
+    const auto take = [&](const char* name, const std::string& value, std::string& into) {
+        if (a.count(name) == 0) return;
+        if (value.empty()) throw usage_error(fmt::format("{} is empty: expected a value", name));
+        into = value;
+        o.tls_arguments.insert(o.tls_arguments.end(), {name, value});
+    };
+    take("--tls-ca", raw.tls_ca, t.ca_file);
+    take("--tls-cert", raw.tls_cert, t.certificate_chain_file);
+    take("--tls-key", raw.tls_key, t.private_key_file);
+    take("--tls-server-name", raw.tls_server_name, t.server_name);
+    const auto flag = [&](const char* name, bool on) {
+        if (on) o.tls_arguments.emplace_back(name);
+        return on;
+    };
+    flag("--tls", raw.tls);
+    t.verify_host_name = !flag("--tls-no-verify-host", raw.tls_no_verify_host);
+    t.verify_peer = !flag("--tls-no-verify", raw.tls_no_verify);
+    if (o.tls_arguments.empty()) return;
+    if (o.own_zookeeper) throw usage_error(fmt::format("{} needs --zk: the embedded server has no TLS", o.tls_arguments.front()));
+    if (const char* password = std::getenv("MUSTER_TLS_KEY_PASSWORD")) t.key_password = password;
+    runtime::tls_names names;
+    names.ca_file = "--tls-ca";
+    names.certificate_chain_file = "--tls-cert";
+    names.private_key_file = "--tls-key";
+    names.key_password = "$MUSTER_TLS_KEY_PASSWORD";
+    names.server_name = "--tls-server-name";
+    checked(runtime::tls_credentials(t, std::move(names)).current());
+    o.zk.tls = std::move(t);
+}
+
 options check(command what, const CLI::App& a, raw_options raw, std::vector<std::string> program) {
     options o;
     o.what = what;
@@ -234,6 +286,7 @@ options check(command what, const CLI::App& a, raw_options raw, std::vector<std:
     if (what == command::demo && a.count("--session-timeout") == 0) raw.session_timeout = "1s";
     o.zk.servers = checked(zk::connect_string::parse(raw.zk));
     o.zk.session_timeout = checked(parse_duration("--session-timeout", raw.session_timeout, milliseconds(1)));
+    check_tls(o, raw, a);
     o.prefix = raw.prefix;
     checked(validate_prefix(o.prefix));
     if (const auto known = registry::make_micro_service_layout()->name(); raw.layout != known)

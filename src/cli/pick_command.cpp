@@ -23,8 +23,8 @@ struct verdict {
     std::string message;
 };
 
-verdict judge(const options& o, const error_code& ec, const error_code& session_error) {
-    if (ec == registry_errc::registry_unavailable) return {exit_not_reached, not_reached(o, *o.wait, session_error)};
+verdict judge(const options& o, const error_code& ec, const zk::session_info& session) {
+    if (ec == registry_errc::registry_unavailable) return {exit_not_reached, not_reached(o, *o.wait, session)};
     if (ec == registry_errc::no_chroot) return {exit_nothing_found, no_chroot(o)};
     if (ec == registry_errc::no_instances || ec == registry_errc::no_master || ec == registry_errc::timed_out ||
         ec == registry_errc::unknown_service) {
@@ -66,7 +66,7 @@ asio::awaitable<int> pick_and_print(environment& env, std::size_t count, pick_op
             // A pick that waited has a turn of its own, which would not fit into the order of the others.
             if (std::exchange(ready, true) || count == 1) leases.push_back(std::move(l));
         } catch (const boost::system::system_error& e) {
-            wrong = judge(env.options, e.code(), client.session().last_error);
+            wrong = judge(env.options, e.code(), client.session());
         }
     }
     if (!leases.empty()) print_leases(env.json, leases);

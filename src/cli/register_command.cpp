@@ -122,6 +122,10 @@ asio::awaitable<int> registering::follow() {
     for (;;) {
         events_.show(now);
         complain(now);
+        if (now.closed && now.session.state == zk::session_state::auth_failed) {
+            diagnose(not_reached(env_.options, env_.options.wait.value_or(std::chrono::milliseconds(0)), now.session));
+            co_return exit_not_reached;
+        }
         if (now.closed) co_return exit_failed;    // nobody else closes it
         now = co_await registrar_.status_change(now.version, asio::use_awaitable);
     }
@@ -131,8 +135,9 @@ asio::awaitable<int> registering::follow() {
 asio::awaitable<void> registering::registered() {
     const auto [ec] = co_await registrar_.start(asio::as_tuple(asio::use_awaitable));
     if (!ec) co_return;
-    if (ec != registry_errc::no_chroot) throw boost::system::system_error(ec);
     registration_status now = registrar_.status();
+    if (now.session.state == zk::session_state::auth_failed) co_await forever(env_);    // who follows the status says why
+    if (ec != registry_errc::no_chroot) throw boost::system::system_error(ec);
     while (now.role == role::none) now = co_await registrar_.status_change(now.version, asio::use_awaitable);
 }
 
@@ -146,7 +151,7 @@ asio::awaitable<int> registering::register_in_time() {
         if (!in_time) {
             const registration_status s = registrar_.status();
             if (s.session.state != zk::session_state::connected) {
-                diagnose(not_reached(env_.options, *env_.options.wait, s.session.last_error));
+                diagnose(not_reached(env_.options, *env_.options.wait, s.session));
                 co_return exit_not_reached;
             }
             diagnose(fmt::format("not registered within {}: {}", to_text(*env_.options.wait),

@@ -279,18 +279,24 @@ void registrar_impl::follow_session(std::uint64_t seen) {
         }
         self->connection_ = s.connection;
         self->machine_->on_session(s.state, s.id);
-        if (zk::is_final(s.state)) return self->on_client_closed();
+        if (zk::is_final(s.state)) return self->on_client_closed(s);
         self->follow_session(s.version);
         self->drive();
     };
     client_.session_change(seen, asio::bind_cancellation_slot(session_cancel_.slot(), asio::bind_executor(strand_, heard)));
 }
 
-void registrar_impl::on_client_closed() {
+void registrar_impl::on_client_closed(const zk::session_info& s) {
     {
         const std::lock_guard lock(mutex_);
         // Our own close tells how it ended; somebody else's ends everything.
         if (phase_ == phase::closing && own_session_) return;
+        status_.session = s;
+        if (s.state == zk::session_state::auth_failed) {
+            status_.last_error = s.last_error;
+            status_.message = describe(s.last_error);
+            complete(start_waiters_, s.last_error);
+        }
     }
     finish({});
 }
@@ -344,7 +350,8 @@ std::string registrar_impl::describe(const error_code& ec) const {
     if (!ec) return {};
     if (ec == registry_errc::no_chroot)
         return fmt::format("the chroot '{}' does not exist", client_.configuration().servers.chroot());
-    return ec.message();
+    const zk::session_info session = client_.session();
+    return ec == session.last_error && !session.message.empty() ? session.message : ec.message();
 }
 
 void registrar_impl::publish() {

@@ -82,7 +82,7 @@ private:
     void listen(machine::watch which);
     void on_watch(machine::watch which, std::uint64_t number, const error_code& ec);
     void follow_session(std::uint64_t seen);
-    void on_client_closed();
+    void on_client_closed(const zk::session_info& s);
     void begin_close();
     void finish(const error_code& ec);
     void publish();

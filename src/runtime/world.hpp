@@ -53,6 +53,8 @@ public:
     }
     /// Writes all of `b`.
     virtual void async_write(asio::const_buffer b, size_handler h) = 0;
+    /// What people should know about the last error beyond its message; empty where that says it all.
+    virtual std::string explanation() const { return {}; }
     virtual void close() noexcept = 0;
 };
 

@@ -68,7 +68,11 @@ client_impl::client_impl(asio::any_io_executor ex, config cfg, std::shared_ptr<r
       hosts_(config_.servers.hosts()),
       session_(settings_of(config_), world_->random()),
       timer_(world_->make_timer(*strand_)),
-      servers_(config_.servers) {}
+      servers_(config_.servers) {
+    if (!config_.tls) return;
+    tls_.emplace(*config_.tls);
+    (void)tls_->current().value();
+}
 
 // On any thread ------------------------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@
 #include "proto_zk/session.hpp"
 #include "runtime/completion.hpp"
 #include "runtime/shutdown.hpp"
+#include "runtime/tls_credentials.hpp"
 #include "runtime/world.hpp"
 
 #include <boost/asio/cancellation_signal.hpp>
@@ -31,7 +32,8 @@ class subscription;
 /// what makes requests of several callers go out in one write. Everything below "On the strand" runs there only.
 class client_impl final : public runtime::shutdown_target, public std::enable_shared_from_this<client_impl> {
 public:
-    /// Throws `boost::system::system_error` with `client_errc::invalid_argument` if `cfg` is out of its ranges.
+    /// Throws `boost::system::system_error` with `client_errc::invalid_argument` if `cfg` is out of its ranges, or if a file that
+    /// it names cannot be used.
     client_impl(asio::any_io_executor ex, config cfg, std::shared_ptr<runtime::world> world);
 
     const asio::any_io_executor& get_executor() const noexcept { return ex_; }
@@ -87,10 +89,12 @@ private:
     void take_inbox();
     void attempt(std::size_t host);
     void connect_next(const connection_ptr& c);
+    void secure(const connection_ptr& c);
+    void greet(const connection_ptr& c);
     void read(const connection_ptr& c);
     void write();
     void expect_requests();
-    void drop(const error_code& why);
+    void drop(const proto::failure& f);
     void proceed(const error_code& ec);
     void arm(time_point t);
     void on_timer();
@@ -111,6 +115,7 @@ private:
     std::vector<host_port> hosts_;
     proto::session session_;
     connection_ptr connection_;
+    std::optional<runtime::tls_credentials> tls_;
     std::unique_ptr<runtime::timer> timer_;
     time_point armed_ = time_point::max();    // when the pending wait ends, max if there is none
     std::uint64_t wait_ = 0;                  // number of the pending wait: earlier ones were replaced

@@ -3,6 +3,8 @@
 // The part of client_impl that does what the session machine says.
 #include "zk/client_impl.hpp"
 
+#include "runtime/tls_stream.hpp"
+
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/bind_executor.hpp>
 #include <boost/asio/error.hpp>
@@ -20,7 +22,11 @@ constexpr std::size_t write_bytes = 256 * 1024;    // a ping waits no longer tha
 
 /// One attempt and the connection it becomes. Handlers that find it replaced do nothing.
 struct client_impl::connection {
-    std::vector<runtime::endpoint> endpoints;    // still to be tried, the next one last
+    explicit connection(const host_port& h) : host(h) {}
+
+    const host_port host;
+    std::vector<runtime::endpoint> endpoints;     // still to be tried, the next one last
+    std::optional<proto::failure> tls_failure;    // of the first address where there was one: others may just not be there
     asio::cancellation_signal cancel_connect;
     std::shared_ptr<runtime::byte_stream> stream;
     std::string out;    // being written
@@ -60,9 +66,8 @@ void client_impl::attempt(std::size_t host) {
     const auto now = world_->now();
     session_.connecting(now);
     arm(session_.deadline());
-    const auto c = connection_ = std::make_shared<connection>();
-    const host_port& where = hosts_[host];
-    world_->async_resolve(*strand_, where.host, where.port,
+    const auto c = connection_ = std::make_shared<connection>(hosts_[host]);
+    world_->async_resolve(*strand_, c->host.host, c->host.port,
                           on_strand([self = shared_from_this(), c](error_code ec, std::vector<runtime::endpoint> found) {
                               if (self->connection_ != c) return;
                               if (!ec && found.empty()) ec = asio::error::host_not_found;
@@ -88,12 +93,34 @@ void client_impl::connect_next(const connection_ptr& c) {
                                       return;
                                   }
                                   if (ec && !c->endpoints.empty()) return self->connect_next(c);
-                                  if (ec) return self->drop(ec);
+                                  if (ec) return self->drop(c->tls_failure ? *c->tls_failure : ec);
                                   c->stream = std::move(s);
-                                  self->session_.connected(self->world_->now());
-                                  self->write();
-                                  self->read(c);
+                                  if (self->tls_) return self->secure(c);
+                                  self->greet(c);
                               })));
+}
+
+void client_impl::secure(const connection_ptr& c) {
+    const auto context = tls_->current();
+    if (!context) return drop({tls_errc::files_unusable, context.error().message});
+    const auto stream = runtime::make_tls_stream(*strand_, c->stream, tls_->options(), *context, {c->host.host, c->host.port},
+                                                 world_->wall_now());
+    c->stream = stream;
+    stream->async_handshake(on_strand([self = shared_from_this(), c, stream](error_code ec) {
+        if (self->connection_ != c) return;
+        if (!ec) return self->greet(c);
+        if (!c->tls_failure) c->tls_failure.emplace(ec, stream->explanation());
+        if (c->endpoints.empty()) return self->drop(*c->tls_failure);
+        stream->close();
+        c->stream.reset();
+        self->connect_next(c);
+    }));
+}
+
+void client_impl::greet(const connection_ptr& c) {
+    session_.connected(world_->now());
+    write();
+    read(c);
 }
 
 void client_impl::read(const connection_ptr& c) {
@@ -101,7 +128,7 @@ void client_impl::read(const connection_ptr& c) {
     c->stream->async_read_some(asio::buffer(room.data(), room.size()),
                                on_strand([self = shared_from_this(), c](error_code ec, std::size_t n) {
                                    if (self->connection_ != c) return;
-                                   if (ec) return self->drop(ec);
+                                   if (ec) return self->drop({ec, c->stream->explanation(), !c->endpoints.empty()});
                                    const auto replies = self->session_.metrics().replies_received;
                                    self->proceed(self->session_.received(n, self->world_->now()));
                                    if (self->connection_ != c) return;
@@ -160,10 +187,10 @@ void client_impl::proceed(const error_code& ec) {
     }
 }
 
-void client_impl::drop(const error_code& why) {
+void client_impl::drop(const proto::failure& f) {
     if (const auto c = std::exchange(connection_, nullptr)) {
         c->shut();
-        session_.disconnected(why, world_->now(), world_->random());
+        session_.disconnected(f, world_->now(), world_->random());
     }
     drive();
 }

@@ -103,7 +103,9 @@ TEST_CASE("help tells of every command and option of the contract, and of no oth
     for (const char* code : {"0 done", "1 failed", "2 wrong usage", "3 nothing found in time", "4 ZooKeeper not reached"})
         CHECK(text(all).find(code) != std::string::npos);
 
-    const strings common{"--zk", "--prefix", "--layout", "--session-timeout", "--json"};
+    const strings common{
+        "--zk",       "--prefix",  "--layout",          "--session-timeout",    "--json",         "--tls", "--tls-ca",
+        "--tls-cert", "--tls-key", "--tls-server-name", "--tls-no-verify-host", "--tls-no-verify"};
     const std::vector<std::pair<std::string, strings>> own{
         {"demo", {}},
         {"register", {"--service", "--ip", "--port", "--weight", "--unique-code", "--user", "--wait", "-- COMMAND"}},
@@ -147,6 +149,20 @@ TEST_CASE("wrong usage") {
     check_usage({"pick", "--service"}, {"--service"});
     check_usage(with(good_pick, {"--", "true"}), {"only register"});
     check_usage(with(good_register, {"--"}), {"expected a command"});
+}
+
+TEST_CASE("TLS that cannot be had is wrong usage") {
+    for (const strings& args : all_that_connect) {
+        check_usage(with(args, {"--tls-ca", "/nowhere.pem"}),
+                    {"--tls-ca '/nowhere.pem': expected a PEM file of trusted certificates (No such file or directory)"});
+    }
+    check_usage({"ls", "--tls-ca", "/dev/null"}, {"--tls-ca '/dev/null'", "not a regular file"});
+    check_usage({"ls", "--tls-ca", ""}, {"--tls-ca is empty"});
+    check_usage({"ls", "--tls-cert", "a.pem"}, {"--tls-cert 'a.pem': expected a private key beside it, in --tls-key"});
+    check_usage({"ls", "--tls-key", "a.key"}, {"--tls-key 'a.key': expected a certificate beside it, in --tls-cert"});
+    check_usage({"ls", "--tls-server-name", "a b"}, {"--tls-server-name 'a b': expected a host name or an address"});
+    check_usage({"demo", "--tls"}, {"--tls needs --zk: the embedded server has no TLS"});
+    check_usage({"zk", "--tls"}, {"--tls"});
 }
 
 TEST_CASE("names") {

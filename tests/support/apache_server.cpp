@@ -13,6 +13,7 @@ namespace {
 // The folder in which Debian and Ubuntu keep Java libraries; the jar's manifest names what it needs besides itself.
 constexpr const char* zookeeper_jar = "/usr/share/java/zookeeper.jar";
 constexpr const char* logging_jar = "/usr/share/java/slf4j-simple.jar";
+constexpr const char* codec_jar = "/usr/share/java/netty-codec.jar";    // which the manifest forgets: for TLS
 
 }    // namespace
 
@@ -23,7 +24,7 @@ std::string zookeeper_class_path() {
                                  ": install Debian's package libzookeeper-java, or name the jars of another one in "
                                  "MUSTER_ZOOKEEPER_CLASSPATH");
     }
-    return std::string(zookeeper_jar) + ":" + logging_jar;
+    return std::string(zookeeper_jar) + ":" + logging_jar + ":" + codec_jar;
 }
 
 apache_server::apache_server(zookeeper_options o) : local_server(std::move(o)) {

@@ -62,7 +62,8 @@ std::shared_ptr<runtime::world> world_of(const client& c);
 ///
 /// \par Errors
 /// Every operation can complete with any `server_errc`; with `client_errc::{connection_lost, session_expired, closed,
-/// request_too_large, invalid_path, invalid_argument}`; with a `protocol_errc`, where its reply cannot be read; and with
+/// request_too_large, invalid_path, invalid_argument}`; with a `protocol_errc`, where its reply cannot be read; with a
+/// `tls_errc`, where the client has given up because no server and it trust each other (`tls_options`); and with
 /// `asio::error::operation_aborted` when cancelled. `outcome_of()` tells what is known of the request.
 /// \par Per-operation cancellation
 /// Terminal, partial and total. Before the request was written it is withdrawn. Afterwards the server's reply is awaited and
@@ -82,7 +83,8 @@ class client : public watch_operations<client>,
 public:
     using executor_type = asio::any_io_executor;
 
-    /// Prepares a client that runs on `ex`.
+    /// Prepares a client that runs on `ex`. Throws `boost::system::system_error` with `client_errc::invalid_argument` where `cfg`
+    /// is out of its ranges, or names files for TLS that cannot be used; the message tells which and what was expected.
     client(asio::any_io_executor ex, config cfg);
 
     /// For any execution context, such as `asio::io_context`.

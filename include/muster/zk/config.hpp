@@ -2,9 +2,11 @@
 #pragma once
 
 #include <muster/zk/connect_string.hpp>
+#include <muster/zk/tls.hpp>
 
 #include <chrono>
 #include <cstddef>
+#include <optional>
 
 namespace muster::zk {
 
@@ -16,7 +18,7 @@ struct config {
     /// Legal: 1 ms to 24 days, as for all times here; 0 where it has a meaning.
     std::chrono::milliseconds session_timeout{10'000};
 
-    /// How long a connection attempt, including the handshake, may take. 0: a third of the session timeout.
+    /// How long a connection attempt, including the handshakes of TLS and ZooKeeper, may take. 0: a third of the session timeout.
     std::chrono::milliseconds connect_timeout{0};
 
     /// Back-off between rounds over all servers: a delay drawn uniformly from 0 to a bound that starts at `backoff_min` and
@@ -42,6 +44,9 @@ struct config {
     /// over it: the first one of each connection is sent while nothing is under way that must not be sent twice, and a server
     /// that has dropped one is then asked read by read.
     bool batch_reads = true;
+
+    /// TLS for all connections; none: they are plain. The default values trust what the system trusts.
+    std::optional<tls_options> tls;
 
     config() = default;
     /// The default configuration for the servers named by a connect string; throws what `connect_string` throws.

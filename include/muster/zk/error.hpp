@@ -90,6 +90,21 @@ enum class protocol_errc {
     bad_handshake,       ///< The connect response is malformed.
 };
 
+/// What went wrong with TLS. `session_info::message` has the details. The attempt failed, and the next server is tried; for when
+/// that is given up, see `tls_options`.
+enum class tls_errc {
+    files_unusable = 1,            ///< A file of `tls_options` is missing or wrong since the client was made.
+    handshake_failed,              ///< Both sides could not agree, or one violated the protocol.
+    not_tls,                       ///< The server does not speak TLS on this port, or ended the connection in the handshake.
+    certificate_untrusted,         ///< No trusted authority has signed the server's certificate.
+    certificate_expired,           ///< The server's certificate, or one above it, has expired.
+    certificate_not_yet_valid,     ///< The server's certificate, or one above it, becomes valid later.
+    certificate_invalid,           ///< The server's certificate is unacceptable for another reason.
+    wrong_host_name,               ///< The server's certificate is for other hosts.
+    client_certificate_missing,    ///< The server insists on a certificate of the client, which has none.
+    client_certificate_refused,    ///< The server does not accept the client's certificate.
+};
+
 /// What is known about a request that completed with an error.
 enum class outcome {
     not_sent,    ///< It never left this process.
@@ -103,10 +118,12 @@ outcome outcome_of(const error_code& ec) noexcept;
 const boost::system::error_category& server_category() noexcept;
 const boost::system::error_category& client_category() noexcept;
 const boost::system::error_category& protocol_category() noexcept;
+const boost::system::error_category& tls_category() noexcept;
 
 error_code make_error_code(server_errc e) noexcept;
 error_code make_error_code(client_errc e) noexcept;
 error_code make_error_code(protocol_errc e) noexcept;
+error_code make_error_code(tls_errc e) noexcept;
 
 }    // namespace muster::zk
 
@@ -116,3 +133,5 @@ template <>
 struct boost::system::is_error_code_enum<muster::zk::client_errc> : std::true_type {};
 template <>
 struct boost::system::is_error_code_enum<muster::zk::protocol_errc> : std::true_type {};
+template <>
+struct boost::system::is_error_code_enum<muster::zk::tls_errc> : std::true_type {};

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <string>
 
 namespace muster::zk {
 
@@ -21,6 +22,9 @@ struct session_info {
     /// Until then the server has not ended the session, whatever happens to the connection. A master stops acting then.
     std::chrono::steady_clock::time_point safe_until{};
     error_code last_error;    ///< Why the last connection ended or the last attempt failed; success while connected.
+    std::string message;      ///< What people should know beside `last_error`, such as names and files; often empty.
+
+    session_info() = default;    // not an aggregate: GCC 12 destroys aggregate temporaries in co_await expressions twice
 };
 
 /// Counters since construction.

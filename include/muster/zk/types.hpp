@@ -111,7 +111,7 @@ enum class session_state {
     suspended,      ///< The connection is lost, the session may live on; the client reconnects.
     expired,        ///< The ensemble ended the session, or nobody can prove that it lives. Its ephemerals are or will be gone.
     closed,         ///< `close()` was called, or the client gave up for good.
-    auth_failed,    ///< A server refused credentials. The client has given up for good; its session will expire.
+    auth_failed,    ///< Credentials or certificates were refused. The client has given up for good; its session will expire.
 };
 
 /// True for the states that no other follows.

@@ -46,6 +46,8 @@ TEST_CASE("error codes compare with their enums") {
     CHECK(error_code(client_errc::connection_lost) != protocol_errc::truncated);    // both are 1
     CHECK(server_category() != client_category());
     CHECK(client_category() != protocol_category());
+    CHECK(tls_category() != protocol_category());
+    CHECK(error_code(tls_errc::not_tls) == tls_errc::not_tls);
     CHECK(!error_code(0, server_category()).failed());
 }
 
@@ -53,6 +55,7 @@ TEST_CASE("every error has a message of its own") {
     check_messages(server_category(), server_numbers);
     check_messages(client_category(), {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11});
     check_messages(protocol_category(), {1, 2, 3, 4, 5, 6, 7});
+    check_messages(tls_category(), {1, 2, 3, 4, 5, 6, 7, 8, 9, 10});
     CHECK(error_code(server_errc::no_node).message() == "the znode does not exist");
     CHECK(server_category().message(0) == "success");
 }
@@ -91,5 +94,6 @@ TEST_CASE("the outcome of requests that were not answered") {
     }
     CHECK(outcome_of(protocol_errc::truncated) == outcome::unknown);
     CHECK(outcome_of(protocol_errc::bad_multi) == outcome::unknown);
+    CHECK(outcome_of(tls_errc::wrong_host_name) == outcome::not_sent);
     CHECK(outcome_of(error_code(boost::system::errc::operation_canceled, boost::system::system_category())) == outcome::unknown);
 }

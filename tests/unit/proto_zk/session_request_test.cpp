@@ -168,7 +168,7 @@ TEST_CASE("a reply that cannot be decoded drops the connection, and is not asked
     m.read("b");
     m.sent();
     CHECK(m.reply(1) == protocol_errc::truncated);
-    m.s.disconnected(protocol_errc::truncated, m.now, 0);
+    m.s.disconnected(error_code(protocol_errc::truncated), m.now, 0);
     m.attach();
     CHECK(m.sent().size() == 1);
     CHECK(m.log == lines({"a ok"}));
@@ -200,14 +200,14 @@ TEST_CASE("session moved: a write reports it, a read goes to the next server") {
     m.sent();
     CHECK(m.reply(1, 1, -118) == server_errc::session_moved);
     CHECK(m.take_log() == journal{"w " + error_code(server_errc::session_moved).message()});
-    m.s.disconnected(server_errc::session_moved, m.now, 0);
+    m.s.disconnected(error_code(server_errc::session_moved), m.now, 0);
 
     m.now += 1s;
     m.attach();
     m.read("r");
     m.sent();
     CHECK(m.reply(2, 1, -118) == server_errc::session_moved);
-    m.s.disconnected(server_errc::session_moved, m.now, 0);
+    m.s.disconnected(error_code(server_errc::session_moved), m.now, 0);
     CHECK(m.log.empty());
     m.now += 1s;
     m.attach();

@@ -164,7 +164,7 @@ TEST_CASE("expiry while the response is awaited: the attempt would bring the old
     m.now += 1s;
     CHECK(m.s.tick(m.now) == client_errc::session_expired);
     CHECK(m.state() == session_state::expired);
-    m.s.disconnected(client_errc::session_expired, m.now, 0);
+    m.s.disconnected(error_code(client_errc::session_expired), m.now, 0);
     CHECK(m.attach(0x99).session_id == 0);
     CHECK(m.s.metrics().expiries == 1);
 }

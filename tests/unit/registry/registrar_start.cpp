@@ -4,6 +4,9 @@
 #include <muster/registrar.hpp>
 
 #include "sim_registry.hpp"
+#include "support/certificates.hpp"
+#include "support/scratch.hpp"
+#include "support/tls_end.hpp"
 
 #include <doctest/doctest.h>
 
@@ -104,6 +107,31 @@ TEST_CASE("a registrar that ends before its start completes what waits") {
         n.registry.serve();
         CHECK(started.ec() == registry_errc::closed);
     }
+}
+
+TEST_CASE("a client that gives up for good ends its registrar, with the reason") {
+    simulation sim;
+    const temp_dir dir;
+    const std::string ca = (dir.path() / "ca.pem").string();
+    write_file(ca, authority("Trusted CA", sim.world->wall_now()).pem());
+    sim.world->set_server(at("10.0.0.1"), sim_world::answer::accept);
+    auto c = config_for_tests();
+    c.tls.emplace();
+    c.tls->ca_file = ca;
+    registrar reg(make_client(sim.io.get_executor(), std::move(c), sim.world), registration("s", instance("10.1.1.1", 80)));
+    outcome<> started;
+    outcome<registration_status> changed;
+    reg.start(started.handler());
+    sim.run_ready();
+    reg.status_change(reg.status().version, changed.handler());
+    tls_end server(sim.world->accept(), {authority("Stranger CA", sim.world->wall_now()).issue("zk", {"10.0.0.1"}), {}});
+    do sim.run_ready();
+    while (server.step());
+    CHECK(started.ec() == zk::tls_errc::certificate_untrusted);
+    CHECK(changed.value().closed);
+    CHECK(changed.value().session.state == session_state::auth_failed);
+    CHECK(changed.value().last_error == zk::tls_errc::certificate_untrusted);
+    CHECK(changed.value().message.starts_with("the certificate 'CN=zk' of 10.0.0.1:2181 is signed by 'CN=Stranger CA'"));
 }
 
 TEST_CASE("a chroot that does not exist ends the call that starts with an error; trying goes on until it is there") {
