@@ -2,7 +2,6 @@
 #include "proto_zk/read_batch.hpp"
 
 #include "proto_zk/by_host.hpp"
-
 #include "proto_zk/frame.hpp"
 #include "proto_zk/opcodes.hpp"
 #include "proto_zk/records_connect.hpp"
