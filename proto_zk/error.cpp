@@ -99,6 +99,8 @@ const char* describe(client_errc e) noexcept {
             return "the watch has ended";
         case client_errc::timed_out:
             return "the deadline passed";
+        case client_errc::overloaded:
+            return "too many requests wait or are under way; this one was not sent";
     }
     return nullptr;
 }
@@ -172,6 +174,7 @@ outcome outcome_of(client_errc e) noexcept {
         case client_errc::invalid_argument:
         case client_errc::invalid_connect_string:
         case client_errc::request_too_large:
+        case client_errc::overloaded:
             return outcome::not_sent;
         default:
             return outcome::unknown;

@@ -4,6 +4,7 @@
 #include <muster/zk/error.hpp>
 #include <muster/zk/types.hpp>
 
+#include "proto_zk/backlog.hpp"
 #include "proto_zk/watch_kind.hpp"
 
 #include <boost/endian/conversion.hpp>
@@ -45,6 +46,7 @@ public:
     /// the znode exists or not. The last byte of such a read says whether the server shall watch; it is set when it is written.
     std::string arms;
     watch_kind arms_kind = watch_kind::data;
+    charge charged;    ///< What it takes of the client's limits.
 
 private:
     friend class session;

@@ -50,6 +50,8 @@ void client::start_session_change(asio::any_completion_handler<void(error_code, 
     impl->session_change(seen, std::move(h));
 }
 
+void client::start_capacity(asio::any_completion_handler<void(error_code)> h, impl_ptr impl) { impl->capacity(std::move(h)); }
+
 void client::start_close(asio::any_completion_handler<void(error_code)> h, impl_ptr impl) { impl->close(std::move(h)); }
 
 namespace detail {

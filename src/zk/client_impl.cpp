@@ -42,6 +42,14 @@ proto::session_settings settings_of(const config& c) {
         throw boost::system::system_error(client_errc::invalid_argument, fmt::format("{} of {} bytes: expected {} to {}", name,
                                                                                      bytes, smallest_frame, largest_frame));
     };
+    const auto limit = [](const char* name, std::size_t value, std::size_t least) {
+        static constexpr std::size_t most = 2'147'483'647;
+        if (value >= least && value <= most) return;
+        throw boost::system::system_error(client_errc::invalid_argument,
+                                          fmt::format("{} of {}: expected {} to {}", name, value, least, most));
+    };
+    limit("max_requests", c.max_requests, 1);
+    limit("max_request_bytes", c.max_request_bytes, smallest_frame);
     frame("max_frame", c.max_frame);
     if (c.max_reply != 0) frame("max_reply", c.max_reply);
     proto::session_settings s;
@@ -66,7 +74,8 @@ client_impl::client_impl(asio::any_io_executor ex, config cfg, std::shared_ptr<r
       strand_(asio::make_strand(ex_)),
       route_(ex_, *strand_),
       session_(settings_of(config_), world_->random()),
-      timer_(world_->make_timer(*strand_)) {}
+      timer_(world_->make_timer(*strand_)),
+      backlog_(config_.max_requests, config_.max_request_bytes) {}
 
 // On any thread ------------------------------------------------------------------------------------------------------------
 
@@ -94,13 +103,23 @@ void client_impl::abandon() noexcept {
 void client_impl::submit(std::unique_ptr<proto::request> r) {
     bool post = false;
     bool first = false;
+    bool refused = false;
     {
         const std::lock_guard lock(mutex_);
         if (shut_down_) return;
-        inbox_.push_back(std::move(r));
-        post = !std::exchange(taking_, true);
-        first = !started_;
+        // Without the credentials nothing that follows would be right; and there are few.
+        if (r->type() != proto::to_wire(proto::opcode::auth)) {
+            const std::size_t bytes = r->frame.size();
+            refused = !backlog_.admit(bytes);
+            if (!refused) r->charged.take(returned_, bytes);
+        }
+        if (!refused) {
+            inbox_.push_back(std::move(r));
+            post = !std::exchange(taking_, true);
+            first = !started_;
+        }
     }
+    if (refused) return (void)r->complete(client_errc::overloaded, {});
     if (first) start();
     if (post) post_hand_over();
 }
@@ -143,7 +162,11 @@ session_info client_impl::session() const {
 
 client_metrics client_impl::metrics() const {
     const std::lock_guard lock(mutex_);
-    return metrics_;
+    client_metrics now = metrics_;
+    now.requests_outstanding = backlog_.used().requests;
+    now.bytes_outstanding = backlog_.used().bytes;
+    now.requests_refused = backlog_.refused();
+    return now;
 }
 
 template <class Waiter, class Result>
@@ -180,6 +203,27 @@ void client_impl::session_change(std::uint64_t seen, asio::any_completion_handle
         });
     }
     session_waiters_.push_back(session_waiter{id, seen, std::move(done)});
+}
+
+void client_impl::capacity(asio::any_completion_handler<void(error_code)> h) {
+    runtime::completion<void(error_code)> done(std::move(h), route_);
+    std::unique_lock lock(mutex_);
+    if (shut_down_) return;
+    if (!backlog_.full()) {
+        lock.unlock();
+        done.post(error_code{});
+        return;
+    }
+    const auto id = next_id();
+    if (auto slot = done.slot(); slot.is_connected()) {
+        slot.assign([weak = weak_from_this(), id](asio::cancellation_type) {
+            const auto self = weak.lock();
+            if (!self) return;
+            self->cancel_waiter(self->capacity_waiters_, id,
+                                [](auto& waiter) { waiter.post(error_code(asio::error::operation_aborted)); });
+        });
+    }
+    capacity_waiters_.push_back(capacity_waiter{id, std::move(done)});
 }
 
 void client_impl::close(asio::any_completion_handler<void(error_code)> h) {
@@ -226,7 +270,19 @@ std::shared_ptr<subscription> client_impl::make_subscription(proto::watch_kind k
     return s;
 }
 
+/// Makes room for what is done, and tells those who wait for it.
+void client_impl::give_back() {
+    if (returned_.requests == 0) return;
+    std::list<capacity_waiter> due;
+    {
+        const std::lock_guard lock(mutex_);
+        if (backlog_.give_back(std::exchange(returned_, {}))) due.swap(capacity_waiters_);
+    }
+    for (auto& w : due) w.done.post(error_code{});
+}
+
 void client_impl::publish() {
+    give_back();
     std::list<session_waiter> due;
     session_info now;
     {
@@ -259,12 +315,14 @@ void client_impl::on_context_shutdown() noexcept {
     std::vector<std::unique_ptr<proto::request>> inbox;
     std::list<session_waiter> session_waiters;
     std::list<close_waiter> close_waiters;
+    std::list<capacity_waiter> capacity_waiters;
     {
         const std::lock_guard lock(mutex_);
         shut_down_ = true;
         inbox.swap(inbox_);
         session_waiters.swap(session_waiters_);
         close_waiters.swap(close_waiters_);
+        capacity_waiters.swap(capacity_waiters_);
     }
     session_.discard();
     connection_.reset();

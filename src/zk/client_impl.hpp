@@ -3,6 +3,7 @@
 
 #include <muster/zk/client.hpp>
 
+#include "proto_zk/backlog.hpp"
 #include "proto_zk/request.hpp"
 #include "proto_zk/session.hpp"
 #include "runtime/completion.hpp"
@@ -43,6 +44,7 @@ public:
     // On any thread. What is asked once the context is going away, as by what is destroyed with it, is dropped.
     void start();
     void abandon() noexcept;
+    /// Completes it at once where the limits are reached.
     void submit(std::unique_ptr<proto::request> r);
     void cancel(std::uint64_t id);
     std::uint64_t next_id() noexcept { return next_id_.fetch_add(1, std::memory_order_relaxed); }
@@ -50,6 +52,7 @@ public:
     session_info session() const;
     client_metrics metrics() const;
     void session_change(std::uint64_t seen, asio::any_completion_handler<void(error_code, session_info)> h);
+    void capacity(asio::any_completion_handler<void(error_code)> h);
     void close(asio::any_completion_handler<void(error_code)> h);
 
     // On the strand, from within `request::complete`.
@@ -73,6 +76,7 @@ private:
         std::uint64_t id;
         runtime::completion<void(error_code)> done;
     };
+    using capacity_waiter = close_waiter;
 
     void post_hand_over();
     bool shut_down() const;
@@ -91,6 +95,7 @@ private:
     void proceed(const error_code& ec);
     void arm(time_point t);
     void on_timer();
+    void give_back();
     void publish();
     void finish();
 
@@ -105,6 +110,7 @@ private:
     std::atomic<std::uint64_t> next_id_{1};
 
     // On the strand.
+    proto::load returned_;    // by requests that are done; before all that holds requests
     proto::session session_;
     connection_ptr connection_;
     std::unique_ptr<runtime::timer> timer_;
@@ -121,6 +127,8 @@ private:
     client_metrics metrics_;
     std::list<session_waiter> session_waiters_;
     std::list<close_waiter> close_waiters_;
+    std::list<capacity_waiter> capacity_waiters_;
+    proto::backlog backlog_;
 
     std::vector<std::unique_ptr<proto::request>> taken_;    // on the strand; keeps its capacity
 };

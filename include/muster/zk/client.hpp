@@ -51,6 +51,10 @@ std::shared_ptr<runtime::world> world_of(const client& c);
 /// Requests that were written when the connection broke complete with `client_errc::connection_lost`, except for reads and
 /// `sync`, which change nothing and are sent again.
 ///
+/// A client that is asked for more than its servers keep up with would keep all of it in memory. So it takes so many requests at
+/// a time (`config::max_requests`, `config::max_request_bytes`), and completes what comes then with `client_errc::overloaded`,
+/// at once; `capacity()` waits for room.
+///
 /// The operations are grouped: those on znodes are on this page, the others in `watch_operations`, `access_operations` and
 /// `ensemble_operations`. Paths are relative to the chroot of the connect string, in arguments, results and events.
 ///
@@ -59,11 +63,10 @@ std::shared_ptr<runtime::world> world_of(const client& c);
 ///
 /// \par Errors
 /// Every operation can complete with any `server_errc`; with `client_errc::{connection_lost, session_expired, closed,
-/// request_too_large, invalid_path, invalid_argument}`; with a `protocol_errc`, where its reply cannot be read; and with
-/// `asio::error::operation_aborted` when cancelled. `outcome_of()` tells what is known of the request.
-/// \par Per-operation cancellation
-/// Terminal, partial and total. Before the request was written it is withdrawn. Afterwards the server's reply is awaited and
-/// dropped: the request may be applied. A watch that such a request has set is removed as if its subscription was.
+/// overloaded, request_too_large, invalid_path, invalid_argument}`; with a `protocol_errc`, where its reply cannot be read; and
+/// with `asio::error::operation_aborted` when cancelled. `outcome_of()` tells what is known of the request. \par Per-operation
+/// cancellation Terminal, partial and total. Before the request was written it is withdrawn. Afterwards the server's reply is
+/// awaited and dropped: the request may be applied. A watch that such a request has set is removed as if its subscription was.
 /// \par Executor
 /// Handlers are posted to their associated executor, else to `get_executor()`; they are never called inline.
 /// Replies and events are posted in the order of the stream, so an executor that keeps order shows them in order.
@@ -115,6 +118,28 @@ public:
     auto session_change(std::uint64_t seen, Token&& token = Token{}) {
         return asio::async_initiate<Token, void(error_code, session_info)>(
             muster::detail::initiate<&client::start_session_change>{get_executor()}, token, impl_, seen);
+    }
+
+    /// Completes when the client takes requests: at once, unless it has refused one (`client_errc::overloaded`) since half of its
+    /// limits was free the last time. All who wait are told at the same time, and nothing is reserved for them, so:
+    /// \code
+    /// co_await client.set(path, data, any_version, asio::redirect_error(asio::use_awaitable, ec));
+    /// while (ec == client_errc::overloaded) {
+    ///     co_await client.capacity(asio::use_awaitable);
+    ///     co_await client.set(path, data, any_version, asio::redirect_error(asio::use_awaitable, ec));
+    /// }
+    /// \endcode
+    /// A client that ends has room, too: what is asked of it then tells that it has ended.
+    /// \par Completion signature
+    /// `void(error_code)`
+    /// \par Errors
+    /// `asio::error::operation_aborted` when cancelled.
+    /// \par Per-operation cancellation
+    /// Terminal, partial and total: no side effect.
+    template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code)) Token = asio::deferred_t>
+    auto capacity(Token&& token = Token{}) {
+        return asio::async_initiate<Token, void(error_code)>(muster::detail::initiate<&client::start_capacity>{get_executor()},
+                                                             token, impl_);
     }
 
     /// Ends the session, so that its ephemerals are gone when this completes. Requests made before are served first, later ones
@@ -275,6 +300,7 @@ private:
     using impl_ptr = std::shared_ptr<detail::client_impl>;
     static void start_session_change(asio::any_completion_handler<void(error_code, session_info)> h, impl_ptr impl,
                                      std::uint64_t seen);
+    static void start_capacity(asio::any_completion_handler<void(error_code)> h, impl_ptr impl);
     static void start_close(asio::any_completion_handler<void(error_code)> h, impl_ptr impl);
     static void start_create(asio::any_completion_handler<void(error_code, create_result)> h, impl_ptr impl, std::string path,
                              std::string data, create_options options);

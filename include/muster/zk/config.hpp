@@ -36,6 +36,13 @@ struct config {
     /// `max_frame`; 0: the same as that.
     std::size_t max_reply = 0;
 
+    /// How many requests may wait or be under way at a time, and with how many bytes. A request that comes when so many do
+    /// completes at once with `client_errc::overloaded`, and is not sent; `client::capacity()` tells when there is room again.
+    /// `add_auth`, and what the client sends by itself, is never refused, nor is a request that is alone, however large.
+    /// Legal: 1 to 2^31 - 1, and 1024 to 2^31 - 1.
+    std::size_t max_requests = 65'536;
+    std::size_t max_request_bytes = 64 * 1024 * 1024;
+
     /// Whether plain reads of data that wait to be written at the same time are asked for in one request (multiRead), which a
     /// server handles many times faster. Each keeps its own result, error and place in the order. While 16 requests of reads are
     /// under way, further reads wait for one of them, or until 64 have come together. Servers before 3.6 drop the connection

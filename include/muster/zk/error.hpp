@@ -75,6 +75,9 @@ enum class client_errc {
     watch_ended,
     /// The deadline passed.
     timed_out,
+    /// As many requests as the client takes wait or are under way (`config::max_requests`, `config::max_request_bytes`). This
+    /// one was not sent.
+    overloaded,
 };
 
 /// What the peer sent that the protocol forbids. The connection is dropped and the next server tried.

@@ -35,6 +35,9 @@ struct client_metrics {
     std::uint64_t connects = 0;    ///< Handshakes that gave or resumed a session.
     std::uint64_t connect_failures = 0;
     std::uint64_t expiries = 0;
+    std::uint64_t requests_outstanding = 0;    ///< Now: those that wait or are under way.
+    std::uint64_t bytes_outstanding = 0;       ///< Now: their bytes.
+    std::uint64_t requests_refused = 0;        ///< Those that completed with `client_errc::overloaded`.
 };
 
 }    // namespace muster::zk
