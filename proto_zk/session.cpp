@@ -36,6 +36,7 @@ void session::submit(std::unique_ptr<request> r) {
         (void)r->complete(client_errc::not_sent, {});
         return;
     }
+    if (r->deadline.at != time_point::max()) deadlines_.add(r->deadline, *r);
     queued_.push_back(std::move(r));
 }
 
@@ -58,6 +59,7 @@ void session::cancel(std::uint64_t id, const error_code& ec) {
         const auto it = std::find_if(q->begin(), q->end(), named);
         if (it == q->end() || (*it)->abandoned_) continue;
         (*it)->abandoned_ = true;    // replies come in order: the entry must stay until its own has come
+        (*it)->deadline.leave();
         (void)(*it)->complete(ec, {});
     }
 }
@@ -140,7 +142,9 @@ void session::disconnected(const error_code& why, time_point now, std::uint64_t 
     queue unanswered;
     unanswered.swap(written_);
     for (auto it = unanswered.rbegin(); it != unanswered.rend(); ++it) {
-        if ((*it)->repeatable && !(*it)->abandoned_) queued_.push_front(std::move(*it));
+        if (!(*it)->repeatable || (*it)->abandoned_) continue;
+        (*it)->under_way_ = false;
+        queued_.push_front(std::move(*it));
     }
     for (auto& r : unanswered) {
         if (r && !r->abandoned_) (void)r->complete(client_errc::connection_lost, {});
@@ -187,13 +191,13 @@ session::time_point session::expiry() const noexcept {
 session::time_point session::deadline() const noexcept {
     switch (phase_) {
         case phase::idle:
-            return std::min(expiry(), close_deadline_);
+            return std::min({expiry(), close_deadline_, deadlines_.next()});
         case phase::connecting:
         case phase::handshaking:
-            return std::min({attempt_deadline_, expiry(), close_deadline_});
+            return std::min({attempt_deadline_, expiry(), close_deadline_, deadlines_.next()});
         case phase::attached:
-            return std::min(
-                {last_received_ + fraction_of_timeout(2, 3), last_sent_ + fraction_of_timeout(1, 3), close_deadline_});
+            return std::min({last_received_ + fraction_of_timeout(2, 3), last_sent_ + fraction_of_timeout(1, 3), close_deadline_,
+                             deadlines_.next()});
         case phase::finished:
             break;
     }
@@ -201,6 +205,8 @@ session::time_point session::deadline() const noexcept {
 }
 
 error_code session::tick(time_point now) {
+    if (phase_ == phase::finished) return {};
+    expire_requests(now);
     if (phase_ == phase::finished) return {};
     if (now >= close_deadline_) {
         finish(client_errc::close_timed_out);

@@ -6,6 +6,7 @@
 #include <muster/zk/types.hpp>
 
 #include "proto_zk/capabilities.hpp"
+#include "proto_zk/deadlines.hpp"
 #include "proto_zk/frame.hpp"
 #include "proto_zk/host_cycle.hpp"
 #include "proto_zk/opcodes.hpp"
@@ -122,11 +123,11 @@ public:
 
     // Time -----------------------------------------------------------------------------------------------------------------
 
-    /// When `tick` is due; it never moves to an earlier time but by a call of `connecting`, `connected`, `received` with the
-    /// handshake, or `close`.
+    /// When `tick` is due; it never moves to an earlier time but by a call of `submit`, `connecting`, `connected`, `received`
+    /// with the handshake, or `close`.
     time_point deadline() const noexcept;
 
-    /// Lets time act: pings, time-outs, expiry. An error is the reason to drop the connection.
+    /// Lets time act: pings, time-outs, expiry, deadlines of requests. An error is the reason to drop the connection.
     error_code tick(time_point now);
 
     // State ----------------------------------------------------------------------------------------------------------------
@@ -173,6 +174,7 @@ private:
     void reclaim_credentials();
     void present_credentials();
     std::int32_t next_xid() noexcept;
+    void expire_requests(time_point now);
     void settle_watches();
     bool settle(const std::string& path, unsigned& left);
     void flag_watch(request& r) const;
@@ -210,6 +212,7 @@ private:
     error_code close_result_;
     error_code finished_with_;    // what requests complete with that come too late
 
+    deadlines deadlines_;                     // before what holds requests
     queue queued_;                            // not written yet
     queue written_;                           // waiting for their replies, oldest first
     std::size_t unrepeatable_ = 0;            // of those, the ones that must not be sent twice

@@ -316,6 +316,7 @@ void session::append_frame(std::string& out, std::size_t requests, time_point no
         r->batch_ = static_cast<std::uint32_t>(requests);
         r->xid_ = xid;
         r->sent_ = now;
+        r->under_way_ = true;
         batch.add(r->frame);
         written_.push_back(std::move(r));
     }
@@ -335,6 +336,7 @@ void session::append_request(std::string& out, std::unique_ptr<request> r, time_
     r->batch_ = 1;
     r->xid_ = auth ? xid_auth : next_xid();
     r->sent_ = now;
+    r->under_way_ = true;
     patch_xid(r->frame, r->xid_);
     if (!r->arms.empty()) flag_watch(*r);
     out += r->frame;

@@ -34,6 +34,7 @@ proto::session_settings settings_of(const config& c) {
     range("session_timeout", c.session_timeout, milliseconds(1));
     range("connect_timeout", c.connect_timeout, milliseconds(0));
     range("close_timeout", c.close_timeout, milliseconds(0));
+    range("operation_timeout", c.operation_timeout, milliseconds(0));
     range("backoff_min", c.backoff_min, milliseconds(1));
     range("backoff_max", c.backoff_max, milliseconds(1));
     require(c.backoff_max >= c.backoff_min, "backoff_max", c.backoff_max, "at least backoff_min");
@@ -261,6 +262,7 @@ void client_impl::take_inbox() {
     }
     for (auto& r : taken_) session_.submit(std::move(r));
     taken_.clear();
+    arm(session_.deadline());    // theirs may be earlier than what is waited for
 }
 
 std::shared_ptr<subscription> client_impl::make_subscription(proto::watch_kind kind, std::string server_path) {

@@ -1,6 +1,7 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 #pragma once
 
+#include <muster/detail/client_ref.hpp>
 #include <muster/detail/initiate.hpp>
 #include <muster/zk/access_operations.hpp>
 #include <muster/zk/config.hpp>
@@ -63,18 +64,15 @@ std::shared_ptr<runtime::world> world_of(const client& c);
 ///
 /// \par Errors
 /// Every operation can complete with any `server_errc`; with `client_errc::{connection_lost, session_expired, closed,
-/// overloaded, request_too_large, invalid_path, invalid_argument}`; with a `protocol_errc`, where its reply cannot be read; and
-/// with `asio::error::operation_aborted` when cancelled. `outcome_of()` tells what is known of the request. \par Per-operation
-/// cancellation Terminal, partial and total. Before the request was written it is withdrawn. Afterwards the server's reply is
-/// awaited and dropped: the request may be applied. A watch that such a request has set is removed as if its subscription was.
-/// \par Executor
-/// Handlers are posted to their associated executor, else to `get_executor()`; they are never called inline.
-/// Replies and events are posted in the order of the stream, so an executor that keeps order shows them in order.
-/// \par Thread safety
-/// Distinct objects: safe. Same object: safe, except for assignment and destruction.
-/// \par Object lifetimes
-/// A client is a handle: copies stand for the same session. When the last copy is destroyed the connection is dropped
-/// without a word to the server, and the session expires there. Call `close()` to end it at once.
+/// overloaded, deadline_exceeded, deadline_exceeded_unsent, request_too_large, invalid_path, invalid_argument}`; with a
+/// `protocol_errc`, where its reply cannot be read; and with `asio::error::operation_aborted` when cancelled. `outcome_of()`
+/// tells what is known of the request. \par Per-operation cancellation Terminal, partial and total. Before the request was
+/// written it is withdrawn. Afterwards the server's reply is awaited and dropped: the request may be applied. A watch that such a
+/// request has set is removed as if its subscription was. \par Executor Handlers are posted to their associated executor, else to
+/// `get_executor()`; they are never called inline. Replies and events are posted in the order of the stream, so an executor that
+/// keeps order shows them in order. \par Thread safety Distinct objects: safe. Same object: safe, except for assignment and
+/// destruction. \par Object lifetimes A client is a handle: copies stand for the same session. When the last copy is destroyed
+/// the connection is dropped without a word to the server, and the session expires there. Call `close()` to end it at once.
 class client : public watch_operations<client>, public access_operations<client>, public ensemble_operations<client> {
 public:
     using executor_type = asio::any_io_executor;
@@ -100,6 +98,19 @@ public:
 
     /// The configuration it was made with.
     const config& configuration() const noexcept;
+
+    /// The same client, for operations that may take so long, each of them: `co_await client.with_timeout(5s).get("/a")`. Time
+    /// runs from the call on, connected or not. 0 and less have passed when the operation begins, as for what is left of a time
+    /// that is used up; `no_timeout`: as long as it takes. What it is not given by this is `config::operation_timeout`.
+    ///
+    /// An operation whose time is over before its request was written is withdrawn, and completes with
+    /// `client_errc::deadline_exceeded_unsent`: it was not applied. Afterwards it completes with
+    /// `client_errc::deadline_exceeded`, and all is as after a cancellation: the server's reply is awaited and dropped, the
+    /// request may be applied, a watch that it has set is removed. Both equal `boost::system::errc::timed_out`.
+    ///
+    /// It applies to requests. `session_change`, `capacity` and `watcher::next` wait for something to happen, and `close` has
+    /// `config::close_timeout`: they end by themselves or when cancelled.
+    client with_timeout(std::chrono::milliseconds timeout) const;
 
     /// Begins to connect. Does nothing when called again.
     void start();
@@ -297,7 +308,7 @@ private:
     friend class access_operations<client>;
     friend class ensemble_operations<client>;
 
-    using impl_ptr = std::shared_ptr<detail::client_impl>;
+    using impl_ptr = detail::client_ref;
     static void start_session_change(asio::any_completion_handler<void(error_code, session_info)> h, impl_ptr impl,
                                      std::uint64_t seen);
     static void start_capacity(asio::any_completion_handler<void(error_code)> h, impl_ptr impl);
@@ -330,7 +341,7 @@ private:
     static void start_all_children_number(asio::any_completion_handler<void(error_code, std::int32_t)> h, impl_ptr impl,
                                           std::string path);
 
-    impl_ptr impl_;
+    detail::client_ref impl_;
 };
 
 }    // namespace muster::zk

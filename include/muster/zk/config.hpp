@@ -36,6 +36,10 @@ struct config {
     /// `max_frame`; 0: the same as that.
     std::size_t max_reply = 0;
 
+    /// How long each operation may take, from the call to its completion; see `client::with_timeout`, which gives single ones
+    /// another time. 0: as long as it takes. What registrars and balancers ask for themselves is not bound by it.
+    std::chrono::milliseconds operation_timeout{0};
+
     /// How many requests may wait or be under way at a time, and with how many bytes. A request that comes when so many do
     /// completes at once with `client_errc::overloaded`, and is not sent; `client::capacity()` tells when there is room again.
     /// `add_auth`, and what the client sends by itself, is never refused, nor is a request that is alone, however large.

@@ -36,7 +36,7 @@ TEST_CASE("one that is alone is taken however large it is") {
 }
 
 TEST_CASE("it is full from a refusal until half of both limits is free") {
-    backlog b(4, 100);
+    backlog b(4, 200);
     for (int i = 0; i != 4; ++i) CHECK(b.admit(20));
     CHECK(!b.give_back({1, 20}));    // nobody was refused
     CHECK(b.admit(20));
@@ -47,10 +47,10 @@ TEST_CASE("it is full from a refusal until half of both limits is free") {
     CHECK(!b.full());
     CHECK(!b.give_back({1, 20}));    // told once
 
-    CHECK(b.admit(70));
+    CHECK(b.admit(170));
     CHECK(!b.admit(30));
     CHECK(!b.give_back({1, 20}));    // the requests are few, the bytes are not
-    CHECK(b.give_back({1, 70}));
+    CHECK(b.give_back({1, 170}));
 }
 
 TEST_CASE("a limit of one is full until that one is done") {
