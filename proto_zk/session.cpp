@@ -22,6 +22,7 @@ session::session(const session_settings& settings, std::uint64_t seed)
       hosts_(settings.hosts, settings.backoff_min, settings.backoff_max, seed),
       frames_(settings.max_frame),
       batching_(settings.batch_reads, settings.hosts, settings.max_request, settings.max_frame),
+      notes_(settings.log),
       capabilities_(settings.hosts),
       xid_(settings.first_xid) {}
 
@@ -113,7 +114,9 @@ session::step session::next(time_point now) {
 
 void session::connecting(time_point now) {
     phase_ = phase::connecting;
+    attempted_at_ = now;
     attempt_deadline_ = now + settings_.connect_timeout;
+    tell(log_event::connecting);
 }
 
 void session::connected(time_point) {
@@ -132,10 +135,21 @@ void session::disconnected(const error_code& why, time_point now, std::uint64_t 
     close_sent_ = false;
     pings_.clear();
     batching_.disconnected(why);
+    if (why.category() == protocol_category()) {
+        tell(log_event::protocol_error, why, now - (was_attached ? attached_at_ : attempted_at_));
+    } else if (was_attached) {
+        tell(log_event::connection_lost, why, now - attached_at_);
+    } else if (!renew_) {
+        tell(log_event::attempt_failed, why, now - attempted_at_);
+    }
+    if (batching_.take_refusal()) tell(log_event::batching_refused);
     unrepeatable_ = 0;
     if (!was_attached && !renew_) ++metrics_.connect_failures;
 
-    if (refused_ != 0 && now - refused_at_ <= closed_over_refusal) capabilities_.learn(hosts_.current(), refused_, now);
+    if (refused_ != 0 && now - refused_at_ <= closed_over_refusal) {
+        capabilities_.learn(hosts_.current(), refused_, now);
+        tell(log_event::unimplemented, {}, {}, static_cast<std::uint64_t>(refused_));
+    }
     refused_ = 0;
 
     // Reads go back to the front, in their order; for everything else nobody knows whether it was applied.
@@ -253,6 +267,7 @@ void session::set_state(session_state s) {
 
 void session::expire(const error_code& why) {
     ++metrics_.expiries;
+    tell(log_event::session_expired, why);
     given_up_ = why == client_errc::session_expired;
     info_.id = 0;
     info_.password.fill(0);
@@ -281,6 +296,22 @@ void session::finish(const error_code& result, session_state last, const error_c
     watches_.end(why);
     info_.safe_until = {};
     set_state(last);
+    if (last == session_state::auth_failed) {
+        tell(log_event::auth_refused, result);
+    } else {
+        tell(result ? log_event::close_timed_out : log_event::closed, result);
+    }
+}
+
+void session::tell(log_event e, const error_code& ec, std::optional<duration> took, std::optional<std::uint64_t> count) {
+    note n;
+    n.event = e;
+    n.session = info_.id;
+    if (e != log_event::closed && e != log_event::close_timed_out && e != log_event::session_expired) n.host = hosts_.current();
+    n.error = ec;
+    n.duration = took;
+    n.count = count;
+    notes_.add(std::move(n));
 }
 
 }    // namespace muster::zk::proto

@@ -177,6 +177,7 @@ error_code session::answer_oldest(const error_code& ec, std::string_view body, z
     const auto r = std::move(written_.front());
     written_.pop_front();
     ++metrics_.replies_received;
+    latency_.add(last_received_ - r->sent_);
     if (!r->repeatable && !r->own_) --unrepeatable_;
     if (r->batchable) batching_.replied(body.size());
     const auto undecodable = r->abandoned_ ? error_code{} : r->complete(ec, body);
@@ -211,10 +212,12 @@ void session::on_session(time_point now, std::int64_t id, std::string_view passw
     last_received_ = now;
     last_sent_ = connect_sent_;
     batching_.attached(hosts_.current());
-    if (info_.id == 0) ++info_.generation;
+    const bool resumes = info_.id != 0;
+    if (!resumes) ++info_.generation;
     given_up_ = false;
     info_.id = id;
     metrics_.connects = ++info_.connection;
+    if (resumes) ++metrics_.resumptions;
     renew_ = false;
     info_.password.fill(0);
     std::copy_n(password.begin(), std::min(password.size(), info_.password.size()), info_.password.begin());
@@ -222,10 +225,15 @@ void session::on_session(time_point now, std::int64_t id, std::string_view passw
     info_.last_error = {};
     ++info_.version;
     prove(connect_sent_);
+    tell(resumes ? log_event::resumed : log_event::connected, {}, now - attempted_at_);
 
     // Watches first: what the user asks next may rely on them. All batches name the zxid as it was before this connection.
     auto batches = watches_.rearm(last_zxid_, rearm_bytes);
     for (auto it = batches.rbegin(); it != batches.rend(); ++it) queued_.push_front(housekeeping(std::move(*it), true));
+    if (!batches.empty()) {
+        metrics_.watches_rearmed += watches_.size();
+        tell(log_event::watches_rearmed, {}, {}, watches_.size());
+    }
     set_state(session_state::connected);
     watches_.resync();
 }
@@ -256,6 +264,7 @@ void session::fill(std::string& out, std::size_t limit, time_point now) {
         if (ping_due_) {    // ahead of everything queued, so that a session lives while much is sent
             ping_due_ = false;
             out += header_only(xid_ping, opcode::ping);
+            ++metrics_.pings_sent;
             pings_.push_back(now);
         }
         if (unsettled_) settle_watches();

@@ -33,7 +33,7 @@ struct options {
     command what = command::demo;
     bool json = false;             ///< Asked for; output decides.
     bool own_zookeeper = false;    ///< For demo: no ensemble was named.
-    zk::config zk;                 ///< Servers and session timeout.
+    zk::config zk;                 ///< Servers, session timeout and log.
     std::string prefix = "micro-service";
     std::string service;                              ///< Empty for demo, and for ls of all services.
     std::optional<std::chrono::milliseconds> wait;    ///< None: for ever.

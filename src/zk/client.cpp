@@ -53,6 +53,7 @@ client client::with_timeout(std::chrono::milliseconds timeout) const {
 void client::start() { impl_->start(); }
 session_info client::session() const { return impl_->session(); }
 client_metrics client::metrics() const { return impl_->metrics(); }
+latency_histogram client::latency() const { return impl_->latency(); }
 
 void client::start_session_change(asio::any_completion_handler<void(error_code, session_info)> h, impl_ptr impl,
                                   std::uint64_t seen) {

@@ -63,6 +63,7 @@ proto::session_settings settings_of(const config& c) {
     s.max_frame = c.max_reply != 0 ? c.max_reply : c.max_frame;
     s.max_request = c.max_frame;
     s.batch_reads = c.batch_reads;
+    if (c.log) s.log = c.log_level;
     return s;
 }
 
@@ -292,15 +293,16 @@ void client_impl::publish() {
         const bool changed = info_.version != session_.info().version;
         info_ = session_.info();
         metrics_ = session_.metrics();
-        if (!changed) return;
+        metrics_.watched_paths = session_.watches().size();
         now = info_;
-        for (auto it = session_waiters_.begin(); it != session_waiters_.end();) {
+        for (auto it = session_waiters_.begin(); changed && it != session_waiters_.end();) {
             const auto next = std::next(it);
             if (info_.version > it->seen || is_final(info_.state)) due.splice(due.end(), session_waiters_, it);
             it = next;
         }
     }
     for (auto& w : due) w.done.post(error_code{}, now);
+    log();    // of what can be seen by now
 }
 
 void client_impl::finish() {

@@ -51,6 +51,7 @@ public:
     void unwatch(std::shared_ptr<subscription> s);
     session_info session() const;
     client_metrics metrics() const;
+    latency_histogram latency() const { return session_.latency().read(); }
     void session_change(std::uint64_t seen, asio::any_completion_handler<void(error_code, session_info)> h);
     void capacity(asio::any_completion_handler<void(error_code)> h);
     void close(asio::any_completion_handler<void(error_code)> h);
@@ -96,6 +97,7 @@ private:
     void arm(time_point t);
     void on_timer();
     void give_back();
+    void log();
     void publish();
     void finish();
 
@@ -115,7 +117,8 @@ private:
     connection_ptr connection_;
     std::unique_ptr<runtime::timer> timer_;
     time_point armed_ = time_point::max();    // when the pending wait ends, max if there is none
-    std::uint64_t wait_ = 0;                  // number of the pending wait: earlier ones were replaced
+    bool told_overload_ = false;
+    std::uint64_t wait_ = 0;    // number of the pending wait: earlier ones were replaced
 
     mutable std::mutex mutex_;
     // Under the mutex.

@@ -7,6 +7,7 @@
 #include <muster/zk/config.hpp>
 #include <muster/zk/ensemble_operations.hpp>
 #include <muster/zk/error.hpp>
+#include <muster/zk/latency_histogram.hpp>
 #include <muster/zk/read_batch.hpp>
 #include <muster/zk/session_info.hpp>
 #include <muster/zk/transaction.hpp>
@@ -118,8 +119,12 @@ public:
     /// Where the session stands now.
     session_info session() const;
 
-    /// Counters since construction.
+    /// Counters since construction, as they were when something was read last; what is outstanding, as it is now.
     client_metrics metrics() const;
+
+    /// How long replies have taken since construction, from when a request was written to when its reply was read: the time of
+    /// the way and of the server. What it waited here before is not in it. Costs a copy of some 3 KB.
+    latency_histogram latency() const;
 
     /// Waits until `session().version` is greater than `seen` and gives the latest value. Calling it in a loop with the
     /// version it gave misses no last state, however slow the caller is.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <muster/zk/connect_string.hpp>
+#include <muster/zk/log.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -53,6 +54,16 @@ struct config {
     /// over it: the first one of each connection is sent while nothing is under way that must not be sent twice, and a server
     /// that has dropped one is then asked read by read.
     bool batch_reads = true;
+
+    /// Where the client tells what becomes of its connections and its session; a record per change of state, none per request.
+    /// Empty: nowhere. It is called on the client's strand of the executor it was given, in the order of what happened, one
+    /// record at a time: whoever blocks there holds the client up. It may call the client, whose `session()` shows what is told
+    /// of. It shall not throw: what it throws is swallowed, and the client goes on, and on telling. The last record comes when
+    /// the client ends, which may be after its last handle was destroyed.
+    log_sink log;
+
+    /// The least level that `log` is called for. What is below costs nothing: it is not put together.
+    zk::log_level log_level = zk::log_level::info;
 
     config() = default;
     /// The default configuration for the servers named by a connect string; throws what `connect_string` throws.

@@ -1,6 +1,7 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 #include "proto_zk/deadlines.hpp"
 
+#include "allocations.hpp"
 #include "proto_zk/request.hpp"
 
 #include <doctest/doctest.h>
@@ -86,6 +87,21 @@ TEST_CASE("whatever comes and goes, what is due comes in order") {
         while (request* r = heap.take_due(time_point::max())) seen.push_back(r->deadline.at);
         CHECK(seen == expected);
     }
+}
+
+TEST_CASE("a heap that was at its largest allocates nothing") {
+    deadlines heap;
+    std::vector<std::unique_ptr<request>> all;
+    for (int i = 0; i != 64; ++i) all.push_back(due_at(heap, 5s));
+    all.front()->deadline.leave();
+    idle_request next;
+    next.deadline.at = time_point(6s);
+    const test::largest_allocation seen;
+    heap.add(next.deadline, next);
+    next.deadline.leave();
+    heap.add(next.deadline, next);
+    CHECK(heap.take_due(time_point(5s)) != nullptr);
+    CHECK(seen.bytes() == 0);
 }
 
 TEST_SUITE_END();
