@@ -1,6 +1,9 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 #include <muster/zk/error.hpp>
 
+#include <boost/system/errc.hpp>
+#include <boost/system/error_condition.hpp>
+
 #include <string>
 
 namespace muster::zk {
@@ -101,6 +104,12 @@ const char* describe(client_errc e) noexcept {
             return "the client moves to another server of its list";
         case client_errc::timed_out:
             return "the deadline passed";
+        case client_errc::overloaded:
+            return "too many requests wait or are under way; this one was not sent";
+        case client_errc::deadline_exceeded:
+            return "the deadline of the request passed after it was sent; it may or may not have been applied";
+        case client_errc::deadline_exceeded_unsent:
+            return "the deadline of the request passed before it was sent; it was not applied";
     }
     return nullptr;
 }
@@ -150,6 +159,12 @@ const char* describe(tls_errc e) noexcept {
     }
     return nullptr;
 }
+constexpr bool times_out(client_errc e) noexcept {
+    return e == client_errc::timed_out || e == client_errc::deadline_exceeded || e == client_errc::deadline_exceeded_unsent;
+}
+constexpr bool times_out(server_errc) noexcept { return false; }
+constexpr bool times_out(protocol_errc) noexcept { return false; }
+constexpr bool times_out(tls_errc) noexcept { return false; }
 
 // Boost's categories are never deleted through a pointer and have no virtual destructor.
 #pragma GCC diagnostic push
@@ -166,6 +181,11 @@ public:
         if (value == 0) return "success";
         const char* text = describe(static_cast<Enum>(value));
         return text != nullptr ? text : "unknown error " + std::to_string(value);
+    }
+
+    boost::system::error_condition default_error_condition(int value) const noexcept override {
+        if (times_out(static_cast<Enum>(value))) return boost::system::errc::make_error_condition(boost::system::errc::timed_out);
+        return {value, *this};
     }
 
 private:
@@ -201,6 +221,8 @@ outcome outcome_of(client_errc e) noexcept {
         case client_errc::invalid_argument:
         case client_errc::invalid_connect_string:
         case client_errc::request_too_large:
+        case client_errc::overloaded:
+        case client_errc::deadline_exceeded_unsent:
             return outcome::not_sent;
         default:
             return outcome::unknown;

@@ -85,7 +85,10 @@ void read_batching::answered(std::size_t reads) noexcept {
 
 void read_batching::refused() noexcept {
     trying_ = false;
-    if (current_ < hosts_.size()) ++hosts_[current_].strikes;
+    if (current_ >= hosts_.size()) return;
+    host& h = hosts_[current_];
+    ++h.strikes;
+    if (refuses(h)) refusal_ = true;
 }
 
 void read_batching::replied(std::size_t bytes) noexcept {

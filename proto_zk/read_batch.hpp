@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace muster::zk::proto {
@@ -63,6 +64,8 @@ public:
     bool refuses(const error_code& ec) noexcept;
     /// The server does not know batches.
     void refused() noexcept;
+    /// True once for each time that a server was found not to know them.
+    bool take_refusal() noexcept { return std::exchange(refusal_, false); }
     /// The trial has told nothing.
     void withdrawn() noexcept { trying_ = false; }
     /// A read's reply had so many bytes.
@@ -83,6 +86,7 @@ private:
     std::size_t current_ = 0;
     bool proven_ = false;
     bool trying_ = false;
+    bool refusal_ = false;
     std::size_t frames_ = 0;
     std::size_t ramp_;            // grows while batches succeed: the sizes of the first replies are not known
     std::size_t expected_ = 0;    // bytes of a reply: the largest one, slowly forgotten

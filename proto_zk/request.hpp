@@ -4,6 +4,8 @@
 #include <muster/zk/error.hpp>
 #include <muster/zk/types.hpp>
 
+#include "proto_zk/backlog.hpp"
+#include "proto_zk/deadlines.hpp"
 #include "proto_zk/watch_kind.hpp"
 
 #include <boost/endian/conversion.hpp>
@@ -45,6 +47,8 @@ public:
     /// the znode exists or not. The last byte of such a read says whether the server shall watch; it is set when it is written.
     std::string arms;
     watch_kind arms_kind = watch_kind::data;
+    charge charged;              ///< What it takes of the client's limits.
+    proto::deadline deadline;    ///< Then it is completed with `client_errc::deadline_exceeded` or `deadline_exceeded_unsent`.
 
 private:
     friend class session;
@@ -53,6 +57,8 @@ private:
     std::uint32_t batch_ = 1;    // reads in the frame that begins with this one
     bool own_ = false;           // the session's own, made anew for each connection
     bool flagged_ = false;       // the server was asked to watch
+    bool under_way_ = false;     // written, and not to be written again
+    bool withdrawn_ = false;     // about to be taken out of the queue
     bool abandoned_ = false;     // completed towards the user; its reply is still to be consumed
     std::chrono::steady_clock::time_point sent_{};
 };

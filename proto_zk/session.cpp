@@ -23,6 +23,7 @@ session::session(const session_settings& settings, std::uint64_t seed)
       hosts_(settings.hosts, settings.backoff_min, settings.backoff_max, seed),
       frames_(settings.max_frame),
       batching_(settings.batch_reads, settings.hosts, settings.max_request, settings.max_frame),
+      notes_(settings.log),
       refusals_(settings.hosts),
       capabilities_(settings.hosts),
       xid_(settings.first_xid) {}
@@ -38,6 +39,7 @@ void session::submit(std::unique_ptr<request> r) {
         (void)r->complete(client_errc::not_sent, {});
         return;
     }
+    if (r->deadline.at != time_point::max()) deadlines_.add(r->deadline, *r);
     queued_.push_back(std::move(r));
 }
 
@@ -60,6 +62,7 @@ void session::cancel(std::uint64_t id, const error_code& ec) {
         const auto it = std::find_if(q->begin(), q->end(), named);
         if (it == q->end() || (*it)->abandoned_) continue;
         (*it)->abandoned_ = true;    // replies come in order: the entry must stay until its own has come
+        (*it)->deadline.leave();
         (void)(*it)->complete(ec, {});
     }
 }
@@ -113,7 +116,9 @@ session::step session::next(time_point now) {
 
 void session::connecting(time_point now) {
     phase_ = phase::connecting;
+    attempted_at_ = now;
     attempt_deadline_ = now + settings_.connect_timeout;
+    tell(log_event::connecting);
 }
 
 void session::connected(time_point) {
@@ -135,17 +140,30 @@ void session::disconnected(const failure& f, time_point now, std::uint64_t rando
     close_sent_ = false;
     pings_.clear();
     batching_.disconnected(why);
+    if (why.category() == protocol_category()) {
+        tell(log_event::protocol_error, why, now - (was_attached ? attached_at_ : attempted_at_));
+    } else if (was_attached) {
+        tell(log_event::connection_lost, why, now - attached_at_);
+    } else if (!renew_) {
+        tell(log_event::attempt_failed, why, now - attempted_at_);
+    }
+    if (batching_.take_refusal()) tell(log_event::batching_refused);
     unrepeatable_ = 0;
     if (!was_attached && !renew_ && !moved) ++metrics_.connect_failures;
 
-    if (refused_ != 0 && now - refused_at_ <= closed_over_refusal) capabilities_.learn(hosts_.current(), refused_, now);
+    if (refused_ != 0 && now - refused_at_ <= closed_over_refusal) {
+        capabilities_.learn(hosts_.current(), refused_, now);
+        tell(log_event::unimplemented, {}, {}, static_cast<std::uint64_t>(refused_));
+    }
     refused_ = 0;
 
     // Reads go back to the front, in their order; for everything else nobody knows whether it was applied.
     queue unanswered;
     unanswered.swap(written_);
     for (auto it = unanswered.rbegin(); it != unanswered.rend(); ++it) {
-        if ((*it)->repeatable && !(*it)->abandoned_) queued_.push_front(std::move(*it));
+        if (!(*it)->repeatable || (*it)->abandoned_) continue;
+        (*it)->under_way_ = false;
+        queued_.push_front(std::move(*it));
     }
     for (auto& r : unanswered) {
         if (r && !r->abandoned_) (void)r->complete(client_errc::connection_lost, {});
@@ -215,13 +233,13 @@ session::time_point session::expiry() const noexcept {
 session::time_point session::deadline() const noexcept {
     switch (phase_) {
         case phase::idle:
-            return std::min(expiry(), close_deadline_);
+            return std::min({expiry(), close_deadline_, deadlines_.next()});
         case phase::connecting:
         case phase::handshaking:
-            return std::min({attempt_deadline_, expiry(), close_deadline_});
+            return std::min({attempt_deadline_, expiry(), close_deadline_, deadlines_.next()});
         case phase::attached:
-            return std::min(
-                {last_received_ + fraction_of_timeout(2, 3), last_sent_ + fraction_of_timeout(1, 3), close_deadline_});
+            return std::min({last_received_ + fraction_of_timeout(2, 3), last_sent_ + fraction_of_timeout(1, 3), close_deadline_,
+                             deadlines_.next()});
         case phase::finished:
             break;
     }
@@ -229,6 +247,8 @@ session::time_point session::deadline() const noexcept {
 }
 
 error_code session::tick(time_point now) {
+    if (phase_ == phase::finished) return {};
+    expire_requests(now);
     if (phase_ == phase::finished) return {};
     if (now >= close_deadline_) {
         finish(client_errc::close_timed_out);
@@ -275,6 +295,7 @@ void session::set_state(session_state s) {
 
 void session::expire(const error_code& why) {
     ++metrics_.expiries;
+    tell(log_event::session_expired, why);
     given_up_ = why == client_errc::session_expired;
     info_.id = 0;
     info_.message.clear();
@@ -304,6 +325,22 @@ void session::finish(const error_code& result, session_state last, const error_c
     watches_.end(why);
     info_.safe_until = {};
     set_state(last);
+    if (last == session_state::auth_failed) {
+        tell(log_event::auth_refused, result);
+    } else {
+        tell(result ? log_event::close_timed_out : log_event::closed, result);
+    }
+}
+
+void session::tell(log_event e, const error_code& ec, std::optional<duration> took, std::optional<std::uint64_t> count) {
+    note n;
+    n.event = e;
+    n.session = info_.id;
+    if (e != log_event::closed && e != log_event::close_timed_out && e != log_event::session_expired) n.host = hosts_.current();
+    n.error = ec;
+    n.duration = took;
+    n.count = count;
+    notes_.add(std::move(n));
 }
 
 }    // namespace muster::zk::proto

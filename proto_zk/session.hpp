@@ -6,8 +6,11 @@
 #include <muster/zk/types.hpp>
 
 #include "proto_zk/capabilities.hpp"
+#include "proto_zk/deadlines.hpp"
 #include "proto_zk/frame.hpp"
 #include "proto_zk/host_cycle.hpp"
+#include "proto_zk/latency_recorder.hpp"
+#include "proto_zk/notes.hpp"
 #include "proto_zk/opcodes.hpp"
 #include "proto_zk/read_batch.hpp"
 #include "proto_zk/records_connect.hpp"
@@ -41,6 +44,7 @@ struct session_settings {
     std::size_t max_request = 1'048'575;    // of what is written
     std::int32_t first_xid = 1;
     bool batch_reads = false;
+    log_level log = log_level::off;    // the least that is noted
 };
 
 /// Why an attempt failed or a connection ended.
@@ -138,17 +142,21 @@ public:
 
     // Time -----------------------------------------------------------------------------------------------------------------
 
-    /// When `tick` is due; it never moves to an earlier time but by a call of `connecting`, `connected`, `received` with the
-    /// handshake, or `close`.
+    /// When `tick` is due; it never moves to an earlier time but by a call of `submit`, `connecting`, `connected`, `received`
+    /// with the handshake, or `close`.
     time_point deadline() const noexcept;
 
-    /// Lets time act: pings, time-outs, expiry. An error is the reason to drop the connection.
+    /// Lets time act: pings, time-outs, expiry, deadlines of requests. An error is the reason to drop the connection.
     error_code tick(time_point now);
 
     // State ----------------------------------------------------------------------------------------------------------------
 
     const session_info& info() const noexcept { return info_; }
-    client_metrics& metrics() noexcept { return metrics_; }
+    const client_metrics& metrics() const noexcept { return metrics_; }
+    /// How long replies took; may be read on any thread.
+    const latency_recorder& latency() const noexcept { return latency_; }
+    /// What there is to be told since it was asked for the last time.
+    notes& told() noexcept { return notes_; }
     bool closing() const noexcept { return closing_; }
     bool finished() const noexcept { return phase_ == phase::finished; }
     /// How closing ended. Precondition: `finished()`.
@@ -192,6 +200,8 @@ private:
     void note_refusal(const failure& f);
     bool refused_everywhere() const noexcept;
     std::int32_t next_xid() noexcept;
+    void expire_requests(time_point now);
+    void tell(log_event e, const error_code& ec = {}, std::optional<duration> took = {}, std::optional<std::uint64_t> count = {});
     void settle_watches();
     bool settle(const std::string& path, unsigned& left);
     void flag_watch(request& r) const;
@@ -213,6 +223,8 @@ private:
     watch_table watches_;
     session_info info_;
     client_metrics metrics_;
+    latency_recorder latency_;
+    notes notes_;
 
     // What the server may still watch for nobody, by path: bits of watch kinds.
     std::map<std::string, unsigned, std::less<>> leftovers_;
@@ -230,6 +242,7 @@ private:
     error_code close_result_;
     error_code finished_with_;    // what requests complete with that come too late
 
+    deadlines deadlines_;                     // before what holds requests
     queue queued_;                            // not written yet
     queue written_;                           // waiting for their replies, oldest first
     std::size_t unrepeatable_ = 0;            // of those, the ones that must not be sent twice
@@ -244,6 +257,7 @@ private:
     zxid last_zxid_ = 0;    // of replies only: an event's may be ahead of what the session has seen (ZOOKEEPER-1412)
 
     time_point retry_at_{};
+    time_point attempted_at_{};
     time_point attempt_deadline_{};
     time_point close_deadline_ = time_point::max();
     time_point connect_sent_{};

@@ -71,7 +71,9 @@ bool session::refused_everywhere() const noexcept {
 
 void session::reclaim_credentials() {
     for (auto it = auths_.rbegin(); it != auths_.rend(); ++it) {
-        if ((*it)->repeatable && !(*it)->abandoned_) queued_.push_front(std::move(*it));
+        if (!(*it)->repeatable || (*it)->abandoned_) continue;
+        (*it)->under_way_ = false;
+        queued_.push_front(std::move(*it));
     }
     auths_.clear();
 }

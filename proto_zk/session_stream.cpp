@@ -177,6 +177,7 @@ error_code session::answer_oldest(const error_code& ec, std::string_view body, z
     const auto r = std::move(written_.front());
     written_.pop_front();
     ++metrics_.replies_received;
+    latency_.add(last_received_ - r->sent_);
     if (!r->repeatable && !r->own_) --unrepeatable_;
     if (r->batchable) batching_.replied(body.size());
     const auto undecodable = r->abandoned_ ? error_code{} : r->complete(ec, body);
@@ -212,10 +213,12 @@ void session::on_session(time_point now, std::int64_t id, std::string_view passw
     last_sent_ = connect_sent_;
     hosts_.attached();
     batching_.attached(hosts_.current());
-    if (info_.id == 0) ++info_.generation;
+    const bool resumes = info_.id != 0;
+    if (!resumes) ++info_.generation;
     given_up_ = false;
     info_.id = id;
     metrics_.connects = ++info_.connection;
+    if (resumes) ++metrics_.resumptions;
     renew_ = false;
     info_.password.fill(0);
     std::copy_n(password.begin(), std::min(password.size(), info_.password.size()), info_.password.begin());
@@ -225,10 +228,15 @@ void session::on_session(time_point now, std::int64_t id, std::string_view passw
     refusals_.assign(refusals_.size(), false);
     ++info_.version;
     prove(connect_sent_);
+    tell(resumes ? log_event::resumed : log_event::connected, {}, now - attempted_at_);
 
     // Watches first: what the user asks next may rely on them. All batches name the zxid as it was before this connection.
     auto batches = watches_.rearm(last_zxid_, rearm_bytes);
     for (auto it = batches.rbegin(); it != batches.rend(); ++it) queued_.push_front(housekeeping(std::move(*it), true));
+    if (!batches.empty()) {
+        metrics_.watches_rearmed += watches_.size();
+        tell(log_event::watches_rearmed, {}, {}, watches_.size());
+    }
     set_state(session_state::connected);
     watches_.resync();
 }
@@ -259,6 +267,7 @@ void session::fill(std::string& out, std::size_t limit, time_point now) {
         if (ping_due_) {    // ahead of everything queued, so that a session lives while much is sent
             ping_due_ = false;
             out += header_only(xid_ping, opcode::ping);
+            ++metrics_.pings_sent;
             pings_.push_back(now);
         }
         if (unsettled_) settle_watches();
@@ -319,6 +328,7 @@ void session::append_frame(std::string& out, std::size_t requests, time_point no
         r->batch_ = static_cast<std::uint32_t>(requests);
         r->xid_ = xid;
         r->sent_ = now;
+        r->under_way_ = true;
         batch.add(r->frame);
         written_.push_back(std::move(r));
     }
@@ -338,6 +348,7 @@ void session::append_request(std::string& out, std::unique_ptr<request> r, time_
     r->batch_ = 1;
     r->xid_ = auth ? xid_auth : next_xid();
     r->sent_ = now;
+    r->under_way_ = true;
     patch_xid(r->frame, r->xid_);
     if (!r->arms.empty()) flag_watch(*r);
     out += r->frame;

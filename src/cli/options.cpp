@@ -1,6 +1,7 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 #include "cli/options.hpp"
 
+#include "cli/output.hpp"
 #include "cli/values.hpp"
 #include "registry/instance_check.hpp"
 #include "registry/layout.hpp"
@@ -48,7 +49,9 @@ struct raw_options {
     std::string bind = "127.0.0.1", tick = "100ms", min_session_timeout = "100ms", max_session_timeout = "10m", data_dir;
     std::string tls_ca, tls_cert, tls_key, tls_server_name;
     bool tls = false, tls_no_verify = false, tls_no_verify_host = false;
+    std::string log_level;
     bool json = false;
+    bool verbose = false;
 };
 
 struct command_line {
@@ -88,6 +91,9 @@ CLI::App& command_line::add_client(command c, const std::string& name, const std
                  c == command::demo ? "as in 500ms, 10s, 2m [1s]" : "as in 500ms, 10s, 2m [10s]")
         ->type_name("TIME");
     add_tls(a);
+    a.add_option("--log-level", raw.log_level, "what the client tells on standard error: debug, info, warning, error, off [off]")
+        ->type_name("LEVEL");
+    a.add_flag("--verbose", raw.verbose, "the same as --log-level debug");
     return a;
 }
 
@@ -206,6 +212,18 @@ void check_instance(options& o, const raw_options& raw, const CLI::App& a) {
     checked(registry::check_instance(o.instance, names));
 }
 
+void check_logging(options& o, const raw_options& raw, const CLI::App& a) {
+    const bool named = a.count("--log-level") > 0;
+    if (!named && !raw.verbose) return;
+    const auto level = named ? zk::parse_log_level(raw.log_level) : zk::log_level::debug;
+    if (!level) {
+        throw usage_error(
+            fmt::format("--log-level {}: expected debug, info, warning, error or off", registry::quoted(raw.log_level)));
+    }
+    o.zk.log_level = *level;
+    o.zk.log = [](const zk::log_record& r) { diagnose(fmt::format("{}: {}", zk::to_string(r.level), zk::to_string(r))); };
+}
+
 void check_pick(options& o, const raw_options& raw) {
     o.policy = checked(parse_policy(raw.policy));
     o.pool = checked(parse_pool(raw.pool));
@@ -287,6 +305,7 @@ options check(command what, const CLI::App& a, raw_options raw, std::vector<std:
     o.zk.servers = checked(zk::connect_string::parse(raw.zk));
     o.zk.session_timeout = checked(parse_duration("--session-timeout", raw.session_timeout, milliseconds(1)));
     check_tls(o, raw, a);
+    check_logging(o, raw, a);
     o.prefix = raw.prefix;
     checked(validate_prefix(o.prefix));
     if (const auto known = registry::make_micro_service_layout()->name(); raw.layout != known)

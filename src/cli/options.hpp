@@ -33,7 +33,7 @@ struct options {
     command what = command::demo;
     bool json = false;                         ///< Asked for; output decides.
     bool own_zookeeper = false;                ///< For demo: no ensemble was named.
-    zk::config zk;                             ///< Servers, session timeout and TLS.
+    zk::config zk;                             ///< Servers, session timeout, TLS and log.
     std::vector<std::string> tls_arguments;    ///< Those about TLS as they were written, for who runs the command again.
     std::string prefix = "micro-service";
     std::string service;                              ///< Empty for demo, and for ls of all services.

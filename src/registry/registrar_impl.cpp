@@ -21,7 +21,7 @@ registrar_impl::registrar_impl(zk::client client, muster::registration r, bool o
       layout_(registry::make_micro_service_layout()),
       ex_(client.get_executor()),
       strand_(asio::make_strand(ex_)),
-      client_(std::move(client)),
+      client_(client.with_timeout(zk::no_timeout)),    // whose outcome it must know
       world_(zk::detail::world_of(client_)),
       instance_(params_.instance) {}
 

@@ -24,7 +24,7 @@ class view_driver::impl : public std::enable_shared_from_this<impl> {
 public:
     impl(asio::any_io_executor ex, zk::client client, view_params p, std::weak_ptr<view_observer> o)
         : ex_(std::move(ex)),
-          client_(std::move(client)),
+          client_(client.with_timeout(zk::no_timeout)),
           world_(zk::detail::world_of(client_)),
           observer_(std::move(o)),
           retry_(*world_, ex_),

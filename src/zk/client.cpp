@@ -32,7 +32,9 @@ std::shared_ptr<client_impl> own(std::shared_ptr<client_impl> impl) {
 client::client(asio::any_io_executor ex, config cfg)
     : client(std::make_shared<client_impl>(std::move(ex), std::move(cfg), runtime::make_asio_world())) {}
 
-client::client(std::shared_ptr<client_impl> impl) : impl_(own(std::move(impl))) {}
+client::client(std::shared_ptr<client_impl> impl) : impl_(own(std::move(impl))) {
+    if (const auto timeout = configuration().operation_timeout; timeout != timeout.zero()) impl_.timeout = timeout;
+}
 client::client(const client&) noexcept = default;
 client::client(client&&) noexcept = default;
 client& client::operator=(const client&) noexcept = default;
@@ -41,16 +43,26 @@ client::~client() = default;
 
 client::executor_type client::get_executor() const noexcept { return impl_->get_executor(); }
 const config& client::configuration() const noexcept { return impl_->configuration(); }
+
+client client::with_timeout(std::chrono::milliseconds timeout) const {
+    client same(*this);
+    same.impl_.timeout = timeout;
+    return same;
+}
+
 void client::start() { impl_->start(); }
 session_info client::session() const { return impl_->session(); }
 client_metrics client::metrics() const { return impl_->metrics(); }
 void client::set_servers(const connect_string& servers) { impl_->set_servers(servers); }
 connect_string client::servers() const { return impl_->servers(); }
+latency_histogram client::latency() const { return impl_->latency(); }
 
 void client::start_session_change(asio::any_completion_handler<void(error_code, session_info)> h, impl_ptr impl,
                                   std::uint64_t seen) {
     impl->session_change(seen, std::move(h));
 }
+
+void client::start_capacity(asio::any_completion_handler<void(error_code)> h, impl_ptr impl) { impl->capacity(std::move(h)); }
 
 void client::start_close(asio::any_completion_handler<void(error_code)> h, impl_ptr impl) { impl->close(std::move(h)); }
 

@@ -34,6 +34,7 @@ proto::session_settings settings_of(const config& c) {
     range("session_timeout", c.session_timeout, milliseconds(1));
     range("connect_timeout", c.connect_timeout, milliseconds(0));
     range("close_timeout", c.close_timeout, milliseconds(0));
+    range("operation_timeout", c.operation_timeout, milliseconds(0));
     range("backoff_min", c.backoff_min, milliseconds(1));
     range("backoff_max", c.backoff_max, milliseconds(1));
     require(c.backoff_max >= c.backoff_min, "backoff_max", c.backoff_max, "at least backoff_min");
@@ -42,6 +43,14 @@ proto::session_settings settings_of(const config& c) {
         throw boost::system::system_error(client_errc::invalid_argument, fmt::format("{} of {} bytes: expected {} to {}", name,
                                                                                      bytes, smallest_frame, largest_frame));
     };
+    const auto limit = [](const char* name, std::size_t value, std::size_t least) {
+        static constexpr std::size_t most = 2'147'483'647;
+        if (value >= least && value <= most) return;
+        throw boost::system::system_error(client_errc::invalid_argument,
+                                          fmt::format("{} of {}: expected {} to {}", name, value, least, most));
+    };
+    limit("max_requests", c.max_requests, 1);
+    limit("max_request_bytes", c.max_request_bytes, smallest_frame);
     frame("max_frame", c.max_frame);
     if (c.max_reply != 0) frame("max_reply", c.max_reply);
     proto::session_settings s;
@@ -54,6 +63,7 @@ proto::session_settings settings_of(const config& c) {
     s.max_frame = c.max_reply != 0 ? c.max_reply : c.max_frame;
     s.max_request = c.max_frame;
     s.batch_reads = c.batch_reads;
+    if (c.log) s.log = c.log_level;
     return s;
 }
 
@@ -68,7 +78,8 @@ client_impl::client_impl(asio::any_io_executor ex, config cfg, std::shared_ptr<r
       hosts_(config_.servers.hosts()),
       session_(settings_of(config_), world_->random()),
       timer_(world_->make_timer(*strand_)),
-      servers_(config_.servers) {
+      servers_(config_.servers),
+      backlog_(config_.max_requests, config_.max_request_bytes) {
     if (!config_.tls) return;
     tls_.emplace(*config_.tls);
     (void)tls_->current().value();
@@ -100,13 +111,23 @@ void client_impl::abandon() noexcept {
 void client_impl::submit(std::unique_ptr<proto::request> r) {
     bool post = false;
     bool first = false;
+    bool refused = false;
     {
         const std::lock_guard lock(mutex_);
         if (shut_down_) return;
-        inbox_.push_back(std::move(r));
-        post = !std::exchange(taking_, true);
-        first = !started_;
+        // Without the credentials nothing that follows would be right; and there are few.
+        if (r->type() != proto::to_wire(proto::opcode::auth)) {
+            const std::size_t bytes = r->frame.size();
+            refused = !backlog_.admit(bytes);
+            if (!refused) r->charged.take(returned_, bytes);
+        }
+        if (!refused) {
+            inbox_.push_back(std::move(r));
+            post = !std::exchange(taking_, true);
+            first = !started_;
+        }
     }
+    if (refused) return (void)r->complete(client_errc::overloaded, {});
     if (first) start();
     if (post) post_hand_over();
 }
@@ -184,7 +205,11 @@ session_info client_impl::session() const {
 
 client_metrics client_impl::metrics() const {
     const std::lock_guard lock(mutex_);
-    return metrics_;
+    client_metrics now = metrics_;
+    now.requests_outstanding = backlog_.used().requests;
+    now.bytes_outstanding = backlog_.used().bytes;
+    now.requests_refused = backlog_.refused();
+    return now;
 }
 
 template <class Waiter, class Result>
@@ -223,6 +248,27 @@ void client_impl::session_change(std::uint64_t seen, asio::any_completion_handle
     session_waiters_.push_back(session_waiter{id, seen, std::move(done)});
 }
 
+void client_impl::capacity(asio::any_completion_handler<void(error_code)> h) {
+    runtime::completion<void(error_code)> done(std::move(h), route_);
+    std::unique_lock lock(mutex_);
+    if (shut_down_) return;
+    if (!backlog_.full()) {
+        lock.unlock();
+        done.post(error_code{});
+        return;
+    }
+    const auto id = next_id();
+    if (auto slot = done.slot(); slot.is_connected()) {
+        slot.assign([weak = weak_from_this(), id](asio::cancellation_type) {
+            const auto self = weak.lock();
+            if (!self) return;
+            self->cancel_waiter(self->capacity_waiters_, id,
+                                [](auto& waiter) { waiter.post(error_code(asio::error::operation_aborted)); });
+        });
+    }
+    capacity_waiters_.push_back(capacity_waiter{id, std::move(done)});
+}
+
 void client_impl::close(asio::any_completion_handler<void(error_code)> h) {
     runtime::completion<void(error_code)> done(std::move(h), route_);
     start();
@@ -258,6 +304,7 @@ void client_impl::take_inbox() {
     }
     for (auto& r : taken_) session_.submit(std::move(r));
     taken_.clear();
+    arm(session_.deadline());    // theirs may be earlier than what is waited for
 }
 
 std::shared_ptr<subscription> client_impl::make_subscription(proto::watch_kind kind, std::string server_path) {
@@ -267,7 +314,19 @@ std::shared_ptr<subscription> client_impl::make_subscription(proto::watch_kind k
     return s;
 }
 
+/// Makes room for what is done, and tells those who wait for it.
+void client_impl::give_back() {
+    if (returned_.requests == 0) return;
+    std::list<capacity_waiter> due;
+    {
+        const std::lock_guard lock(mutex_);
+        if (backlog_.give_back(std::exchange(returned_, {}))) due.swap(capacity_waiters_);
+    }
+    for (auto& w : due) w.done.post(error_code{});
+}
+
 void client_impl::publish() {
+    give_back();
     std::list<session_waiter> due;
     session_info now;
     {
@@ -275,15 +334,16 @@ void client_impl::publish() {
         const bool changed = info_.version != session_.info().version;
         info_ = session_.info();
         metrics_ = session_.metrics();
-        if (!changed) return;
+        metrics_.watched_paths = session_.watches().size();
         now = info_;
-        for (auto it = session_waiters_.begin(); it != session_waiters_.end();) {
+        for (auto it = session_waiters_.begin(); changed && it != session_waiters_.end();) {
             const auto next = std::next(it);
             if (info_.version > it->seen || is_final(info_.state)) due.splice(due.end(), session_waiters_, it);
             it = next;
         }
     }
     for (auto& w : due) w.done.post(error_code{}, now);
+    log();    // of what can be seen by now
 }
 
 void client_impl::finish() {
@@ -300,12 +360,14 @@ void client_impl::on_context_shutdown() noexcept {
     std::vector<std::unique_ptr<proto::request>> inbox;
     std::list<session_waiter> session_waiters;
     std::list<close_waiter> close_waiters;
+    std::list<capacity_waiter> capacity_waiters;
     {
         const std::lock_guard lock(mutex_);
         shut_down_ = true;
         inbox.swap(inbox_);
         session_waiters.swap(session_waiters_);
         close_waiters.swap(close_waiters_);
+        capacity_waiters.swap(capacity_waiters_);
     }
     session_.discard();
     connection_.reset();

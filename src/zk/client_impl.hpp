@@ -3,6 +3,7 @@
 
 #include <muster/zk/client.hpp>
 
+#include "proto_zk/backlog.hpp"
 #include "proto_zk/request.hpp"
 #include "proto_zk/session.hpp"
 #include "runtime/completion.hpp"
@@ -45,6 +46,7 @@ public:
     // On any thread. What is asked once the context is going away, as by what is destroyed with it, is dropped.
     void start();
     void abandon() noexcept;
+    /// Completes it at once where the limits are reached.
     void submit(std::unique_ptr<proto::request> r);
     void cancel(std::uint64_t id);
     std::uint64_t next_id() noexcept { return next_id_.fetch_add(1, std::memory_order_relaxed); }
@@ -54,7 +56,9 @@ public:
     connect_string servers() const;
     session_info session() const;
     client_metrics metrics() const;
+    latency_histogram latency() const { return session_.latency().read(); }
     void session_change(std::uint64_t seen, asio::any_completion_handler<void(error_code, session_info)> h);
+    void capacity(asio::any_completion_handler<void(error_code)> h);
     void close(asio::any_completion_handler<void(error_code)> h);
 
     // On the strand, from within `request::complete`.
@@ -78,6 +82,7 @@ private:
         std::uint64_t id;
         runtime::completion<void(error_code)> done;
     };
+    using capacity_waiter = close_waiter;
 
     void post_hand_over();
     bool shut_down() const;
@@ -98,6 +103,8 @@ private:
     void proceed(const error_code& ec);
     void arm(time_point t);
     void on_timer();
+    void give_back();
+    void log();
     void publish();
     void finish();
 
@@ -113,12 +120,14 @@ private:
 
     // On the strand.
     std::vector<host_port> hosts_;
+    proto::load returned_;    // by requests that are done; before all that holds requests
     proto::session session_;
     connection_ptr connection_;
     std::optional<runtime::tls_credentials> tls_;
     std::unique_ptr<runtime::timer> timer_;
     time_point armed_ = time_point::max();    // when the pending wait ends, max if there is none
-    std::uint64_t wait_ = 0;                  // number of the pending wait: earlier ones were replaced
+    bool told_overload_ = false;
+    std::uint64_t wait_ = 0;    // number of the pending wait: earlier ones were replaced
 
     mutable std::mutex mutex_;
     // Under the mutex.
@@ -131,6 +140,8 @@ private:
     client_metrics metrics_;
     std::list<session_waiter> session_waiters_;
     std::list<close_waiter> close_waiters_;
+    std::list<capacity_waiter> capacity_waiters_;
+    proto::backlog backlog_;
 
     std::vector<std::unique_ptr<proto::request>> taken_;    // on the strand; keeps its capacity
 };

@@ -157,6 +157,7 @@ void client_impl::write() {
                                    }));
         }
     }
+    give_back();
 }
 
 /// Replies were handed to their handlers, which often ask for more. Takes their requests over behind the last of them: a

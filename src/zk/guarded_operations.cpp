@@ -12,6 +12,7 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -24,6 +25,7 @@ namespace muster::zk::detail {
 /// It does not keep the client: who destroys the last handle ends it, as any other operation.
 class guarded_call : public std::enable_shared_from_this<guarded_call> {
     using step = guarded_write::step;
+    using time_point = runtime::time_point;
 
     template <class F>
     auto answer(F f) {
@@ -34,7 +36,10 @@ class guarded_call : public std::enable_shared_from_this<guarded_call> {
     }
 
 public:
-    guarded_call(const impl_ptr& impl, guarded_write w) : impl_(impl), write_(std::move(w)) {}
+    guarded_call(const client_ref& c, guarded_write w)
+        : impl_(c.impl),
+          ends_(c.timeout == no_timeout ? time_point::max() : c->world()->now() + runtime::bounded(c.timeout)),
+          write_(std::move(w)) {}
     guarded_call(const guarded_call&) = delete;
     guarded_call& operator=(const guarded_call&) = delete;
     virtual ~guarded_call() = default;
@@ -52,25 +57,25 @@ protected:
     const guarded_write& write() const noexcept { return write_; }
 
     /// Sends the write itself; `on_written` takes its reply.
-    virtual void send(const impl_ptr& impl) = 0;
+    virtual void send(const client_ref& c) = 0;
     virtual void complete(const error_code& ec) = 0;
 
-    void send_create(const impl_ptr& impl, std::string data, create_options options, create_result& made) {
+    void send_create(const client_ref& c, std::string data, create_options options, create_result& made) {
         client::start_create(answer([this, &made](error_code ec, create_result r) {
                                  made = std::move(r);
                                  write_.on_write(ec);
                              }),
-                             impl, write_.path(), std::move(data), std::move(options));
+                             c, write_.path(), std::move(data), std::move(options));
     }
-    void send_set(const impl_ptr& impl, std::string data, std::int32_t version, stat& s) {
+    void send_set(const client_ref& c, std::string data, std::int32_t version, stat& s) {
         client::start_set(answer([this, &s](error_code ec, const stat& now) {
                               s = now;
                               write_.on_write(ec);
                           }),
-                          impl, write_.path(), std::move(data), version);
+                          c, write_.path(), std::move(data), version);
     }
-    void send_remove(const impl_ptr& impl, std::int32_t version) {
-        client::start_remove(answer([this](error_code ec) { write_.on_write(ec); }), impl, write_.path(), version);
+    void send_remove(const client_ref& c, std::int32_t version) {
+        client::start_remove(answer([this](error_code ec) { write_.on_write(ec); }), c, write_.path(), version);
     }
 
 private:
@@ -87,21 +92,27 @@ private:
         if (cancelled_) return complete(asio::error::operation_aborted);
         const auto impl = impl_.lock();
         if (!impl) return complete(client_errc::closed);
+        const client_ref c(impl, time_left(*impl));
         switch (write_.next()) {
             case step::write:
-                return send(impl);
+                return send(c);
             case step::sync:
-                return client::start_sync(answer([this](error_code ec) { write_.on_sync(ec); }), impl, write_.path());
+                return client::start_sync(answer([this](error_code ec) { write_.on_sync(ec); }), c, write_.path());
             case step::list:
                 return client::start_children(
-                    answer([this](error_code ec, const children_result& r) { write_.on_list(ec, r.names); }), impl,
-                    write_.parent());
+                    answer([this](error_code ec, const children_result& r) { write_.on_list(ec, r.names); }), c, write_.parent());
             case step::look:
-                return client::start_get(answer([this](error_code ec, const get_result& r) { looked(ec, r); }), impl,
+                return client::start_get(answer([this](error_code ec, const get_result& r) { looked(ec, r); }), c,
                                          write_.target());
             case step::done:
                 return;
         }
+    }
+
+    /// All of its requests have the time of one operation together.
+    std::chrono::milliseconds time_left(client_impl& impl) const {
+        if (ends_ == time_point::max()) return no_timeout;
+        return std::chrono::ceil<std::chrono::milliseconds>(ends_ - impl.world()->now());
     }
 
     void looked(const error_code& ec, const get_result& r) {
@@ -110,6 +121,7 @@ private:
     }
 
     const std::weak_ptr<client_impl> impl_;
+    const time_point ends_;
     guarded_write write_;
     std::mutex mutex_;
     asio::cancellation_signal signal_;
@@ -132,16 +144,16 @@ class protected_create final : public guarded_call {
 public:
     using handler = asio::any_completion_handler<void(error_code, create_result)>;
 
-    protected_create(const impl_ptr& impl, handler h, const std::string& path, std::string data, create_options o)
-        : guarded_call(impl, guarded_write::create(path, "_c_" + make_uuid(*impl->world()) + "-", is_ephemeral(o.mode))),
+    protected_create(const client_ref& c, handler h, const std::string& path, std::string data, create_options o)
+        : guarded_call(c, guarded_write::create(path, "_c_" + make_uuid(*c->world()) + "-", is_ephemeral(o.mode))),
           data_(std::move(data)),
           options_(std::move(o)),
-          done_(std::move(h), impl->route()) {}
+          done_(std::move(h), c->route()) {}
 
     asio::cancellation_slot slot() const noexcept { return done_.slot(); }
 
 private:
-    void send(const impl_ptr& impl) override { send_create(impl, data_, options_, made_); }
+    void send(const client_ref& c) override { send_create(c, data_, options_, made_); }
     void complete(const error_code& ec) override {
         if (write().found()) {
             made_.path = write().target();
@@ -160,16 +172,16 @@ class guarded_set final : public guarded_call {
 public:
     using handler = asio::any_completion_handler<void(error_code, stat)>;
 
-    guarded_set(const impl_ptr& impl, handler h, const std::string& path, std::string data, std::int32_t version)
-        : guarded_call(impl, guarded_write::set(path, data, version)),
+    guarded_set(const client_ref& c, handler h, const std::string& path, std::string data, std::int32_t version)
+        : guarded_call(c, guarded_write::set(path, data, version)),
           data_(std::move(data)),
           version_(version),
-          done_(std::move(h), impl->route()) {}
+          done_(std::move(h), c->route()) {}
 
     asio::cancellation_slot slot() const noexcept { return done_.slot(); }
 
 private:
-    void send(const impl_ptr& impl) override { send_set(impl, data_, version_, stat_); }
+    void send(const client_ref& c) override { send_set(c, data_, version_, stat_); }
     void complete(const error_code& ec) override { done_.post(ec, ec ? stat() : write().found().value_or(stat_)); }
 
     const std::string data_;
@@ -182,13 +194,13 @@ class guarded_remove final : public guarded_call {
 public:
     using handler = asio::any_completion_handler<void(error_code)>;
 
-    guarded_remove(const impl_ptr& impl, handler h, const std::string& path, std::int32_t version)
-        : guarded_call(impl, guarded_write::remove(path, version)), version_(version), done_(std::move(h), impl->route()) {}
+    guarded_remove(const client_ref& c, handler h, const std::string& path, std::int32_t version)
+        : guarded_call(c, guarded_write::remove(path, version)), version_(version), done_(std::move(h), c->route()) {}
 
     asio::cancellation_slot slot() const noexcept { return done_.slot(); }
 
 private:
-    void send(const impl_ptr& impl) override { send_remove(impl, version_); }
+    void send(const client_ref& c) override { send_remove(c, version_); }
     void complete(const error_code& ec) override { done_.post(ec); }
 
     const std::int32_t version_;
@@ -196,30 +208,30 @@ private:
 };
 
 template <class Call, class... Args>
-void start(const impl_ptr& impl, Args&&... args) {
-    const auto c = std::make_shared<Call>(impl, std::forward<Args>(args)...);
-    c->start(c->slot());
+void start(const client_ref& c, Args&&... args) {
+    const auto call = std::make_shared<Call>(c, std::forward<Args>(args)...);
+    call->start(call->slot());
 }
 
 }    // namespace
 
-void start_create_protected(asio::any_completion_handler<void(error_code, create_result)> h, impl_ptr impl, std::string path,
+void start_create_protected(asio::any_completion_handler<void(error_code, create_result)> h, client_ref c, std::string path,
                             std::string data, create_options options) {
     const bool nameless = path.ends_with('/') && !is_sequential(options.mode);
     if (nameless || !legal(path, is_sequential(options.mode))) {
-        return call<create_result>(std::move(h), std::move(impl)).fail(client_errc::invalid_path);
+        return call<create_result>(std::move(h), std::move(c)).fail(client_errc::invalid_path);
     }
-    start<protected_create>(impl, std::move(h), path, std::move(data), std::move(options));
+    start<protected_create>(c, std::move(h), path, std::move(data), std::move(options));
 }
 
-void start_set_guarded(asio::any_completion_handler<void(error_code, stat)> h, impl_ptr impl, std::string path, std::string data,
+void start_set_guarded(asio::any_completion_handler<void(error_code, stat)> h, client_ref c, std::string path, std::string data,
                        std::int32_t version) {
-    start<guarded_set>(impl, std::move(h), path, std::move(data), version);
+    start<guarded_set>(c, std::move(h), path, std::move(data), version);
 }
 
-void start_remove_guarded(asio::any_completion_handler<void(error_code)> h, impl_ptr impl, std::string path,
+void start_remove_guarded(asio::any_completion_handler<void(error_code)> h, client_ref c, std::string path,
                           std::int32_t version) {
-    start<guarded_remove>(impl, std::move(h), path, version);
+    start<guarded_remove>(c, std::move(h), path, version);
 }
 
 }    // namespace muster::zk::detail

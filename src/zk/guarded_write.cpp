@@ -64,8 +64,9 @@ bool guarded_write::asked_again(const error_code& ec) {
         return true;
     }
     if (!ec || ec == server_errc::no_node) return false;
-    // `aborted` is the caller's word; of all others the loss tells more: the write may have been applied.
-    finish(ec == boost::asio::error::operation_aborted ? ec : lost_);
+    // That the caller gave up, or that time is up, is what it has asked for; of all others the loss tells more.
+    const bool late = ec == client_errc::deadline_exceeded || ec == client_errc::deadline_exceeded_unsent;
+    finish(ec == boost::asio::error::operation_aborted ? ec : late ? error_code(client_errc::deadline_exceeded) : lost_);
     return true;
 }
 

@@ -11,6 +11,7 @@
 #include "runtime/completion.hpp"
 #include "zk/client_impl.hpp"
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -20,7 +21,7 @@
 
 namespace muster::zk::detail {
 
-using impl_ptr = std::shared_ptr<client_impl>;
+using impl_ptr = client_ref;
 
 constexpr std::size_t typical_frame = 128;    // holds most requests, so that they are allocated once
 
@@ -91,18 +92,20 @@ class call {
 public:
     using handler = asio::any_completion_handler<void(error_code, Results...)>;
 
-    call(handler h, impl_ptr impl) : impl_(std::move(impl)), done_(std::move(h), impl_->route()) {}
+    call(handler h, client_ref ref) : impl_(std::move(ref.impl)), timeout_(ref.timeout), done_(std::move(h), impl_->route()) {}
 
-    const impl_ptr& impl() const noexcept { return impl_; }
+    const std::shared_ptr<client_impl>& impl() const noexcept { return impl_; }
     const std::string& chroot() const noexcept { return impl_->configuration().servers.chroot(); }
 
     /// Completes at once.
     void fail(const error_code& ec) { done_.post(ec, Results{}...); }
 
-    /// Encodes `record` and submits it. `watch`: what its success arms at the server. `connection`: see `proto::request`.
+    /// Encodes `record` and submits it, if there is time. `watch`: what its success arms at the server. `connection`: see
+    /// `proto::request`.
     template <class Record, class Decode>
     void send(proto::opcode type, bool repeatable, const Record& record, Decode decode, armed_watch watch = {},
               std::uint64_t connection = 0) {
+        if (timeout_ <= timeout_.zero()) return fail(client_errc::deadline_exceeded_unsent);
         std::string frame;
         frame.reserve(typical_frame);
         const auto at = proto::begin_frame(frame);
@@ -122,6 +125,7 @@ public:
         }
         auto r = std::make_unique<operation<Decode, Results...>>(std::move(done_), std::move(decode));
         r->frame = std::move(frame);
+        if (timeout_ != no_timeout) r->deadline.at = impl_->world()->now() + runtime::bounded(timeout_);
         r->id = id;
         r->repeatable = repeatable;
         r->connection = connection;
@@ -132,7 +136,8 @@ public:
     }
 
 private:
-    impl_ptr impl_;
+    std::shared_ptr<client_impl> impl_;
+    std::chrono::milliseconds timeout_;
     runtime::completion<void(error_code, Results...)> done_;
 };
 

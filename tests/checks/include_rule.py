@@ -8,7 +8,7 @@ import sys
 from report import finish, tracked
 
 VOCABULARY = ("muster/zk/types.hpp", "muster/zk/error.hpp", "muster/zk/connect_string.hpp", "muster/zk/session_info.hpp",
-              "muster/result.hpp")
+              "muster/zk/latency_histogram.hpp", "muster/zk/log.hpp", "muster/result.hpp")
 PICKING = ("muster/balancer.hpp", "muster/picker.hpp", "muster/policy.hpp", "muster/lease.hpp",
            "muster/health.hpp")
 

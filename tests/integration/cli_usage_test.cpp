@@ -104,8 +104,8 @@ TEST_CASE("help tells of every command and option of the contract, and of no oth
         CHECK(text(all).find(code) != std::string::npos);
 
     const strings common{
-        "--zk",       "--prefix",  "--layout",          "--session-timeout",    "--json",         "--tls", "--tls-ca",
-        "--tls-cert", "--tls-key", "--tls-server-name", "--tls-no-verify-host", "--tls-no-verify"};
+        "--zk",     "--prefix",   "--layout",  "--session-timeout", "--log-level",          "--verbose",      "--json", "--tls",
+        "--tls-ca", "--tls-cert", "--tls-key", "--tls-server-name", "--tls-no-verify-host", "--tls-no-verify"};
     const std::vector<std::pair<std::string, strings>> own{
         {"demo", {}},
         {"register", {"--service", "--ip", "--port", "--weight", "--unique-code", "--user", "--wait", "-- COMMAND"}},
@@ -239,6 +239,7 @@ TEST_CASE("durations") {
         check_usage(with(good_pick, {"--session-timeout", value}), {"--session-timeout '" + std::string(value) + "'", "10s"});
         check_usage(with(good_pick, {"--wait", value}), {"--wait '" + std::string(value) + "'", "500ms"});
     }
+    check_usage({"ls", "--log-level", "loud"}, {"--log-level 'loud'", "debug, info, warning, error or off"});
     check_usage({"ls", "--session-timeout", "0s"}, {"--session-timeout '0s'", "1ms to 24 days"});
     check_usage({"ls", "--session-timeout", "600h"}, {"--session-timeout '600h'", "24 days"});
 }
@@ -262,6 +263,21 @@ TEST_CASE("hosts that refuse: exit 4 within the wait, the processor idle") {
     CHECK(r.code == 4);
     CHECK(r.err.find(address + "/chroot") != std::string::npos);
     CHECK(r.err.find("Connection refused") != std::string::npos);
+}
+
+TEST_CASE("what becomes of the connection is told on standard error, if that is asked for, from the level on that is named") {
+    const std::string address = "127.0.0.1:" + std::to_string(free_port());
+    const strings ls{"ls", "--zk", address, "--wait", "300ms"};
+    const std::string connecting = "muster: debug: connecting server=" + address;
+    const std::string not_reached = "muster: warning: server not reached server=" + address;
+    const auto silent = run_muster(ls);
+    CHECK(silent.err.find("warning:") == std::string::npos);
+    const auto verbose = run_muster(with(ls, {"--verbose"}));
+    CHECK(verbose.err.find(connecting) != std::string::npos);
+    CHECK(verbose.err.find(not_reached) != std::string::npos);
+    const auto warning = run_muster(with(ls, {"--log-level", "warning"}));
+    CHECK(warning.err.find(connecting) == std::string::npos);
+    CHECK(warning.err.find(not_reached) != std::string::npos);
 }
 
 TEST_CASE("hosts that never answer: exit 4 within the wait, the processor idle") {

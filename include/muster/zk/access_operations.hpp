@@ -3,6 +3,7 @@
 // The part of `client` that is about who may do what. Include <muster/zk/client.hpp>.
 #pragma once
 
+#include <muster/detail/client_ref.hpp>
 #include <muster/detail/initiate.hpp>
 #include <muster/zk/error.hpp>
 #include <muster/zk/types.hpp>
@@ -13,7 +14,6 @@
 #include <boost/asio/deferred.hpp>
 
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -43,15 +43,12 @@ struct identity {
 
 namespace detail {
 
-class client_impl;
-
-void start_get_acl(asio::any_completion_handler<void(error_code, acl_result)> h, std::shared_ptr<client_impl> impl,
-                   std::string path);
-void start_set_acl(asio::any_completion_handler<void(error_code, stat)> h, std::shared_ptr<client_impl> impl, std::string path,
+void start_get_acl(asio::any_completion_handler<void(error_code, acl_result)> h, client_ref impl, std::string path);
+void start_set_acl(asio::any_completion_handler<void(error_code, stat)> h, client_ref impl, std::string path,
                    std::vector<acl> acls, std::int32_t version);
-void start_add_auth(asio::any_completion_handler<void(error_code)> h, std::shared_ptr<client_impl> impl, std::string scheme,
+void start_add_auth(asio::any_completion_handler<void(error_code)> h, client_ref impl, std::string scheme,
                     std::string credentials);
-void start_who_am_i(asio::any_completion_handler<void(error_code, std::vector<identity>)> h, std::shared_ptr<client_impl> impl);
+void start_who_am_i(asio::any_completion_handler<void(error_code, std::vector<identity>)> h, client_ref impl);
 
 }    // namespace detail
 

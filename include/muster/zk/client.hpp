@@ -1,12 +1,14 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 #pragma once
 
+#include <muster/detail/client_ref.hpp>
 #include <muster/detail/initiate.hpp>
 #include <muster/zk/access_operations.hpp>
 #include <muster/zk/config.hpp>
 #include <muster/zk/ensemble_operations.hpp>
 #include <muster/zk/error.hpp>
 #include <muster/zk/guarded_operations.hpp>
+#include <muster/zk/latency_histogram.hpp>
 #include <muster/zk/read_batch.hpp>
 #include <muster/zk/session_info.hpp>
 #include <muster/zk/transaction.hpp>
@@ -53,6 +55,10 @@ std::shared_ptr<runtime::world> world_of(const client& c);
 /// Requests that were written when the connection broke complete with `client_errc::connection_lost`, except for reads and
 /// `sync`, which change nothing and are sent again.
 ///
+/// A client that is asked for more than its servers keep up with would keep all of it in memory. So it takes so many requests at
+/// a time (`config::max_requests`, `config::max_request_bytes`), and completes what comes then with `client_errc::overloaded`,
+/// at once; `capacity()` waits for room.
+///
 /// The operations are grouped: those on znodes are on this page, the others in `watch_operations`, `access_operations`,
 /// `ensemble_operations` and `guarded_operations`, whose writes survive a lost reply. Paths are relative to the chroot of the
 /// connect string, in arguments, results and events.
@@ -62,9 +68,10 @@ std::shared_ptr<runtime::world> world_of(const client& c);
 ///
 /// \par Errors
 /// Every operation can complete with any `server_errc`; with `client_errc::{connection_lost, session_expired, closed,
-/// request_too_large, invalid_path, invalid_argument}`; with a `protocol_errc`, where its reply cannot be read; with a
-/// `tls_errc`, where the client has given up because no server and it trust each other (`tls_options`); and with
-/// `asio::error::operation_aborted` when cancelled. `outcome_of()` tells what is known of the request.
+/// overloaded, deadline_exceeded, deadline_exceeded_unsent, request_too_large, invalid_path, invalid_argument}`; with a
+/// `protocol_errc`, where its reply cannot be read; with a `tls_errc`, where the client has given up because no server and it
+/// trust each other (`tls_options`); and with `asio::error::operation_aborted` when cancelled. `outcome_of()` tells what is known
+/// of the request.
 /// \par Per-operation cancellation
 /// Terminal, partial and total. Before the request was written it is withdrawn. Afterwards the server's reply is awaited and
 /// dropped: the request may be applied. A watch that such a request has set is removed as if its subscription was.
@@ -106,13 +113,26 @@ public:
     /// The configuration it was made with.
     const config& configuration() const noexcept;
 
+    /// The same client, for operations that may take so long, each of them: `co_await client.with_timeout(5s).get("/a")`. Time
+    /// runs from the call on, connected or not. 0 and less have passed when the operation begins, as for what is left of a time
+    /// that is used up; `no_timeout`: as long as it takes. What it is not given by this is `config::operation_timeout`.
+    ///
+    /// An operation whose time is over before its request was written is withdrawn, and completes with
+    /// `client_errc::deadline_exceeded_unsent`: it was not applied. Afterwards it completes with
+    /// `client_errc::deadline_exceeded`, and all is as after a cancellation: the server's reply is awaited and dropped, the
+    /// request may be applied, a watch that it has set is removed. Both equal `boost::system::errc::timed_out`.
+    ///
+    /// It applies to requests. `session_change`, `capacity` and `watcher::next` wait for something to happen, and `close` has
+    /// `config::close_timeout`: they end by themselves or when cancelled.
+    client with_timeout(std::chrono::milliseconds timeout) const;
+
     /// Begins to connect. Does nothing when called again.
     void start();
 
     /// Where the session stands now.
     session_info session() const;
 
-    /// Counters since construction.
+    /// Counters since construction, as they were when something was read last; what is outstanding, as it is now.
     client_metrics metrics() const;
 
     /// Uses these servers from now on, for an ensemble that has changed. The session, its watches and what waits stay as they
@@ -129,6 +149,9 @@ public:
 
     /// The servers that it uses now, and the chroot.
     connect_string servers() const;
+    /// How long replies have taken since construction, from when a request was written to when its reply was read: the time of
+    /// the way and of the server. What it waited here before is not in it. Costs a copy of some 3 KB.
+    latency_histogram latency() const;
 
     /// Waits until `session().version` is greater than `seen` and gives the latest value. Calling it in a loop with the
     /// version it gave misses no last state, however slow the caller is.
@@ -138,6 +161,28 @@ public:
     auto session_change(std::uint64_t seen, Token&& token = Token{}) {
         return asio::async_initiate<Token, void(error_code, session_info)>(
             muster::detail::initiate<&client::start_session_change>{get_executor()}, token, impl_, seen);
+    }
+
+    /// Completes when the client takes requests: at once, unless it has refused one (`client_errc::overloaded`) since half of its
+    /// limits was free the last time. All who wait are told at the same time, and nothing is reserved for them, so:
+    /// \code
+    /// co_await client.set(path, data, any_version, asio::redirect_error(asio::use_awaitable, ec));
+    /// while (ec == client_errc::overloaded) {
+    ///     co_await client.capacity(asio::use_awaitable);
+    ///     co_await client.set(path, data, any_version, asio::redirect_error(asio::use_awaitable, ec));
+    /// }
+    /// \endcode
+    /// A client that ends has room, too: what is asked of it then tells that it has ended.
+    /// \par Completion signature
+    /// `void(error_code)`
+    /// \par Errors
+    /// `asio::error::operation_aborted` when cancelled.
+    /// \par Per-operation cancellation
+    /// Terminal, partial and total: no side effect.
+    template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code)) Token = asio::deferred_t>
+    auto capacity(Token&& token = Token{}) {
+        return asio::async_initiate<Token, void(error_code)>(muster::detail::initiate<&client::start_capacity>{get_executor()},
+                                                             token, impl_);
     }
 
     /// Ends the session, so that its ephemerals are gone when this completes. Requests made before are served first, later ones
@@ -297,9 +342,10 @@ private:
     friend class guarded_operations<client>;
     friend class detail::guarded_call;
 
-    using impl_ptr = std::shared_ptr<detail::client_impl>;
+    using impl_ptr = detail::client_ref;
     static void start_session_change(asio::any_completion_handler<void(error_code, session_info)> h, impl_ptr impl,
                                      std::uint64_t seen);
+    static void start_capacity(asio::any_completion_handler<void(error_code)> h, impl_ptr impl);
     static void start_close(asio::any_completion_handler<void(error_code)> h, impl_ptr impl);
     static void start_create(asio::any_completion_handler<void(error_code, create_result)> h, impl_ptr impl, std::string path,
                              std::string data, create_options options);
@@ -329,7 +375,7 @@ private:
     static void start_all_children_number(asio::any_completion_handler<void(error_code, std::int32_t)> h, impl_ptr impl,
                                           std::string path);
 
-    impl_ptr impl_;
+    detail::client_ref impl_;
 };
 
 }    // namespace muster::zk

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <muster/zk/connect_string.hpp>
+#include <muster/zk/log.hpp>
 #include <muster/zk/tls.hpp>
 
 #include <chrono>
@@ -38,6 +39,17 @@ struct config {
     /// `max_frame`; 0: the same as that.
     std::size_t max_reply = 0;
 
+    /// How long each operation may take, from the call to its completion; see `client::with_timeout`, which gives single ones
+    /// another time. 0: as long as it takes. What registrars and balancers ask for themselves is not bound by it.
+    std::chrono::milliseconds operation_timeout{0};
+
+    /// How many requests may wait or be under way at a time, and with how many bytes. A request that comes when so many do
+    /// completes at once with `client_errc::overloaded`, and is not sent; `client::capacity()` tells when there is room again.
+    /// `add_auth`, and what the client sends by itself, is never refused, nor is a request that is alone, however large.
+    /// Legal: 1 to 2^31 - 1, and 1024 to 2^31 - 1.
+    std::size_t max_requests = 65'536;
+    std::size_t max_request_bytes = 64 * 1024 * 1024;
+
     /// Whether plain reads of data that wait to be written at the same time are asked for in one request (multiRead), which a
     /// server handles many times faster. Each keeps its own result, error and place in the order. While 16 requests of reads are
     /// under way, further reads wait for one of them, or until 64 have come together. Servers before 3.6 drop the connection
@@ -47,6 +59,16 @@ struct config {
 
     /// TLS for all connections; none: they are plain. The default values trust what the system trusts.
     std::optional<tls_options> tls;
+
+    /// Where the client tells what becomes of its connections and its session; a record per change of state, none per request.
+    /// Empty: nowhere. It is called on the client's strand of the executor it was given, in the order of what happened, one
+    /// record at a time: whoever blocks there holds the client up. It may call the client, whose `session()` shows what is told
+    /// of. It shall not throw: what it throws is swallowed, and the client goes on, and on telling. The last record comes when
+    /// the client ends, which may be after its last handle was destroyed.
+    log_sink log;
+
+    /// The least level that `log` is called for. What is below costs nothing: it is not put together.
+    zk::log_level log_level = zk::log_level::info;
 
     config() = default;
     /// The default configuration for the servers named by a connect string; throws what `connect_string` throws.

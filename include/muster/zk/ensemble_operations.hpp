@@ -3,6 +3,7 @@
 // The part of `client` that is about the servers of the ensemble. Include <muster/zk/client.hpp>.
 #pragma once
 
+#include <muster/detail/client_ref.hpp>
 #include <muster/detail/initiate.hpp>
 #include <muster/zk/error.hpp>
 #include <muster/zk/transaction.hpp>
@@ -15,7 +16,6 @@
 #include <boost/asio/deferred.hpp>
 
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <utility>
 
@@ -36,10 +36,7 @@ struct reconfiguration {
 
 namespace detail {
 
-class client_impl;
-
-void start_reconfig(asio::any_completion_handler<void(error_code, get_result)> h, std::shared_ptr<client_impl> impl,
-                    reconfiguration change);
+void start_reconfig(asio::any_completion_handler<void(error_code, get_result)> h, client_ref impl, reconfiguration change);
 
 }    // namespace detail
 

@@ -51,7 +51,8 @@ enum class server_errc : std::int32_t {
     throttled = -127,                           ///< The server is overloaded; try again later.
 };
 
-/// What the client decided.
+/// What the client decided. `timed_out`, `deadline_exceeded` and `deadline_exceeded_unsent` equal
+/// `boost::system::errc::timed_out`.
 enum class client_errc {
     /// The connection broke after the request was written and before its reply came: it may or may not have been applied.
     connection_lost = 1,
@@ -77,6 +78,14 @@ enum class client_errc {
     timed_out,
     /// The client leaves its server for another one of a list that has changed (`client::set_servers`).
     moving,
+    /// As many requests as the client takes wait or are under way (`config::max_requests`, `config::max_request_bytes`). This
+    /// one was not sent.
+    overloaded,
+    /// The request took longer than it was given (`client::with_timeout`, `config::operation_timeout`), and was written before:
+    /// it may or may not have been applied.
+    deadline_exceeded,
+    /// The same, before it was written: it was not applied.
+    deadline_exceeded_unsent,
 };
 
 /// What the peer sent that the protocol forbids. The connection is dropped and the next server tried.

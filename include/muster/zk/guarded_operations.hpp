@@ -3,6 +3,7 @@
 // The part of `client` that finds out what became of a write whose reply was lost. Include <muster/zk/client.hpp>.
 #pragma once
 
+#include <muster/detail/client_ref.hpp>
 #include <muster/detail/initiate.hpp>
 #include <muster/zk/error.hpp>
 #include <muster/zk/transaction.hpp>
@@ -14,7 +15,6 @@
 #include <boost/asio/deferred.hpp>
 
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <utility>
 
@@ -24,14 +24,11 @@ namespace asio = boost::asio;
 
 namespace detail {
 
-class client_impl;
-
-void start_create_protected(asio::any_completion_handler<void(error_code, create_result)> h, std::shared_ptr<client_impl> impl,
-                            std::string path, std::string data, create_options options);
-void start_set_guarded(asio::any_completion_handler<void(error_code, stat)> h, std::shared_ptr<client_impl> impl,
-                       std::string path, std::string data, std::int32_t version);
-void start_remove_guarded(asio::any_completion_handler<void(error_code)> h, std::shared_ptr<client_impl> impl, std::string path,
-                          std::int32_t version);
+void start_create_protected(asio::any_completion_handler<void(error_code, create_result)> h, client_ref c, std::string path,
+                            std::string data, create_options options);
+void start_set_guarded(asio::any_completion_handler<void(error_code, stat)> h, client_ref c, std::string path, std::string data,
+                       std::int32_t version);
+void start_remove_guarded(asio::any_completion_handler<void(error_code)> h, client_ref c, std::string path, std::int32_t version);
 
 }    // namespace detail
 
@@ -39,7 +36,8 @@ void start_remove_guarded(asio::any_completion_handler<void(error_code)> h, std:
 ///
 /// A write that was sent when the connection broke completes with `client_errc::connection_lost`: it may or may not have been
 /// applied. These look on the next connection, behind a `sync`, and write again only if it was not. They take as long as it
-/// takes to reach a server: cancel them, or close the client, to end that.
+/// takes to reach a server, unless they have a time (`client::with_timeout`), which is that of all their requests together:
+/// with `client_errc::deadline_exceeded` nobody knows whether the write was applied.
 /// \par Per-operation cancellation
 /// Terminal, partial and total; between two of its requests, too. What was written by then may be applied.
 template <class Client>

@@ -35,10 +35,17 @@ struct client_metrics {
     std::uint64_t events_received = 0;
     std::uint64_t bytes_sent = 0;
     std::uint64_t bytes_received = 0;
-    std::uint64_t writes = 0;      ///< Times bytes were handed to the transport; requests are coalesced into them.
-    std::uint64_t connects = 0;    ///< Handshakes that gave or resumed a session.
+    std::uint64_t writes = 0;         ///< Times bytes were handed to the transport; requests are coalesced into them.
+    std::uint64_t connects = 0;       ///< Handshakes that gave or resumed a session.
+    std::uint64_t resumptions = 0;    ///< Of those, the ones that resumed a session.
     std::uint64_t connect_failures = 0;
     std::uint64_t expiries = 0;
+    std::uint64_t pings_sent = 0;
+    std::uint64_t watches_rearmed = 0;         ///< Paths whose watches were armed again on another connection.
+    std::uint64_t watched_paths = 0;           ///< Now.
+    std::uint64_t requests_outstanding = 0;    ///< Now: those that wait or are under way.
+    std::uint64_t bytes_outstanding = 0;       ///< Now: their bytes.
+    std::uint64_t requests_refused = 0;        ///< Those that completed with `client_errc::overloaded`.
 };
 
 }    // namespace muster::zk

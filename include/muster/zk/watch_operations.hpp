@@ -3,6 +3,7 @@
 // The part of `client` that is about watches without a read. Include <muster/zk/client.hpp>.
 #pragma once
 
+#include <muster/detail/client_ref.hpp>
 #include <muster/detail/initiate.hpp>
 #include <muster/zk/error.hpp>
 #include <muster/zk/types.hpp>
@@ -13,7 +14,6 @@
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/deferred.hpp>
 
-#include <memory>
 #include <string>
 #include <utility>
 
@@ -23,13 +23,11 @@ namespace asio = boost::asio;
 
 namespace detail {
 
-class client_impl;
-
-void start_add_watch(asio::any_completion_handler<void(error_code, watcher)> h, std::shared_ptr<client_impl> impl,
-                     std::string path, add_watch_mode mode);
-void start_check_watches(asio::any_completion_handler<void(error_code, bool)> h, std::shared_ptr<client_impl> impl,
-                         std::string path, watch_type type);
-void start_remove_watches(asio::any_completion_handler<void(error_code)> h, std::shared_ptr<client_impl> impl, std::string path);
+void start_add_watch(asio::any_completion_handler<void(error_code, watcher)> h, client_ref impl, std::string path,
+                     add_watch_mode mode);
+void start_check_watches(asio::any_completion_handler<void(error_code, bool)> h, client_ref impl, std::string path,
+                         watch_type type);
+void start_remove_watches(asio::any_completion_handler<void(error_code)> h, client_ref impl, std::string path);
 
 }    // namespace detail
 
