@@ -1,6 +1,7 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 #pragma once
 
+#include <muster/custom_policy.hpp>
 #include <muster/detail/initiate.hpp>
 #include <muster/error.hpp>
 #include <muster/health.hpp>
@@ -30,6 +31,7 @@ namespace muster {
 struct balancer_params {
     std::string prefix = "micro-service";             ///< First component of the path; relative to the client's chroot.
     muster::policy policy = policy::roundrobin;       ///< For picks that name none.
+    custom_policy custom;                             ///< The same, a policy of your own. Not empty: `policy` is not asked.
     muster::pool pool = pool::normals_then_master;    ///< For picks that name none.
 
     /// How long the first pick of a service waits for its first view, and any pick for an instance. 0: does not wait.
@@ -173,8 +175,8 @@ public:
     /// Picks one instance of `service` now.
     /// \par Errors
     /// `registry_errc::{unknown_service, no_instances, no_master, key_required, invalid_name, closed}`, or, with the
-    /// `health_params` for it, `registry_errc::{all_ejected, recovering}`. The first use of a service begins to read it and gives
-    /// `unknown_service`.
+    /// `health_params` for it, `registry_errc::{all_ejected, recovering}`; with a custom policy `registry_errc::policy_failed`
+    /// and those of its own. The first use of a service begins to read it and gives `unknown_service`.
     result<lease> try_pick(std::string_view service, const pick_options& o = {});
 
     /// Picks one instance of `service`; waits for one up to `pick_options::wait`.
@@ -182,7 +184,8 @@ public:
     /// Where there is an instance, `co_await` does not suspend.
     /// \par Errors
     /// Thrown as `boost::system::system_error`: `registry_errc::{timed_out, key_required, invalid_name, closed}`, or, with the
-    /// `health_params` for it, at once `registry_errc::{all_ejected, recovering}`;
+    /// `health_params` for it, at once `registry_errc::{all_ejected, recovering}`; so with a custom policy
+    /// `registry_errc::policy_failed` and those of its own;
     /// `registry_errc::{no_instances, no_master}` when the service is known and the wait passed;
     /// `registry_errc::registry_unavailable` when ZooKeeper was not reached within the wait, `registry_errc::no_chroot` when the
     /// chroot of the connect string did not exist; `asio::error::operation_aborted`.
@@ -205,8 +208,8 @@ public:
     asio::awaitable<lease> master(std::string service);
     asio::awaitable<lease> master(std::string service, std::chrono::milliseconds wait);
 
-    /// A handle that picks from one service with one policy and pool, without lock or look-up. `policy`, `pool` and `wait` of
-    /// `o` are kept as its defaults. Errors: `registry_errc::{invalid_name, closed}`.
+    /// A handle that picks from one service with one policy and pool, without lock or look-up. `policy`, `custom`, `pool` and
+    /// `wait` of `o` are kept as its defaults. Errors: `registry_errc::{invalid_name, closed}`.
     result<muster::picker> picker(std::string_view service, pick_options o = {});
 
     /// Subscribes to the changes of `service`. Errors: `registry_errc::{invalid_name, closed}`.

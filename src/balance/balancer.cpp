@@ -27,6 +27,9 @@ std::shared_ptr<balance::environment> environment_of(zk::client client, balancer
     return env;
 }
 
+/// True if policy and pool do not say it all.
+bool is_special(const pick_options& o, const balancer_params& p) noexcept { return o.custom || (p.custom && !o.policy); }
+
 }    // namespace
 
 bool worth_waiting(const error_code& ec) noexcept {
@@ -61,8 +64,6 @@ result<std::shared_ptr<balance::service>> balancer_impl::find(std::string_view s
 }
 
 lease balancer_impl::try_pick(std::string_view service, const pick_options& o, error_code& ec, std::string* message) {
-    const auto how = policy_of(o);
-    const auto where = pool_of(o);
     const std::lock_guard lock(mutex_);
     const auto it = services_.find(service);
     entry* e = it != services_.end() && !closed_ ? &it->second : nullptr;
@@ -75,9 +76,32 @@ lease balancer_impl::try_pick(std::string_view service, const pick_options& o, e
             return {};
         }
     }
+    const auto pick = [&](balance::hot_picker& p) {
+        return o.exclude.empty() ? p.pick(o.key, ec) : p.pick(o.key, o.exclude, ec);
+    };
+    if (is_special(o, env_->params)) return pick(special(*e, selection_of(o)));
+    const auto how = o.policy.value_or(env_->params.policy);
+    const auto where = o.pool.value_or(env_->params.pool);
     auto& picker = e->pickers[static_cast<std::size_t>(how) * pools + static_cast<std::size_t>(where)];
-    if (!picker) picker.emplace(e->service->channel(how, where));
-    return o.exclude.empty() ? picker->pick(o.key, ec) : picker->pick(o.key, o.exclude, ec);
+    if (!picker) picker.emplace(e->service->channel({how, where}));
+    return pick(*picker);
+}
+
+balance::hot_picker& balancer_impl::special(entry& e, balance::selection what) {
+    for (auto& each : e.specials) {
+        if (each.what == what) return each.hot;
+    }
+    balance::hot_picker hot(e.service->channel(what));
+    if (e.specials.size() == max_specials) e.specials.erase(e.specials.begin());
+    return e.specials.emplace_back(special_picker{std::move(what), std::move(hot)}).hot;
+}
+
+balance::selection balancer_impl::selection_of(const pick_options& o) const {
+    balance::selection s;
+    s.where = o.pool.value_or(env_->params.pool);
+    if (o.custom || !o.policy) s.custom = o.custom ? o.custom : env_->params.custom;
+    if (!s.custom) s.how = o.policy.value_or(env_->params.policy);
+    return s;
 }
 
 void balancer_impl::pick(std::string service, pick_options o, asio::any_completion_handler<void(error_code, lease)> h) {
@@ -87,7 +111,7 @@ void balancer_impl::pick(std::string service, pick_options o, asio::any_completi
     const auto wait = wait_of(o);
     if (!l && worth_waiting(ec) && wait.count() > 0) {
         if (const auto found = find(service)) {
-            (*found)->wait({policy_of(o), pool_of(o), std::move(o.key), wait, o.exclude}, std::move(done));
+            (*found)->wait({selection_of(o), std::move(o.key), wait, o.exclude}, std::move(done));
             return;
         }
         ec = registry_errc::closed;
@@ -193,8 +217,8 @@ result<lease> balancer::try_pick(std::string_view service, const pick_options& o
     lease l = impl_->try_pick(service, o, ec, &message);
     if (l) return l;
     if (message.empty()) {
-        message = fmt::format("service '{}', policy {}, pool {}: {}", service, to_string(impl_->policy_of(o)),
-                              to_string(impl_->pool_of(o)), ec.message());
+        const balance::selection what = impl_->selection_of(o);
+        message = fmt::format("service '{}', policy {}, pool {}: {}", service, what.name(), to_string(what.where), ec.message());
     }
     return diagnostic(ec, std::move(message));
 }
@@ -224,8 +248,7 @@ void balancer::start_close(asio::any_completion_handler<void(error_code)> h, imp
 result<muster::picker> balancer::picker(std::string_view service, pick_options o) {
     const auto found = impl_->find(service);
     if (!found) return found.error();
-    return muster::picker(
-        std::make_shared<detail::picker_impl>(*found, impl_->policy_of(o), impl_->pool_of(o), impl_->wait_of(o)));
+    return muster::picker(std::make_shared<detail::picker_impl>(*found, impl_->selection_of(o), impl_->wait_of(o)));
 }
 
 result<change_stream> balancer::changes(std::string_view service) {

@@ -79,8 +79,9 @@ private:
 node* hot_picker::choose_another(node& first, std::string_view key, const tried_set* tried, error_code& ec) noexcept {
     service_state* const shared = first.state->shared.get();
     const std::int64_t now = shared ? shared->clock->ticks() : 0;
-    const std::uint64_t hash = table_->by_key() ? hash64(key) : 0;
-    const std::uint64_t* const of_key = table_->by_key() ? &hash : nullptr;
+    const bool keyed = table_->by_key() && !key.empty();
+    const std::uint64_t hash = keyed ? hash64(key) : 0;
+    const std::uint64_t* const of_key = keyed ? &hash : nullptr;
 
     healthy_and_new wanted(state_, now, of_key, tried);
     if (wanted(first)) return &first;
@@ -107,20 +108,30 @@ void hot_picker::reload() noexcept { std::tie(table_, version_) = channel_->curr
 
 publisher::publisher(std::uint64_t seed) noexcept : seeds_(seed) {}
 
-channel_ptr publisher::get(policy p, pool q) {
-    channel_ptr& c = channels_[static_cast<std::size_t>(p)][static_cast<std::size_t>(q)];
-    if (!c) c = std::make_shared<channel>(build(p, q), seeds_.random());
+channel_ptr publisher::get(const selection& s) {
+    if (s.plain()) {
+        channel_ptr& c = channels_[static_cast<std::size_t>(s.how)][static_cast<std::size_t>(s.where)];
+        if (!c) c = std::make_shared<channel>(build(s), seeds_.random());
+        return c;
+    }
+    std::erase_if(specials_, [](const special& each) { return each.channel.expired(); });
+    for (const special& each : specials_) {
+        if (each.what != s) continue;
+        if (auto c = each.channel.lock()) return c;
+    }
+    auto c = std::make_shared<channel>(build(s), seeds_.random());
+    specials_.push_back({s, c});
     return c;
 }
 
 void publisher::publish(node_list all) {
     all_ = std::move(all);
     known_ = true;
-    for_each_channel([this](policy p, pool q, channel& c) {
+    for_each_channel([this](const selection& s, channel& c) {
         const table_ptr shown = c.current().first;
         // E.g. the normals when the master changed. An empty table does not tell why it is empty: always replaced.
-        if (!shown->nodes().empty() && shown->nodes() == select(q, all_)) return;
-        c.publish(build(p, q));
+        if (!shown->nodes().empty() && shown->nodes() == select(s.where, all_)) return;
+        c.publish(build(s));
     });
 }
 
@@ -128,17 +139,20 @@ void publisher::close() {
     all_.clear();
     known_ = false;
     nobody_ = registry_errc::closed;
-    for_each_channel([this](policy p, pool q, channel& c) { c.publish(build(p, q)); });
+    for_each_channel([this](const selection& s, channel& c) { c.publish(build(s)); });
 }
 
-table_ptr publisher::build(policy p, pool q) const { return known_ ? build_table(p, q, all_) : build_empty_table(nobody_); }
+table_ptr publisher::build(const selection& s) const { return known_ ? build_table(s, all_) : build_empty_table(nobody_); }
 
 template <class Function>
 void publisher::for_each_channel(Function f) {
     for (std::size_t p = 0; p < channels_.size(); ++p) {
         for (std::size_t q = 0; q < channels_[p].size(); ++q) {
-            if (channels_[p][q]) f(static_cast<policy>(p), static_cast<pool>(q), *channels_[p][q]);
+            if (channels_[p][q]) f(selection{static_cast<policy>(p), static_cast<pool>(q)}, *channels_[p][q]);
         }
+    }
+    for (const special& each : specials_) {
+        if (const channel_ptr c = each.channel.lock()) f(each.what, *c);
     }
 }
 

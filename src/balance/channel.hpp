@@ -15,10 +15,11 @@
 #include <string_view>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 namespace muster::balance {
 
-/// The current table of one (policy, pool) of one service. All members may be called from any thread.
+/// The current table of one selection of one service. All members may be called from any thread.
 class channel {
 public:
     /// `seed`: pickers get their random numbers from it.
@@ -55,7 +56,7 @@ public:
     ~hot_picker() = default;
 
     /// Picks now. An empty lease, and `ec` set, if there is nobody: unknown_service, no_instances, no_master, key_required,
-    /// all_ejected, recovering or closed. `ec` is cleared otherwise.
+    /// all_ejected, recovering, closed, or what a custom policy gives. `ec` is cleared otherwise.
     lease pick(std::string_view key, error_code& ec) noexcept {
         if (channel_->version() != version_) reload();
         ec = {};
@@ -81,14 +82,16 @@ private:
     pick_state state_;
 };
 
-/// All channels of one service, for its writer. A (policy, pool) that nobody asked for costs nothing.
+/// All channels of one service, for its writer. A selection that nobody asked for costs nothing, nor does a custom one that
+/// nobody uses any more.
 class publisher {
 public:
     /// Until the first `publish`, picks give `unknown_service`.
     explicit publisher(std::uint64_t seed) noexcept;
 
-    /// The channel of (p, q); builds its table when it is asked for first.
-    channel_ptr get(policy p, pool q);
+    /// The channel of `s`; builds its table when it is asked for first.
+    channel_ptr get(const selection& s);
+    channel_ptr get(policy p, pool q) { return get(selection{p, q}); }
 
     /// Rebuilds the tables whose nodes changed. `all` is `membership::nodes()`.
     void publish(node_list all);
@@ -99,7 +102,7 @@ public:
 private:
     static constexpr std::size_t pools = 4;
 
-    table_ptr build(policy p, pool q) const;
+    table_ptr build(const selection& s) const;
     template <class Function>
     void for_each_channel(Function f);
 
@@ -107,7 +110,13 @@ private:
     registry_errc nobody_ = registry_errc::unknown_service;    // why, while known_ is false
     bool known_ = false;
     node_list all_;
-    std::array<std::array<channel_ptr, pools>, policy_count> channels_;
+    std::array<std::array<channel_ptr, pools>, policy_count> channels_;    // of plain selections
+
+    struct special {
+        selection what;
+        std::weak_ptr<balance::channel> channel;
+    };
+    std::vector<special> specials_;
 };
 
 }    // namespace muster::balance

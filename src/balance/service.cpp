@@ -1,6 +1,7 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 #include "balance/service.hpp"
 
+#include "balance/balancer_impl.hpp"
 #include "registry/layout.hpp"
 
 #include <boost/asio/bind_executor.hpp>
@@ -52,9 +53,9 @@ service::service(std::shared_ptr<const environment> env, std::string name)
 
 // On any thread ------------------------------------------------------------------------------------------------------------
 
-channel_ptr service::channel(policy how, pool where) {
+channel_ptr service::channel(const selection& what) {
     const std::lock_guard lock(mutex_);
-    return publisher_.get(how, where);
+    return publisher_.get(what);
 }
 
 exhibit_ptr service::current() const {
@@ -86,7 +87,7 @@ void service::wait(pick_request r, pick_done done) {
         });
     }
     const auto deadline = env_->world->now() + runtime::bounded(r.wait);
-    waiter w{id, hot_picker(channel(r.how, r.where)), std::move(r.key), r.exclude, deadline, std::move(done)};
+    waiter w{id, hot_picker(channel(r.what)), std::move(r.key), r.exclude, deadline, std::move(done)};
     asio::post(env_->strand, [self = shared_from_this(), w = std::move(w)]() mutable {
         self->waiters_.push_back(std::move(w));
         self->serve_waiters();
@@ -182,8 +183,7 @@ void service::serve_waiters() {
     for (auto it = waiters_.begin(); it != waiters_.end();) {
         error_code ec;
         lease l = it->picker.pick(it->key, it->exclude, ec);
-        const bool hopeless = ec == registry_errc::closed || ec == registry_errc::key_required ||
-                              ec == registry_errc::all_ejected || ec == registry_errc::recovering;
+        const bool hopeless = !detail::worth_waiting(ec);
         if (!l && !hopeless && now < it->deadline) {
             ++it;
             continue;

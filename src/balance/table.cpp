@@ -53,8 +53,12 @@ node* table::pick_if(pick_state& s, std::string_view, eligibility& e) const noex
         if (node* n = pick(s, {}, ec); n && e(*n)) return n;
     }
     // Few are allowed. They are looked for from anywhere, and among very many not for ever.
+    return first_allowed(s.random_below(static_cast<std::uint32_t>(nodes_.size())), e);
+}
+
+node* table::first_allowed(std::size_t start, eligibility& e) const noexcept {
     constexpr std::size_t most = 256;
-    std::size_t i = s.random_below(static_cast<std::uint32_t>(nodes_.size()));
+    std::size_t i = start;
     for (std::size_t left = std::min(most, nodes_.size()); left > 0; --left, i = i + 1 == nodes_.size() ? 0 : i + 1) {
         if (e(*nodes_[i])) return nodes_[i].get();
     }
@@ -109,9 +113,10 @@ table_ptr build_table(policy p, node_list nodes) {
     return make_least_connect(std::move(nodes));
 }
 
-table_ptr build_table(policy p, pool q, const node_list& all) {
-    node_list nodes = select(q, all);
-    return nodes.empty() ? build_empty_table(why_nobody(q)) : build_table(p, std::move(nodes));
+table_ptr build_table(const selection& s, const node_list& all) {
+    node_list nodes = select(s.where, all);
+    if (nodes.empty()) return build_empty_table(why_nobody(s.where));
+    return s.custom ? make_custom(std::move(nodes), s.custom) : build_table(s.how, std::move(nodes));
 }
 
 std::vector<std::uint32_t> weights_of(const node_list& nodes) {

@@ -7,6 +7,7 @@
 #include <muster/policy.hpp>
 
 #include "balance/node.hpp"
+#include "balance/selection.hpp"
 
 #include <algorithm>
 #include <cstddef>
@@ -102,6 +103,9 @@ protected:
         return nullptr;
     }
 
+    /// The first that `e` allows from place `start` on, going round. Of very many not all are looked at. Null if there is none.
+    node* first_allowed(std::size_t start, eligibility& e) const noexcept;
+
 private:
     node_list nodes_;
     node_list predecessors_;    // keeps alive what node::open() walks over
@@ -118,8 +122,7 @@ table_ptr build_empty_table(registry_errc why);
 /// The table of policy `p` over `nodes`, all of them. Precondition: `nodes` is not empty.
 table_ptr build_table(policy p, node_list nodes);
 
-/// The table of policy `p` for those of `all` that belong to `q`. Nobody there: `no_master` for `pool::master`, else
-/// `no_instances`.
-table_ptr build_table(policy p, pool q, const node_list& all);
+/// The table for those of `all` that `s` selects. Nobody there: `no_master` for `pool::master`, else `no_instances`.
+table_ptr build_table(const selection& s, const node_list& all);
 
 }    // namespace muster::balance
