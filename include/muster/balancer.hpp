@@ -9,6 +9,7 @@
 #include <muster/lease.hpp>
 #include <muster/picker.hpp>
 #include <muster/policy.hpp>
+#include <muster/service_description.hpp>
 #include <muster/zk/client.hpp>
 
 #include <boost/asio/any_completion_handler.hpp>
@@ -217,6 +218,12 @@ public:
 
     /// What is known of `service`. Begins to read it if it is not in use. Errors: `registry_errc::{invalid_name, closed}`.
     result<service_view> view(std::string_view service);
+
+    /// What is known of `service` and of each of its instances, and what this balancer has done with them: conditions, open
+    /// leases, latencies, counts; `to_json` makes JSON of it. For people and dashboards: it costs time in proportion to the
+    /// instances, but takes no lock that picks or calls that end wait for. Begins to read the service if it is not in use.
+    /// Errors: `registry_errc::{invalid_name, closed}`.
+    result<service_description> describe(std::string_view service);
 
     /// Where the session stands.
     zk::session_info session() const;

@@ -3,6 +3,7 @@
 
 #include "balance/balancer_impl.hpp"
 #include "balance/picker_impl.hpp"
+#include "balance/service_description.hpp"
 #include "zk/client_impl.hpp"
 
 #include <boost/asio/dispatch.hpp>
@@ -282,6 +283,12 @@ result<service_view> balancer::view(std::string_view service) {
     }
     v.rejected = shown->rejected;
     return v;
+}
+
+result<service_description> balancer::describe(std::string_view service) {
+    const auto found = impl_->find(service);
+    if (!found) return found.error();
+    return balance::describe((*found)->name(), *(*found)->current(), impl_->env().world->now());
 }
 
 zk::session_info balancer::session() const { return impl_->env().client.session(); }

@@ -59,6 +59,24 @@ health::verdict health::admits(node_state& s, std::int64_t now, std::uint32_t dr
     return verdict::yes;
 }
 
+condition health::condition_of(const node_state& s, std::int64_t now) const noexcept {
+    const std::int64_t since = s.health.since.load(relaxed);
+    switch (standing_of(s)) {
+        case standing::ejected:
+            if (now < since) return condition::ejected;
+            return params_.trial_successes > 0 ? condition::on_trial : condition::healthy;
+        case standing::trial:
+            return condition::on_trial;
+        case standing::starting:
+            return now - since < ticks_of(params_.slow_start) ? condition::slow_start : condition::healthy;
+        case standing::recovering:
+            return condition::recovering;
+        case standing::fine:
+            break;
+    }
+    return condition::healthy;
+}
+
 health::verdict health::while_recovering(node_state& s, std::int64_t now, std::uint32_t draw) noexcept {
     if (now - changed_at_.load(relaxed) < ticks_of(params_.recovery_hold) && recovering_.load(relaxed)) {
         const double share = 100.0 * present_.load(relaxed) / static_cast<double>(params_.recovery_instances);
@@ -148,6 +166,7 @@ void health::eject(node_state& s, std::int64_t now) noexcept {
     const std::int64_t longest = ticks_of(params_.max_ejection_time);
     const std::int64_t once = std::min(ticks_of(params_.ejection_time), longest);
     h.times = std::min<std::uint32_t>(h.times + 1, 1'000'000);
+    h.ejections.store(h.ejections.load(relaxed) + 1, relaxed);
     h.since.store(now + (once > 0 && h.times > longest / once ? longest : once * h.times), relaxed);
     h.failures_in_row = h.unreachable_in_row = 0;
     h.interval_from = 0;
