@@ -4,6 +4,7 @@
 #include <muster/custom_policy.hpp>
 #include <muster/detail/initiate.hpp>
 #include <muster/error.hpp>
+#include <muster/filter.hpp>
 #include <muster/health.hpp>
 #include <muster/instance.hpp>
 #include <muster/lease.hpp>
@@ -21,6 +22,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -34,6 +36,21 @@ struct balancer_params {
     muster::policy policy = policy::roundrobin;       ///< For picks that name none.
     custom_policy custom;                             ///< The same, a policy of your own. Not empty: `policy` is not asked.
     muster::pool pool = pool::normals_then_master;    ///< For picks that name none.
+
+    /// For picks that name none: which instances of the pool they go to, in which order. Default: all, since whether a zone or a
+    /// version is better served by its own is known to nobody but you.
+    filter_chain filters;
+
+    /// Of a large service this client uses so many instances of each pool and filter, and the others only when none of these is
+    /// to be had: for connections that each client keeps to each instance. Which ones follows from `subset_client`; an instance
+    /// that joins or leaves changes two of them at most, and weights do not count for it. Policies by key use all, since clients
+    /// would otherwise disagree. 20 to 100 are usual; so few that one that fails is missed are too few. Default 0: off, all are
+    /// used, since only with hundreds of instances and clients do connections cost more than the spread of load gains.
+    std::size_t subset = 0;
+
+    /// Number of this client among those of its kind, from 0 on without gaps: all instances have then about the same number of
+    /// clients, at most a few more or less. Default: none, a place at random, with which some have half as many again as others.
+    std::optional<std::uint64_t> subset_client;
 
     /// How long the first pick of a service waits for its first view, and any pick for an instance. 0: does not wait.
     std::chrono::milliseconds wait{5'000};
@@ -209,8 +226,8 @@ public:
     asio::awaitable<lease> master(std::string service);
     asio::awaitable<lease> master(std::string service, std::chrono::milliseconds wait);
 
-    /// A handle that picks from one service with one policy and pool, without lock or look-up. `policy`, `custom`, `pool` and
-    /// `wait` of `o` are kept as its defaults. Errors: `registry_errc::{invalid_name, closed}`.
+    /// A handle that picks from one service with one policy and pool, without lock or look-up. `policy`, `custom`, `pool`,
+    /// `filters` and `wait` of `o` are kept as its defaults. Errors: `registry_errc::{invalid_name, closed}`.
     result<muster::picker> picker(std::string_view service, pick_options o = {});
 
     /// Subscribes to the changes of `service`. Errors: `registry_errc::{invalid_name, closed}`.

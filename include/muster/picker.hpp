@@ -4,6 +4,7 @@
 #include <muster/custom_policy.hpp>
 #include <muster/detail/initiate.hpp>
 #include <muster/error.hpp>
+#include <muster/filter.hpp>
 #include <muster/lease.hpp>
 #include <muster/policy.hpp>
 
@@ -28,6 +29,7 @@ struct pick_options {
     std::optional<muster::policy> policy;
     custom_policy custom;    ///< A policy of your own. Not empty: `policy` is not asked.
     std::optional<muster::pool> pool;
+    filter_chain filters;                             ///< Among which of the pool; empty: those of the balancer.
     std::string key;                                  ///< For hash policies: what is hashed. Others ignore it.
     tried_set exclude;                                ///< Instances to pass over; all tried: see `lease::last_chance`.
     std::optional<std::chrono::milliseconds> wait;    ///< How long to wait for an instance. 0: not at all.

@@ -29,7 +29,9 @@ std::shared_ptr<balance::environment> environment_of(zk::client client, balancer
 }
 
 /// True if policy and pool do not say it all.
-bool is_special(const pick_options& o, const balancer_params& p) noexcept { return o.custom || (p.custom && !o.policy); }
+bool is_special(const pick_options& o, const balancer_params& p) noexcept {
+    return o.custom || (p.custom && !o.policy) || !o.filters.empty() || !p.filters.empty();
+}
 
 }    // namespace
 
@@ -101,6 +103,7 @@ balance::selection balancer_impl::selection_of(const pick_options& o) const {
     balance::selection s;
     s.where = o.pool.value_or(env_->params.pool);
     if (o.custom || !o.policy) s.custom = o.custom ? o.custom : env_->params.custom;
+    s.filters = o.filters.empty() ? env_->params.filters : o.filters;
     if (!s.custom) s.how = o.policy.value_or(env_->params.policy);
     return s;
 }
@@ -235,6 +238,7 @@ asio::awaitable<lease> balancer::master(std::string service, std::chrono::millis
     pick_options o;
     o.policy = policy::roundrobin;
     o.pool = pool::master;
+    o.filters = {filter()};    // whoever it is
     o.wait = wait;
     return wait_for_lease(impl_->shared_from_this(), std::move(service), std::move(o));
 }

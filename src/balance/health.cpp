@@ -27,13 +27,13 @@ bool is_out(standing s) noexcept { return s == standing::ejected || s == standin
 
 health::health(const health_params& p) noexcept : params_(p) {}
 
-health::verdict health::admits(node_state& s, std::int64_t now, std::uint32_t draw) noexcept {
+health::verdict health::admits(node_state& s, std::int64_t now, std::uint32_t draw, bool panic) noexcept {
     const auto answer = [](bool b) { return b ? verdict::yes : verdict::no; };
     switch (standing_of(s)) {
         case standing::fine:
             break;
         case standing::ejected: {
-            if (in_panic()) break;
+            if (panic && in_panic()) break;
             if (now < s.health.since.load(relaxed)) return verdict::no;
             const std::lock_guard lock(mutex_);
             if (standing_of(s) == standing::ejected) {
@@ -44,7 +44,7 @@ health::verdict health::admits(node_state& s, std::int64_t now, std::uint32_t dr
             return answer(params_.trial_successes == 0 || falls(draw, params_.trial_percentage));
         }
         case standing::trial:
-            return answer(in_panic() || falls(draw, params_.trial_percentage));
+            return answer((panic && in_panic()) || falls(draw, params_.trial_percentage));
         case standing::starting: {
             const auto age = static_cast<double>(now - s.health.since.load(relaxed));
             const double share = 100 * age / static_cast<double>(std::max<std::int64_t>(1, ticks_of(params_.slow_start)));

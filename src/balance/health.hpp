@@ -47,7 +47,10 @@ public:
     explicit health(const health_params& p) noexcept;
 
     /// May this pick go to an instance that is not `fine`? `draw`: 16 random bits; of a pick by key, the same for the same key.
-    verdict admits(node_state& s, std::int64_t now, std::uint32_t draw) noexcept;
+    /// `panic`: in a panic, also to one that is ejected or on trial.
+    verdict admits(node_state& s, std::int64_t now, std::uint32_t draw, bool panic) noexcept;
+    /// Fewer are healthy than `health_params::panic_percentage`.
+    bool in_panic() const noexcept;
     /// What it is picked for at `now`, were it picked.
     condition condition_of(const node_state& s, std::int64_t now) const noexcept;
     /// Nobody else is there to take a pick that `admits` refused to all.
@@ -66,7 +69,6 @@ private:
     void eject(node_state& s, std::int64_t now) noexcept;
     void restore(node_state& s, std::int64_t now) noexcept;
     bool may_eject() const noexcept;
-    bool in_panic() const noexcept;
     verdict while_recovering(node_state& s, std::int64_t now, std::uint32_t draw) noexcept;
 
     const health_params params_;

@@ -30,6 +30,15 @@ std::vector<sighting> sightings_of(const registry::view_state& s) {
     return seen;
 }
 
+subset subset_of(const environment& env) {
+    subset s;
+    s.size = env.params.subset;
+    if (s.size == 0) return s;
+    const auto client = env.params.subset_client;
+    s.place = client ? subset::place_of(*client) : env.world->random();
+    return s;
+}
+
 /// The world's time, for leases: they may outlive everything else.
 class world_clock final : public time_source {
 public:
@@ -48,7 +57,7 @@ service::service(std::shared_ptr<const environment> env, std::string name)
       members_(runtime::bounded(env_->params.remember),
                std::make_shared<service_state>(std::make_shared<world_clock>(env_->world), env_->params.health)),
       timer_(env_->world->make_timer(env_->strand)),
-      publisher_(env_->world->random()),
+      publisher_(env_->world->random(), subset_of(*env_)),
       exhibit_(std::make_shared<const exhibit>()) {}
 
 // On any thread ------------------------------------------------------------------------------------------------------------

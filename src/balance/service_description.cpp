@@ -1,7 +1,7 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 #include "balance/service_description.hpp"
 
-#include "balance/table.hpp"
+#include "balance/plan.hpp"
 #include "registry/go_json.hpp"
 #include "registry/layout.hpp"
 

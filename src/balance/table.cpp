@@ -22,14 +22,6 @@ private:
     registry_errc why_;
 };
 
-node_list of_role(role r, const node_list& all) {
-    node_list chosen;
-    std::copy_if(all.begin(), all.end(), std::back_inserter(chosen), [r](const node_ref& n) { return n->seen.role == r; });
-    return chosen;
-}
-
-registry_errc why_nobody(pool p) noexcept { return p == pool::master ? registry_errc::no_master : registry_errc::no_instances; }
-
 }    // namespace
 
 // (cursor * n + r) / cycle, with r in [0, n), is uniform over [0, n) if the cursor is over [0, cycle).
@@ -65,22 +57,6 @@ node* table::first_allowed(std::size_t start, eligibility& e) const noexcept {
     return nullptr;
 }
 
-node_list select(pool p, const node_list& all) {
-    switch (p) {
-        case pool::normals_then_master: {
-            node_list normals = of_role(role::normal, all);
-            return normals.empty() ? of_role(role::master, all) : normals;
-        }
-        case pool::normals:
-            return of_role(role::normal, all);
-        case pool::master:
-            return of_role(role::master, all);
-        case pool::all:
-            break;
-    }
-    return all;
-}
-
 table_ptr build_empty_table(registry_errc why) { return std::make_shared<empty_table>(why); }
 
 table_ptr build_table(policy p, node_list nodes) {
@@ -111,12 +87,6 @@ table_ptr build_table(policy p, node_list nodes) {
             break;
     }
     return make_least_connect(std::move(nodes));
-}
-
-table_ptr build_table(const selection& s, const node_list& all) {
-    node_list nodes = select(s.where, all);
-    if (nodes.empty()) return build_empty_table(why_nobody(s.where));
-    return s.custom ? make_custom(std::move(nodes), s.custom) : build_table(s.how, std::move(nodes));
 }
 
 std::vector<std::uint32_t> weights_of(const node_list& nodes) {

@@ -7,7 +7,6 @@
 #include <muster/policy.hpp>
 
 #include "balance/node.hpp"
-#include "balance/selection.hpp"
 
 #include <algorithm>
 #include <cstddef>
@@ -113,16 +112,10 @@ private:
 
 using table_ptr = std::shared_ptr<const table>;
 
-/// The nodes of `all` that belong to `p`.
-node_list select(pool p, const node_list& all);
-
 /// A table that has nobody to choose and says so.
 table_ptr build_empty_table(registry_errc why);
 
 /// The table of policy `p` over `nodes`, all of them. Precondition: `nodes` is not empty.
 table_ptr build_table(policy p, node_list nodes);
-
-/// The table for those of `all` that `s` selects. Nobody there: `no_master` for `pool::master`, else `no_instances`.
-table_ptr build_table(const selection& s, const node_list& all);
 
 }    // namespace muster::balance
