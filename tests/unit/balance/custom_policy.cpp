@@ -195,7 +195,7 @@ TEST_CASE("with a key, all clients go on to the same instance; without, who is b
 TEST_CASE("a policy that heeds the attempt decides who is next") {
     service s(normals(5), {"next", [](const candidates& all, pick_context& pick) { return (3 + pick.attempt()) % all.size(); }});
     tried_set tried;
-    for (const std::size_t expected : {3, 4, 0, 1, 2}) {
+    for (const std::size_t expected : {3U, 4U, 0U, 1U, 2U}) {
         const lease l = s.take({}, tried);
         CHECK(l->identity() == name(expected));
         tried.insert(l);
