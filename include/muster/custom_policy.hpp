@@ -117,7 +117,7 @@ concept chooser = std::move_constructible<T> && requires(const T& t, const candi
 ///
 /// It is called once for each list, that is when instances join, leave or are updated, and for each service and pool that it is
 /// used for; never for ejections. The chooser is destroyed when the last picker has moved on to a later list. It runs on the
-/// balancer's strand, or in the call that first uses the policy for a service, with a lock of that service held: it must not use
+/// balancer's strand, or in the call that first uses the policy for a service, with locks of the balancer held: it must not use
 /// the balancer. If it throws, picks give `registry_errc::policy_failed` until the list changes.
 template <class T>
 concept chooser_builder = std::move_constructible<T> && requires(const T& t, const candidates& all) {
