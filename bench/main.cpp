@@ -93,6 +93,8 @@ int run(int argc, char** argv) {
     add_numbers(*picks_app, "--threads", picks.threads, CLI::Range(1, 256), "Threads that pick at the same time");
     add_names(*picks_app, "--api", apis, names_of(all_pick_apis), "Ways to pick (default: all)");
 
+    picks_app->add_option("--plot", picks.plot, "Draw the cost by size, and who gets the picks, into this SVG file");
+
     std::vector<std::string> ops;
     std::vector<std::string> impl_names;
     for (const client_impl& i : all_client_impls()) impl_names.emplace_back(i.name);

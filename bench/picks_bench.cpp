@@ -3,6 +3,7 @@
 
 #include "bench/canned_registry.hpp"
 #include "bench/pick_loops.hpp"
+#include "bench/picks_plot.hpp"
 #include "bench/statistics.hpp"
 
 #include <muster/balancer.hpp>
@@ -171,12 +172,14 @@ void bench_picks(const picks_options& o, report& out) {
             for (const std::size_t n : o.instances)
                 for (const unsigned threads : o.threads) tallies.push_back({{p, n, threads, api}, {}, {}, {}});
     out.say(fmt::format("picks: medians of {} rounds of {} s", o.rounds, std::chrono::duration<double>(o.duration).count()));
+    std::vector<share_of_picks> shares;
     try {
         bed b(o.instances);
         // Every second round goes backwards, so that a drift of the machine does not favour the first cases.
         for (unsigned round = 0; round != o.rounds; ++round)
             for (std::size_t i = 0; i != tallies.size(); ++i)
                 add_round(tallies[round % 2 == 0 ? i : tallies.size() - 1 - i], b.lb(), o.duration);
+        if (!o.plot.empty()) shares = shares_of_picks(b.lb(), service_of(o.instances.front()), o.policies);
     } catch (const std::exception& e) {
         return out.fail("picks", {e.what()});
     }
@@ -187,6 +190,13 @@ void bench_picks(const picks_options& o, report& out) {
         if (one.failed) out.fail("picks: " + one.name(), *one.failed);
     }
     out.print(t);
+    if (!o.plot.empty()) {
+        std::vector<picks_point> points;
+        for (const tally& one : tallies)
+            if (!one.failed) points.push_back({one.what, one.median_of(&pick_sample::ns_per_op)});
+        write_picks_plot(o.plot, points, shares, o.instances.front());
+        out.say("The picture is in " + o.plot);
+    }
     out.say(
         "try_pick: balancer.try_pick(service, options); picker: picker.try_pick(ec, key);\n"
         "co_await: co_await balancer.pick(service, options); co_await_picker: co_await picker.pick(key).\n"

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstddef>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -35,6 +36,7 @@ struct picks_options {
     std::vector<pick_api> apis;
     unsigned rounds = 5;
     std::chrono::nanoseconds duration{};    ///< Of one case's part of a round.
+    std::string plot;                       ///< File for a picture (SVG) of the results; empty: none.
 };
 
 /// Measures all combinations, each beside the floor, and reports the medians of the rounds.

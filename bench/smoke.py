@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import xml.etree.ElementTree
 
 PICKS = ["bench", "policy", "api", "instances", "threads", "ns_per_op", "floor_ns", "ops_per_s", "allocs_per_op"]
 CLIENT = ["bench", "impl", "op", "window", "server", "ops_per_s", "cpu_us_per_op", "p50_us", "p99_us"]
@@ -33,6 +34,14 @@ for line in picks + client + embedded:
     assert list(line) == (PICKS if line["bench"] == "picks" else CLIENT), line
     numbers = [v for k, v in line.items() if isinstance(v, float) and k != "allocs_per_op"]
     assert all(v >= 0 for v in numbers) and line["ops_per_s"] > 0, line
+
+with tempfile.NamedTemporaryFile("r", suffix=".svg") as picture:
+    lines_of("picks", "--instances", "10", "100", "--policy", "roundrobin,p2c", "--plot", picture.name)
+    svg = xml.etree.ElementTree.parse(picture).getroot()
+    said = [e.text for e in svg.iter("{http://www.w3.org/2000/svg}text")]
+    assert svg.tag.endswith("svg") and said.count("roundrobin") == said.count("p2c") == 3, said
+    bars = list(svg.iter("{http://www.w3.org/2000/svg}rect"))
+    assert len(bars) == 1 + 2 * 10, len(bars)
 
 assert "fastest" in usage_error("picks", "--policy", "fastest")
 assert "0" in usage_error("client", "--window", "0")

@@ -1,13 +1,16 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 #pragma once
 
+#include <muster/custom_policy.hpp>
 #include <muster/detail/initiate.hpp>
 #include <muster/error.hpp>
+#include <muster/filter.hpp>
 #include <muster/health.hpp>
 #include <muster/instance.hpp>
 #include <muster/lease.hpp>
 #include <muster/picker.hpp>
 #include <muster/policy.hpp>
+#include <muster/service_description.hpp>
 #include <muster/zk/client.hpp>
 
 #include <boost/asio/any_completion_handler.hpp>
@@ -19,6 +22,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -30,7 +34,23 @@ namespace muster {
 struct balancer_params {
     std::string prefix = "micro-service";             ///< First component of the path; relative to the client's chroot.
     muster::policy policy = policy::roundrobin;       ///< For picks that name none.
+    custom_policy custom;                             ///< The same, a policy of your own. Not empty: `policy` is not asked.
     muster::pool pool = pool::normals_then_master;    ///< For picks that name none.
+
+    /// For picks that name none: which instances of the pool they go to, in which order. Default: all, since whether a zone or a
+    /// version is better served by its own is known to nobody but you.
+    filter_chain filters;
+
+    /// Of a large service this client uses so many instances of each pool and filter, and the others only when none of these is
+    /// to be had: for connections that each client keeps to each instance. Which ones follows from `subset_client`; an instance
+    /// that joins or leaves changes two of them at most, and weights do not count for it. Policies by key use all, since clients
+    /// would otherwise disagree. 20 to 100 are usual; so few that one that fails is missed are too few. Default 0: off, all are
+    /// used, since only with hundreds of instances and clients do connections cost more than the spread of load gains.
+    std::size_t subset = 0;
+
+    /// Number of this client among those of its kind, from 0 on without gaps: all instances have then about the same number of
+    /// clients, at most a few more or less. Default: none, a place at random, with which some have half as many again as others.
+    std::optional<std::uint64_t> subset_client;
 
     /// How long the first pick of a service waits for its first view, and any pick for an instance. 0: does not wait.
     std::chrono::milliseconds wait{5'000};
@@ -173,8 +193,8 @@ public:
     /// Picks one instance of `service` now.
     /// \par Errors
     /// `registry_errc::{unknown_service, no_instances, no_master, key_required, invalid_name, closed}`, or, with the
-    /// `health_params` for it, `registry_errc::{all_ejected, recovering}`. The first use of a service begins to read it and gives
-    /// `unknown_service`.
+    /// `health_params` for it, `registry_errc::{all_ejected, recovering}`; with a custom policy `registry_errc::policy_failed`
+    /// and those of its own. The first use of a service begins to read it and gives `unknown_service`.
     result<lease> try_pick(std::string_view service, const pick_options& o = {});
 
     /// Picks one instance of `service`; waits for one up to `pick_options::wait`.
@@ -182,7 +202,8 @@ public:
     /// Where there is an instance, `co_await` does not suspend.
     /// \par Errors
     /// Thrown as `boost::system::system_error`: `registry_errc::{timed_out, key_required, invalid_name, closed}`, or, with the
-    /// `health_params` for it, at once `registry_errc::{all_ejected, recovering}`;
+    /// `health_params` for it, at once `registry_errc::{all_ejected, recovering}`; so with a custom policy
+    /// `registry_errc::policy_failed` and those of its own;
     /// `registry_errc::{no_instances, no_master}` when the service is known and the wait passed;
     /// `registry_errc::registry_unavailable` when ZooKeeper was not reached within the wait, `registry_errc::no_chroot` when the
     /// chroot of the connect string did not exist; `asio::error::operation_aborted`.
@@ -205,8 +226,8 @@ public:
     asio::awaitable<lease> master(std::string service);
     asio::awaitable<lease> master(std::string service, std::chrono::milliseconds wait);
 
-    /// A handle that picks from one service with one policy and pool, without lock or look-up. `policy`, `pool` and `wait` of
-    /// `o` are kept as its defaults. Errors: `registry_errc::{invalid_name, closed}`.
+    /// A handle that picks from one service with one policy and pool, without lock or look-up. `policy`, `custom`, `pool`,
+    /// `filters` and `wait` of `o` are kept as its defaults. Errors: `registry_errc::{invalid_name, closed}`.
     result<muster::picker> picker(std::string_view service, pick_options o = {});
 
     /// Subscribes to the changes of `service`. Errors: `registry_errc::{invalid_name, closed}`.
@@ -214,6 +235,12 @@ public:
 
     /// What is known of `service`. Begins to read it if it is not in use. Errors: `registry_errc::{invalid_name, closed}`.
     result<service_view> view(std::string_view service);
+
+    /// What is known of `service` and of each of its instances, and what this balancer has done with them: conditions, open
+    /// leases, latencies, counts; `to_json` makes JSON of it. For people and dashboards: it costs time in proportion to the
+    /// instances, but takes no lock that picks or calls that end wait for. Begins to read the service if it is not in use.
+    /// Errors: `registry_errc::{invalid_name, closed}`.
+    result<service_description> describe(std::string_view service);
 
     /// Where the session stands.
     zk::session_info session() const;

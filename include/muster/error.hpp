@@ -22,6 +22,7 @@ enum class registry_errc {
     no_chroot,               ///< The chroot of the connect string does not exist.
     all_ejected,             ///< All instances are ejected, and `health_params::panic_percentage` is 0.
     recovering,              ///< After all were gone too few are back for all picks: `health_params::recovery_instances`.
+    policy_failed,           ///< A policy of the user's threw, or chose what is not there: see `custom_policy`.
 };
 
 const boost::system::error_category& registry_category() noexcept;

@@ -42,9 +42,10 @@ struct health_params {
     /// ever ejected. Default 50: Envoy's 10 would be none of 5.
     std::uint32_t max_ejected_percentage = 50;
 
-    /// Where fewer than so many percent of the instances are neither ejected nor on trial, or none is left in the pool or filter
-    /// that was asked for, picks go to ejected ones as to others: the fault is then more likely the caller's or the network's
-    /// than theirs. 0: such picks give `registry_errc::all_ejected`. Default 50, as Envoy's.
+    /// Where fewer than so many percent of the instances are neither ejected nor on trial, or none is left in the pool and the
+    /// filters that were asked for, picks go to ejected ones as to others: the fault is then more likely the caller's or the
+    /// network's than theirs. The master behind the normals, and the next filter, come before that. 0: such picks give
+    /// `registry_errc::all_ejected`. Default 50, as Envoy's.
     std::uint32_t panic_percentage = 50;
 
     /// On trial an instance takes so many percent of the picks that would be its own, until so many calls in a row succeeded.

@@ -1,8 +1,10 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 #pragma once
 
+#include <muster/custom_policy.hpp>
 #include <muster/detail/initiate.hpp>
 #include <muster/error.hpp>
+#include <muster/filter.hpp>
 #include <muster/lease.hpp>
 #include <muster/policy.hpp>
 
@@ -25,7 +27,9 @@ namespace asio = boost::asio;
 /// How one pick chooses. What is not set is the balancer's, or the picker's, default.
 struct pick_options {
     std::optional<muster::policy> policy;
+    custom_policy custom;    ///< A policy of your own. Not empty: `policy` is not asked.
     std::optional<muster::pool> pool;
+    filter_chain filters;                             ///< Among which of the pool; empty: those of the balancer.
     std::string key;                                  ///< For hash policies: what is hashed. Others ignore it.
     tried_set exclude;                                ///< Instances to pass over; all tried: see `lease::last_chance`.
     std::optional<std::chrono::milliseconds> wait;    ///< How long to wait for an instance. 0: not at all.
@@ -59,7 +63,8 @@ public:
     /// Picks one instance now. `key` is for hash policies; others ignore it.
     /// \par Errors
     /// An empty lease, and `ec` set to `registry_errc::{unknown_service, no_instances, no_master, key_required, closed}`, or,
-    /// with the `health_params` for it, `registry_errc::{all_ejected, recovering}`.
+    /// with the `health_params` for it, `registry_errc::{all_ejected, recovering}`; with a custom policy
+    /// `registry_errc::policy_failed` and those of its own.
     lease try_pick(error_code& ec, std::string_view key = {}) noexcept;
 
     /// The same, one that is not in `exclude`; if all are, one that is, and `lease::last_chance()` says so. Hash policies give

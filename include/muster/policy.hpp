@@ -43,7 +43,7 @@ bool needs_key(policy p) noexcept;
 
 /// Among which instances a pick chooses.
 enum class pool {
-    normals_then_master,    ///< The normals; the master if there are none.
+    normals_then_master,    ///< The normals; the master if there are none, or none to be had: ejected, or tried in vain.
     normals,                ///< The normals only.
     all,                    ///< Normals and master alike.
     master,                 ///< The master only.

@@ -3,6 +3,7 @@
 
 #include "balance/balancer_impl.hpp"
 #include "balance/picker_impl.hpp"
+#include "balance/service_description.hpp"
 #include "zk/client_impl.hpp"
 
 #include <boost/asio/dispatch.hpp>
@@ -25,6 +26,11 @@ std::shared_ptr<balance::environment> environment_of(zk::client client, balancer
     auto env = std::make_shared<balance::environment>(std::move(client), std::move(world), std::move(p));
     runtime::notify_shutdown(env->ex, std::weak_ptr<balance::environment>(env));
     return env;
+}
+
+/// True if policy and pool do not say it all.
+bool is_special(const pick_options& o, const balancer_params& p) noexcept {
+    return o.custom || (p.custom && !o.policy) || !o.filters.empty() || !p.filters.empty();
 }
 
 }    // namespace
@@ -61,8 +67,6 @@ result<std::shared_ptr<balance::service>> balancer_impl::find(std::string_view s
 }
 
 lease balancer_impl::try_pick(std::string_view service, const pick_options& o, error_code& ec, std::string* message) {
-    const auto how = policy_of(o);
-    const auto where = pool_of(o);
     const std::lock_guard lock(mutex_);
     const auto it = services_.find(service);
     entry* e = it != services_.end() && !closed_ ? &it->second : nullptr;
@@ -75,9 +79,33 @@ lease balancer_impl::try_pick(std::string_view service, const pick_options& o, e
             return {};
         }
     }
+    const auto pick = [&](balance::hot_picker& p) {
+        return o.exclude.empty() ? p.pick(o.key, ec) : p.pick(o.key, o.exclude, ec);
+    };
+    if (is_special(o, env_->params)) return pick(special(*e, selection_of(o)));
+    const auto how = o.policy.value_or(env_->params.policy);
+    const auto where = o.pool.value_or(env_->params.pool);
     auto& picker = e->pickers[static_cast<std::size_t>(how) * pools + static_cast<std::size_t>(where)];
-    if (!picker) picker.emplace(e->service->channel(how, where));
-    return o.exclude.empty() ? picker->pick(o.key, ec) : picker->pick(o.key, o.exclude, ec);
+    if (!picker) picker.emplace(e->service->channel({how, where}));
+    return pick(*picker);
+}
+
+balance::hot_picker& balancer_impl::special(entry& e, balance::selection what) {
+    for (auto& each : e.specials) {
+        if (each.what == what) return each.hot;
+    }
+    balance::hot_picker hot(e.service->channel(what));
+    if (e.specials.size() == max_specials) e.specials.erase(e.specials.begin());
+    return e.specials.emplace_back(special_picker{std::move(what), std::move(hot)}).hot;
+}
+
+balance::selection balancer_impl::selection_of(const pick_options& o) const {
+    balance::selection s;
+    s.where = o.pool.value_or(env_->params.pool);
+    if (o.custom || !o.policy) s.custom = o.custom ? o.custom : env_->params.custom;
+    s.filters = o.filters.empty() ? env_->params.filters : o.filters;
+    if (!s.custom) s.how = o.policy.value_or(env_->params.policy);
+    return s;
 }
 
 void balancer_impl::pick(std::string service, pick_options o, asio::any_completion_handler<void(error_code, lease)> h) {
@@ -87,7 +115,7 @@ void balancer_impl::pick(std::string service, pick_options o, asio::any_completi
     const auto wait = wait_of(o);
     if (!l && worth_waiting(ec) && wait.count() > 0) {
         if (const auto found = find(service)) {
-            (*found)->wait({policy_of(o), pool_of(o), std::move(o.key), wait, o.exclude}, std::move(done));
+            (*found)->wait({selection_of(o), std::move(o.key), wait, o.exclude}, std::move(done));
             return;
         }
         ec = registry_errc::closed;
@@ -193,8 +221,8 @@ result<lease> balancer::try_pick(std::string_view service, const pick_options& o
     lease l = impl_->try_pick(service, o, ec, &message);
     if (l) return l;
     if (message.empty()) {
-        message = fmt::format("service '{}', policy {}, pool {}: {}", service, to_string(impl_->policy_of(o)),
-                              to_string(impl_->pool_of(o)), ec.message());
+        const balance::selection what = impl_->selection_of(o);
+        message = fmt::format("service '{}', policy {}, pool {}: {}", service, what.name(), to_string(what.where), ec.message());
     }
     return diagnostic(ec, std::move(message));
 }
@@ -210,6 +238,7 @@ asio::awaitable<lease> balancer::master(std::string service, std::chrono::millis
     pick_options o;
     o.policy = policy::roundrobin;
     o.pool = pool::master;
+    o.filters = {filter()};    // whoever it is
     o.wait = wait;
     return wait_for_lease(impl_->shared_from_this(), std::move(service), std::move(o));
 }
@@ -224,8 +253,7 @@ void balancer::start_close(asio::any_completion_handler<void(error_code)> h, imp
 result<muster::picker> balancer::picker(std::string_view service, pick_options o) {
     const auto found = impl_->find(service);
     if (!found) return found.error();
-    return muster::picker(
-        std::make_shared<detail::picker_impl>(*found, impl_->policy_of(o), impl_->pool_of(o), impl_->wait_of(o)));
+    return muster::picker(std::make_shared<detail::picker_impl>(*found, impl_->selection_of(o), impl_->wait_of(o)));
 }
 
 result<change_stream> balancer::changes(std::string_view service) {
@@ -259,6 +287,12 @@ result<service_view> balancer::view(std::string_view service) {
     }
     v.rejected = shown->rejected;
     return v;
+}
+
+result<service_description> balancer::describe(std::string_view service) {
+    const auto found = impl_->find(service);
+    if (!found) return found.error();
+    return balance::describe((*found)->name(), *(*found)->current(), impl_->env().world->now());
 }
 
 zk::session_info balancer::session() const { return impl_->env().client.session(); }

@@ -14,6 +14,8 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
 namespace muster::detail {
 
@@ -34,8 +36,7 @@ public:
     void close(asio::any_completion_handler<void(error_code)> h);
     void abandon() noexcept;
 
-    policy policy_of(const pick_options& o) const noexcept { return o.policy.value_or(env_->params.policy); }
-    pool pool_of(const pick_options& o) const noexcept { return o.pool.value_or(env_->params.pool); }
+    balance::selection selection_of(const pick_options& o) const;
     std::chrono::milliseconds wait_of(const pick_options& o) const noexcept { return o.wait.value_or(env_->params.wait); }
 
     void on_context_shutdown() noexcept override;
@@ -43,15 +44,23 @@ public:
 private:
     static constexpr std::size_t pools = 4;
 
+    static constexpr std::size_t max_specials = 32;    // per service, so that options made anew for each pick cost bounded memory
+
+    struct special_picker {
+        balance::selection what;
+        balance::hot_picker hot;
+    };
     struct entry {
         std::shared_ptr<balance::service> service;
-        std::array<std::optional<balance::hot_picker>, policy_count * pools> pickers;
+        std::array<std::optional<balance::hot_picker>, policy_count * pools> pickers;    // of plain selections
+        std::vector<special_picker> specials;                                            // the oldest first
     };
     struct hash {
         using is_transparent = void;
         std::size_t operator()(std::string_view s) const noexcept { return std::hash<std::string_view>{}(s); }
     };
 
+    static balance::hot_picker& special(entry& e, balance::selection what);
     entry* find_locked(std::string_view service, diagnostic& why);
     void stop_services();
 

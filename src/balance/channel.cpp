@@ -3,33 +3,37 @@
 
 #include "balance/hash.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace muster::balance {
 
-void channel::publish(table_ptr t) {
+void channel::publish(plan_ptr p) {
     {
         const std::lock_guard lock(mutex_);
-        table_.swap(t);
+        plan_.swap(p);
         version_.store(version_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
     }
-    // What t holds now may be the last of its nodes; it is freed without the lock.
+    // What p holds now may be the last of its nodes; it is freed without the lock.
 }
 
-std::pair<table_ptr, std::uint64_t> channel::current() const {
+std::pair<plan_ptr, std::uint64_t> channel::current() const {
     const std::lock_guard lock(mutex_);
-    return {table_, version_.load(std::memory_order_relaxed)};
+    return {plan_, version_.load(std::memory_order_relaxed)};
 }
 
-hot_picker::hot_picker(channel_ptr c) : channel_(std::move(c)), state_(channel_->draw_seed()) {
-    std::tie(table_, version_) = channel_->current();
-}
+hot_picker::hot_picker(channel_ptr c) : channel_(std::move(c)), state_(channel_->draw_seed()) { reload(); }
 
 hot_picker::hot_picker(const hot_picker& o) : hot_picker(o.channel_) {}
 
 hot_picker& hot_picker::operator=(const hot_picker& o) {
     if (this != &o) *this = hot_picker(o);
     return *this;
+}
+
+void hot_picker::reload() noexcept {
+    std::tie(plan_, version_) = channel_->current();
+    table_ = plan_->first();
 }
 
 lease hot_picker::pick(std::string_view key, const tried_set& tried, error_code& ec) noexcept {
@@ -48,79 +52,151 @@ namespace {
 /// Allows who is healthy and was not tried.
 class healthy_and_new final : public eligibility {
 public:
-    /// `hash`: of the key that alone decides; null if none does.
-    healthy_and_new(pick_state& s, std::int64_t now, const std::uint64_t* hash, const tried_set* tried) noexcept
-        : state_(s), now_(now), hash_(hash), tried_(tried) {}
+    /// `hash`: of the key that alone decides; null if none does. `panic`: where so many are ejected that it is more likely not
+    /// their fault, they are allowed as well.
+    healthy_and_new(pick_state& s, std::int64_t now, const std::uint64_t* hash, const tried_set* tried, bool panic) noexcept
+        : now_(now), draw_(draw_from(hash ? *hash * 0x9e3779b97f4a7c15 : s.random())), tried_(tried), panic_(panic) {}
 
     bool operator()(node& n) noexcept override {
         if (tried_ && tried_->contains(n.id)) return false;
-        if (n.state->standing.load(std::memory_order_relaxed) == standing::fine || !n.state->shared) return true;
-        // By key, so that a key does not flutter between an instance that starts and another.
-        const std::uint64_t draw = hash_ ? (*hash_ ^ n.id) * 0x9e3779b97f4a7c15 : state_.random();
-        const auto v = n.state->shared->health.admits(*n.state, now_, static_cast<std::uint32_t>(draw >> 48));
+        const standing before = n.state->standing.load(std::memory_order_relaxed);
+        if (before == standing::fine || !n.state->shared) return true;
+        const auto v = n.state->shared->health.admits(*n.state, now_, draw_, panic_);
         refused_ |= v == health::verdict::refuse;
+        if (v == health::verdict::no && before == standing::starting) spared_ = &n;
         return v == health::verdict::yes;
     }
 
     /// True if a pick is to be refused, rather than to go elsewhere.
     bool refused() const noexcept { return refused_; }
 
+    /// One that would do and was not allowed for its slow start only; null if there was none.
+    node* spared() const noexcept { return spared_; }
+
 private:
-    pick_state& state_;
+    static std::uint32_t draw_from(std::uint64_t bits) noexcept { return static_cast<std::uint32_t>(bits >> 48); }
+
     std::int64_t now_;
-    const std::uint64_t* hash_;
+    // One for all that are looked at: where all are on trial, many draws would let nearly every pick through to one of them. By
+    // key, so that a key does not flutter between an instance that starts and another.
+    std::uint32_t draw_;
     const tried_set* tried_;
+    bool panic_;
     bool refused_ = false;
+    node* spared_ = nullptr;
 };
+
+/// True if somebody in `t` is neither ejected nor on trial, as far as can be seen from 256 of them.
+bool anybody_well(const table& t, pick_state& s) noexcept {
+    const node_list& all = t.nodes();
+    std::size_t i = s.random_below(static_cast<std::uint32_t>(all.size()));
+    for (std::size_t left = std::min<std::size_t>(all.size(), 256); left > 0; --left, i = i + 1 == all.size() ? 0 : i + 1) {
+        const standing now = all[i]->state->standing.load(std::memory_order_relaxed);
+        if (now != standing::ejected && now != standing::trial) return true;
+    }
+    return false;
+}
 
 }    // namespace
 
+// Looks for somebody to be had in one table of the plan after the other.
+class hot_picker::search {
+public:
+    search(hot_picker& p, node& first, std::string_view key) noexcept
+        : picker_(p), first_(first), key_(key), shared_(first.state->shared.get()) {
+        now_ = shared_ ? shared_->clock->ticks() : 0;
+        panic_ = shared_ && shared_->health.in_panic();
+        hash_ = key.empty() ? 0 : hash64(key);
+    }
+
+    bool panics() const noexcept { return panic_; }
+    bool refused() const noexcept { return refused_; }
+
+    /// Null if there is nobody, or the pick is refused. `everybody`: in a panic those who are ejected will do in any table; else
+    /// only in one where somebody is well, so that the next table has its turn before those who are known to fail.
+    node* run(const tried_set* tried, bool everybody) noexcept {
+        for (const table_ptr& t : picker_.plan_->tables()) {
+            const bool allow = everybody || (panic_ && anybody_well(*t, picker_.state_));
+            const bool keyed = t->by_key() && !key_.empty();
+            healthy_and_new wanted(picker_.state_, now_, keyed ? &hash_ : nullptr, tried, allow);
+            node* const n = look(*t, wanted);
+            refused_ |= wanted.refused();
+            if (refused_) return nullptr;
+            if (n) return n;
+            if (wanted.spared()) return wanted.spared();
+        }
+        return nullptr;
+    }
+
+private:
+    node* look(const table& t, healthy_and_new& wanted) noexcept {
+        if (&t == picker_.table_) {
+            if (wanted(first_)) return &first_;
+            return wanted.refused() ? nullptr : t.pick_if(picker_.state_, key_, wanted);
+        }
+        // From anywhere: the searches through the tables before would take rotations on by the same number of turns each time.
+        pick_state anywhere(picker_.state_.random());
+        error_code ignored;
+        node* n = t.pick(anywhere, key_, ignored);
+        if (n && !wanted(*n)) n = wanted.refused() ? nullptr : t.pick_if(anywhere, key_, wanted);
+        picker_.state_.loan = anywhere.loan;
+        return n;
+    }
+
+    hot_picker& picker_;
+    node& first_;
+    std::string_view key_;
+    service_state* shared_;
+    std::int64_t now_;
+    std::uint64_t hash_;
+    bool panic_;
+    bool refused_ = false;
+};
+
 // Not on the way of a usual pick.
 node* hot_picker::choose_another(node& first, std::string_view key, const tried_set* tried, error_code& ec) noexcept {
-    service_state* const shared = first.state->shared.get();
-    const std::int64_t now = shared ? shared->clock->ticks() : 0;
-    const std::uint64_t hash = table_->by_key() ? hash64(key) : 0;
-    const std::uint64_t* const of_key = table_->by_key() ? &hash : nullptr;
-
-    healthy_and_new wanted(state_, now, of_key, tried);
-    if (wanted(first)) return &first;
-    node* other = wanted.refused() ? nullptr : table_->pick_if(state_, key, wanted);
-    if (wanted.refused()) {
+    search s(*this, first, key);
+    const bool only_one = plan_->tables().size() == 1;    // nobody else to turn to
+    node* n = s.run(tried, only_one);
+    if (!n && !s.refused() && s.panics() && !only_one) n = s.run(tried, true);
+    if (!n && !s.refused() && tried) n = s.run(nullptr, only_one);
+    if (n) return n;
+    if (s.refused()) {
         ec = registry_errc::recovering;
         return nullptr;
     }
-    if (other) return other;
-
-    healthy_and_new again(state_, now, of_key, nullptr);
-    other = again(first) ? &first : table_->pick_if(state_, key, again);
-    if (!other) {
-        if (shared && !shared->health.panics()) {
-            ec = registry_errc::all_ejected;
-            return nullptr;
-        }
-        other = &first;
+    if (first.state->shared && !first.state->shared->health.panics()) {
+        ec = registry_errc::all_ejected;
+        return nullptr;
     }
-    return other;
+    return &first;
 }
 
-void hot_picker::reload() noexcept { std::tie(table_, version_) = channel_->current(); }
+publisher::publisher(std::uint64_t seed, subset s) noexcept : seeds_(seed), subset_(s) {}
 
-publisher::publisher(std::uint64_t seed) noexcept : seeds_(seed) {}
-
-channel_ptr publisher::get(policy p, pool q) {
-    channel_ptr& c = channels_[static_cast<std::size_t>(p)][static_cast<std::size_t>(q)];
-    if (!c) c = std::make_shared<channel>(build(p, q), seeds_.random());
+channel_ptr publisher::get(const selection& s) {
+    if (s.plain()) {
+        channel_ptr& c = channels_[static_cast<std::size_t>(s.how)][static_cast<std::size_t>(s.where)];
+        if (!c) c = std::make_shared<channel>(make(s), seeds_.random());
+        return c;
+    }
+    std::erase_if(specials_, [](const special& each) { return each.channel.expired(); });
+    for (const special& each : specials_) {
+        if (each.what != s) continue;
+        if (auto c = each.channel.lock()) return c;
+    }
+    auto c = std::make_shared<channel>(make(s), seeds_.random());
+    specials_.push_back({s, c});
     return c;
 }
 
 void publisher::publish(node_list all) {
     all_ = std::move(all);
     known_ = true;
-    for_each_channel([this](policy p, pool q, channel& c) {
-        const table_ptr shown = c.current().first;
-        // E.g. the normals when the master changed. An empty table does not tell why it is empty: always replaced.
-        if (!shown->nodes().empty() && shown->nodes() == select(q, all_)) return;
-        c.publish(build(p, q));
+    for_each_channel([this](const selection& s, channel& c) {
+        const plan_ptr shown = c.current().first;
+        // Tables whose nodes are the same are kept, e.g. that of the normals when the master changed.
+        if (auto next = make_plan(s, all_, subset_, *shown)) c.publish(std::move(next));
     });
 }
 
@@ -128,17 +204,22 @@ void publisher::close() {
     all_.clear();
     known_ = false;
     nobody_ = registry_errc::closed;
-    for_each_channel([this](policy p, pool q, channel& c) { c.publish(build(p, q)); });
+    for_each_channel([this](const selection& s, channel& c) { c.publish(make(s)); });
 }
 
-table_ptr publisher::build(policy p, pool q) const { return known_ ? build_table(p, q, all_) : build_empty_table(nobody_); }
+plan_ptr publisher::make(const selection& s) const {
+    return known_ ? make_plan(s, all_, subset_) : std::make_shared<const plan>(build_empty_table(nobody_));
+}
 
 template <class Function>
 void publisher::for_each_channel(Function f) {
     for (std::size_t p = 0; p < channels_.size(); ++p) {
         for (std::size_t q = 0; q < channels_[p].size(); ++q) {
-            if (channels_[p][q]) f(static_cast<policy>(p), static_cast<pool>(q), *channels_[p][q]);
+            if (channels_[p][q]) f(selection{static_cast<policy>(p), static_cast<pool>(q)}, *channels_[p][q]);
         }
+    }
+    for (const special& each : specials_) {
+        if (const channel_ptr c = each.channel.lock()) f(each.what, *c);
     }
 }
 

@@ -5,7 +5,7 @@
 
 #include <muster/lease.hpp>
 
-#include "balance/table.hpp"
+#include "balance/plan.hpp"
 
 #include <array>
 #include <atomic>
@@ -15,29 +15,30 @@
 #include <string_view>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 namespace muster::balance {
 
-/// The current table of one (policy, pool) of one service. All members may be called from any thread.
+/// The current plan of one selection of one service. All members may be called from any thread.
 class channel {
 public:
     /// `seed`: pickers get their random numbers from it.
-    channel(table_ptr first, std::uint64_t seed) noexcept : table_(std::move(first)), seeds_(seed) {}
+    channel(plan_ptr first, std::uint64_t seed) noexcept : plan_(std::move(first)), seeds_(seed) {}
 
-    void publish(table_ptr t);
+    void publish(plan_ptr p);
 
     /// Changes with each `publish`.
     std::uint64_t version() const noexcept { return version_.load(std::memory_order_acquire); }
 
-    /// The current table, and its version.
-    std::pair<table_ptr, std::uint64_t> current() const;
+    /// The current plan, and its version.
+    std::pair<plan_ptr, std::uint64_t> current() const;
 
     /// A seed; another one each time.
     std::uint64_t draw_seed() noexcept { return seeds_.fetch_add(0x9e3779b97f4a7c15, std::memory_order_relaxed); }
 
 private:
     mutable std::mutex mutex_;
-    table_ptr table_;
+    plan_ptr plan_;
     std::atomic<std::uint64_t> version_{1};
     std::atomic<std::uint64_t> seeds_;
 };
@@ -55,7 +56,7 @@ public:
     ~hot_picker() = default;
 
     /// Picks now. An empty lease, and `ec` set, if there is nobody: unknown_service, no_instances, no_master, key_required,
-    /// all_ejected, recovering or closed. `ec` is cleared otherwise.
+    /// all_ejected, recovering, closed, or what a custom policy gives. `ec` is cleared otherwise.
     lease pick(std::string_view key, error_code& ec) noexcept {
         if (channel_->version() != version_) reload();
         ec = {};
@@ -66,6 +67,8 @@ public:
     }
 
     /// The same, one that is not in `tried`; if there is none, one that is, and the lease says so.
+    ///
+    /// Where nobody of the plan's first table is to be had, the next ones are tried in turn.
     lease pick(std::string_view key, const tried_set& tried, error_code& ec) noexcept;
 
     /// The channel it picks from.
@@ -75,20 +78,25 @@ private:
     void reload() noexcept;
     node* choose_another(node& first, std::string_view key, const tried_set* tried, error_code& ec) noexcept;
 
+    class search;
+
     channel_ptr channel_;
-    table_ptr table_;
+    plan_ptr plan_;
+    const table* table_;    // the plan's first
     std::uint64_t version_;
     pick_state state_;
 };
 
-/// All channels of one service, for its writer. A (policy, pool) that nobody asked for costs nothing.
+/// All channels of one service, for its writer. A selection that nobody asked for costs nothing, nor does a custom one that
+/// nobody uses any more.
 class publisher {
 public:
     /// Until the first `publish`, picks give `unknown_service`.
-    explicit publisher(std::uint64_t seed) noexcept;
+    explicit publisher(std::uint64_t seed, subset s = {}) noexcept;
 
-    /// The channel of (p, q); builds its table when it is asked for first.
-    channel_ptr get(policy p, pool q);
+    /// The channel of `s`; builds its tables when it is asked for first.
+    channel_ptr get(const selection& s);
+    channel_ptr get(policy p, pool q) { return get(selection{p, q}); }
 
     /// Rebuilds the tables whose nodes changed. `all` is `membership::nodes()`.
     void publish(node_list all);
@@ -99,15 +107,22 @@ public:
 private:
     static constexpr std::size_t pools = 4;
 
-    table_ptr build(policy p, pool q) const;
+    plan_ptr make(const selection& s) const;
     template <class Function>
     void for_each_channel(Function f);
 
     pick_state seeds_;
+    const subset subset_;
     registry_errc nobody_ = registry_errc::unknown_service;    // why, while known_ is false
     bool known_ = false;
     node_list all_;
-    std::array<std::array<channel_ptr, pools>, policy_count> channels_;
+    std::array<std::array<channel_ptr, pools>, policy_count> channels_;    // of plain selections
+
+    struct special {
+        selection what;
+        std::weak_ptr<balance::channel> channel;
+    };
+    std::vector<special> specials_;
 };
 
 }    // namespace muster::balance

@@ -27,13 +27,13 @@ bool is_out(standing s) noexcept { return s == standing::ejected || s == standin
 
 health::health(const health_params& p) noexcept : params_(p) {}
 
-health::verdict health::admits(node_state& s, std::int64_t now, std::uint32_t draw) noexcept {
+health::verdict health::admits(node_state& s, std::int64_t now, std::uint32_t draw, bool panic) noexcept {
     const auto answer = [](bool b) { return b ? verdict::yes : verdict::no; };
     switch (standing_of(s)) {
         case standing::fine:
             break;
         case standing::ejected: {
-            if (in_panic()) break;
+            if (panic && in_panic()) break;
             if (now < s.health.since.load(relaxed)) return verdict::no;
             const std::lock_guard lock(mutex_);
             if (standing_of(s) == standing::ejected) {
@@ -44,7 +44,7 @@ health::verdict health::admits(node_state& s, std::int64_t now, std::uint32_t dr
             return answer(params_.trial_successes == 0 || falls(draw, params_.trial_percentage));
         }
         case standing::trial:
-            return answer(in_panic() || falls(draw, params_.trial_percentage));
+            return answer((panic && in_panic()) || falls(draw, params_.trial_percentage));
         case standing::starting: {
             const auto age = static_cast<double>(now - s.health.since.load(relaxed));
             const double share = 100 * age / static_cast<double>(std::max<std::int64_t>(1, ticks_of(params_.slow_start)));
@@ -57,6 +57,24 @@ health::verdict health::admits(node_state& s, std::int64_t now, std::uint32_t dr
             return while_recovering(s, now, draw);
     }
     return verdict::yes;
+}
+
+condition health::condition_of(const node_state& s, std::int64_t now) const noexcept {
+    const std::int64_t since = s.health.since.load(relaxed);
+    switch (standing_of(s)) {
+        case standing::ejected:
+            if (now < since) return condition::ejected;
+            return params_.trial_successes > 0 ? condition::on_trial : condition::healthy;
+        case standing::trial:
+            return condition::on_trial;
+        case standing::starting:
+            return now - since < ticks_of(params_.slow_start) ? condition::slow_start : condition::healthy;
+        case standing::recovering:
+            return condition::recovering;
+        case standing::fine:
+            break;
+    }
+    return condition::healthy;
 }
 
 health::verdict health::while_recovering(node_state& s, std::int64_t now, std::uint32_t draw) noexcept {
@@ -148,6 +166,7 @@ void health::eject(node_state& s, std::int64_t now) noexcept {
     const std::int64_t longest = ticks_of(params_.max_ejection_time);
     const std::int64_t once = std::min(ticks_of(params_.ejection_time), longest);
     h.times = std::min<std::uint32_t>(h.times + 1, 1'000'000);
+    h.ejections.store(h.ejections.load(relaxed) + 1, relaxed);
     h.since.store(now + (once > 0 && h.times > longest / once ? longest : once * h.times), relaxed);
     h.failures_in_row = h.unreachable_in_row = 0;
     h.interval_from = 0;

@@ -5,6 +5,7 @@
 
 #include <muster/health.hpp>
 #include <muster/lease.hpp>
+#include <muster/service_description.hpp>
 
 #include <atomic>
 #include <cstdint>
@@ -19,8 +20,9 @@ enum class standing : std::uint32_t { fine, ejected, trial, starting, recovering
 
 /// What health keeps of one instance. Written under the mutex of `health`, but for the atomics, which picks read without it.
 struct health_record {
-    std::atomic<std::int64_t> since{0};    ///< For starting: when it began. For ejected: until when. In ticks.
-    bool present = false;                  ///< In the service, and counted.
+    std::atomic<std::int64_t> since{0};         ///< For starting: when it began. For ejected: until when. In ticks.
+    std::atomic<std::uint64_t> ejections{0};    ///< In all.
+    bool present = false;                       ///< In the service, and counted.
     std::uint32_t failures_in_row = 0;
     std::uint32_t unreachable_in_row = 0;
     std::uint32_t times = 0;             ///< Ejections in close succession.
@@ -45,7 +47,12 @@ public:
     explicit health(const health_params& p) noexcept;
 
     /// May this pick go to an instance that is not `fine`? `draw`: 16 random bits; of a pick by key, the same for the same key.
-    verdict admits(node_state& s, std::int64_t now, std::uint32_t draw) noexcept;
+    /// `panic`: in a panic, also to one that is ejected or on trial.
+    verdict admits(node_state& s, std::int64_t now, std::uint32_t draw, bool panic) noexcept;
+    /// Fewer are healthy than `health_params::panic_percentage`.
+    bool in_panic() const noexcept;
+    /// What it is picked for at `now`, were it picked.
+    condition condition_of(const node_state& s, std::int64_t now) const noexcept;
     /// Nobody else is there to take a pick that `admits` refused to all.
     bool panics() const noexcept { return params_.panic_percentage > 0; }
 
@@ -62,7 +69,6 @@ private:
     void eject(node_state& s, std::int64_t now) noexcept;
     void restore(node_state& s, std::int64_t now) noexcept;
     bool may_eject() const noexcept;
-    bool in_panic() const noexcept;
     verdict while_recovering(node_state& s, std::int64_t now, std::uint32_t draw) noexcept;
 
     const health_params params_;

@@ -75,12 +75,15 @@ void lease::success(double load) noexcept {
 void lease::failure(const error_code& ec) noexcept { failure(classify(ec)); }
 
 void lease::failure(failure_class why) noexcept {
-    if (!take_back() || why == failure_class::cancelled) return;
-    fetch_add(node_->state->failures, std::uint64_t{1});
+    if (why == failure_class::cancelled) return canceled();
+    if (!take_back()) return;
+    node_->state->count(why);
     node_->state->fail(why, loan::time_of(loan_));
 }
 
-void lease::canceled() noexcept { take_back(); }
+void lease::canceled() noexcept {
+    if (take_back()) fetch_add(node_->state->canceled, std::uint64_t{1});
+}
 
 void lease::release() noexcept {
     if (loan_ & loan::open) {

@@ -69,6 +69,22 @@ void node_state::report_load(double load) noexcept {
     rate();
 }
 
+void node_state::count(failure_class why) noexcept {
+    fetch_add(failures, std::uint64_t{1});
+    switch (why) {
+        case failure_class::unreachable:
+            fetch_add(unreachable, std::uint64_t{1});
+            return;
+        case failure_class::overloaded:
+            fetch_add(overloaded, std::uint64_t{1});
+            return;
+        case failure_class::failed:
+        case failure_class::cancelled:
+            break;
+    }
+    fetch_add(failed, std::uint64_t{1});
+}
+
 void node_state::fail(failure_class why, std::int64_t taken_at) noexcept {
     const std::uint32_t before = strikes.load(relaxed);
     strikes.store(std::min<std::uint32_t>(before + 1, 1'000'000), relaxed);

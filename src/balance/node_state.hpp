@@ -61,6 +61,10 @@ struct alignas(64) node_state {
     std::atomic<balance::standing> standing{balance::standing::fine};
 
     // What picks do not read, unless the instance is in trouble.
+    std::atomic<std::uint64_t> unreachable{0};    ///< Of `failures`; and so on.
+    std::atomic<std::uint64_t> failed{0};
+    std::atomic<std::uint64_t> overloaded{0};
+    std::atomic<std::uint64_t> canceled{0};    ///< Leases returned without an outcome.
     health_record health;
     const service_state_ptr shared;    ///< Null in tests of what does without.
 
@@ -70,6 +74,8 @@ struct alignas(64) node_state {
     void recover() noexcept;
     /// The instance reported its utilisation.
     void report_load(double load) noexcept;
+    /// Counts a failure other than `cancelled`.
+    void count(failure_class why) noexcept;
     /// A lease came back with a failure other than `cancelled`; `taken_at` 0: it was not timed.
     void fail(failure_class why, std::int64_t taken_at) noexcept;
 

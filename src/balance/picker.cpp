@@ -19,7 +19,7 @@ asio::awaitable<lease> wait_for_lease(std::shared_ptr<detail::picker_impl> impl,
     if (!detail::worth_waiting(ec) || impl->wait.count() <= 0) throw boost::system::system_error(ec, impl->service->name());
     auto start = [service = impl->service.get(), impl = impl.get()](asio::any_completion_handler<void(error_code, lease)> h,
                                                                     std::string k) {
-        service->wait({impl->how, impl->where, std::move(k), impl->wait}, {std::move(h), service->env().ex});
+        service->wait({impl->what, std::move(k), impl->wait}, {std::move(h), service->env().ex});
     };
     co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(error_code, lease)>(start, asio::use_awaitable,
                                                                                                     std::move(key));
@@ -62,7 +62,7 @@ void picker::start_pick(asio::any_completion_handler<void(error_code, lease)> h,
     error_code ec;
     lease l = impl->hot.pick(key, ec);
     if (!l && detail::worth_waiting(ec) && impl->wait.count() > 0) {
-        impl->service->wait({impl->how, impl->where, std::move(key), impl->wait}, std::move(done));
+        impl->service->wait({impl->what, std::move(key), impl->wait}, std::move(done));
         return;
     }
     done.post(ec, std::move(l));

@@ -14,13 +14,12 @@ namespace muster::detail {
 
 /// The picker of one thread. It keeps the service, which goes on while its balancer is open.
 struct picker_impl {
-    picker_impl(std::shared_ptr<balance::service> s, policy p, pool q, std::chrono::milliseconds w)
-        : hot(s->channel(p, q)), service(std::move(s)), how(p), where(q), wait(w) {}
+    picker_impl(std::shared_ptr<balance::service> s, balance::selection selected, std::chrono::milliseconds w)
+        : hot(s->channel(selected)), service(std::move(s)), what(std::move(selected)), wait(w) {}
 
     balance::hot_picker hot;
     std::shared_ptr<balance::service> service;
-    policy how;
-    pool where;
+    balance::selection what;
     std::chrono::milliseconds wait;
 };
 

@@ -3,6 +3,8 @@
 // The tables of the policies. Precondition of all: there is at least one node.
 #pragma once
 
+#include <muster/custom_policy.hpp>
+
 #include "balance/claimant.hpp"
 #include "balance/table.hpp"
 
@@ -19,6 +21,9 @@ table_ptr make_peak_ewma(node_list nodes);
 table_ptr make_ring_hash(node_list nodes);
 table_ptr make_rendezvous(node_list nodes);
 table_ptr make_bounded_hash(node_list nodes);
+
+/// Of a policy of the user's. If it throws: a table that gives `policy_failed`.
+table_ptr make_custom(node_list nodes, const custom_policy& p);
 
 /// The identities and weights of `nodes`, in their order; views into them.
 std::vector<claimant> claimants_of(const node_list& nodes);

@@ -1,6 +1,7 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 #include "balance/service.hpp"
 
+#include "balance/balancer_impl.hpp"
 #include "registry/layout.hpp"
 
 #include <boost/asio/bind_executor.hpp>
@@ -29,6 +30,15 @@ std::vector<sighting> sightings_of(const registry::view_state& s) {
     return seen;
 }
 
+subset subset_of(const environment& env) {
+    subset s;
+    s.size = env.params.subset;
+    if (s.size == 0) return s;
+    const auto client = env.params.subset_client;
+    s.place = client ? subset::place_of(*client) : env.world->random();
+    return s;
+}
+
 /// The world's time, for leases: they may outlive everything else.
 class world_clock final : public time_source {
 public:
@@ -47,14 +57,14 @@ service::service(std::shared_ptr<const environment> env, std::string name)
       members_(runtime::bounded(env_->params.remember),
                std::make_shared<service_state>(std::make_shared<world_clock>(env_->world), env_->params.health)),
       timer_(env_->world->make_timer(env_->strand)),
-      publisher_(env_->world->random()),
+      publisher_(env_->world->random(), subset_of(*env_)),
       exhibit_(std::make_shared<const exhibit>()) {}
 
 // On any thread ------------------------------------------------------------------------------------------------------------
 
-channel_ptr service::channel(policy how, pool where) {
+channel_ptr service::channel(const selection& what) {
     const std::lock_guard lock(mutex_);
-    return publisher_.get(how, where);
+    return publisher_.get(what);
 }
 
 exhibit_ptr service::current() const {
@@ -86,7 +96,7 @@ void service::wait(pick_request r, pick_done done) {
         });
     }
     const auto deadline = env_->world->now() + runtime::bounded(r.wait);
-    waiter w{id, hot_picker(channel(r.how, r.where)), std::move(r.key), r.exclude, deadline, std::move(done)};
+    waiter w{id, hot_picker(channel(r.what)), std::move(r.key), r.exclude, deadline, std::move(done)};
     asio::post(env_->strand, [self = shared_from_this(), w = std::move(w)]() mutable {
         self->waiters_.push_back(std::move(w));
         self->serve_waiters();
@@ -182,8 +192,7 @@ void service::serve_waiters() {
     for (auto it = waiters_.begin(); it != waiters_.end();) {
         error_code ec;
         lease l = it->picker.pick(it->key, it->exclude, ec);
-        const bool hopeless = ec == registry_errc::closed || ec == registry_errc::key_required ||
-                              ec == registry_errc::all_ejected || ec == registry_errc::recovering;
+        const bool hopeless = !detail::worth_waiting(ec);
         if (!l && !hopeless && now < it->deadline) {
             ++it;
             continue;

@@ -53,8 +53,7 @@ public:
 
     /// A pick that found nobody.
     struct pick_request {
-        policy how;
-        pool where;
+        selection what;
         std::string key;
         std::chrono::milliseconds wait;
         tried_set exclude = {};
@@ -66,7 +65,7 @@ public:
     const environment& env() const noexcept { return *env_; }
 
     // On any thread.
-    channel_ptr channel(policy how, pool where);
+    channel_ptr channel(const selection& what);
     exhibit_ptr current() const;
     void subscribe(std::shared_ptr<detail::change_queue> q);
     /// Completes `done` with a lease as soon as there is one, or with the error when `r.wait` has passed.

@@ -22,14 +22,6 @@ private:
     registry_errc why_;
 };
 
-node_list of_role(role r, const node_list& all) {
-    node_list chosen;
-    std::copy_if(all.begin(), all.end(), std::back_inserter(chosen), [r](const node_ref& n) { return n->seen.role == r; });
-    return chosen;
-}
-
-registry_errc why_nobody(pool p) noexcept { return p == pool::master ? registry_errc::no_master : registry_errc::no_instances; }
-
 }    // namespace
 
 // (cursor * n + r) / cycle, with r in [0, n), is uniform over [0, n) if the cursor is over [0, cycle).
@@ -53,28 +45,16 @@ node* table::pick_if(pick_state& s, std::string_view, eligibility& e) const noex
         if (node* n = pick(s, {}, ec); n && e(*n)) return n;
     }
     // Few are allowed. They are looked for from anywhere, and among very many not for ever.
+    return first_allowed(s.random_below(static_cast<std::uint32_t>(nodes_.size())), e);
+}
+
+node* table::first_allowed(std::size_t start, eligibility& e) const noexcept {
     constexpr std::size_t most = 256;
-    std::size_t i = s.random_below(static_cast<std::uint32_t>(nodes_.size()));
+    std::size_t i = start;
     for (std::size_t left = std::min(most, nodes_.size()); left > 0; --left, i = i + 1 == nodes_.size() ? 0 : i + 1) {
         if (e(*nodes_[i])) return nodes_[i].get();
     }
     return nullptr;
-}
-
-node_list select(pool p, const node_list& all) {
-    switch (p) {
-        case pool::normals_then_master: {
-            node_list normals = of_role(role::normal, all);
-            return normals.empty() ? of_role(role::master, all) : normals;
-        }
-        case pool::normals:
-            return of_role(role::normal, all);
-        case pool::master:
-            return of_role(role::master, all);
-        case pool::all:
-            break;
-    }
-    return all;
 }
 
 table_ptr build_empty_table(registry_errc why) { return std::make_shared<empty_table>(why); }
@@ -107,11 +87,6 @@ table_ptr build_table(policy p, node_list nodes) {
             break;
     }
     return make_least_connect(std::move(nodes));
-}
-
-table_ptr build_table(policy p, pool q, const node_list& all) {
-    node_list nodes = select(q, all);
-    return nodes.empty() ? build_empty_table(why_nobody(q)) : build_table(p, std::move(nodes));
 }
 
 std::vector<std::uint32_t> weights_of(const node_list& nodes) {

@@ -102,6 +102,9 @@ protected:
         return nullptr;
     }
 
+    /// The first that `e` allows from place `start` on, going round. Of very many not all are looked at. Null if there is none.
+    node* first_allowed(std::size_t start, eligibility& e) const noexcept;
+
 private:
     node_list nodes_;
     node_list predecessors_;    // keeps alive what node::open() walks over
@@ -109,17 +112,10 @@ private:
 
 using table_ptr = std::shared_ptr<const table>;
 
-/// The nodes of `all` that belong to `p`.
-node_list select(pool p, const node_list& all);
-
 /// A table that has nobody to choose and says so.
 table_ptr build_empty_table(registry_errc why);
 
 /// The table of policy `p` over `nodes`, all of them. Precondition: `nodes` is not empty.
 table_ptr build_table(policy p, node_list nodes);
-
-/// The table of policy `p` for those of `all` that belong to `q`. Nobody there: `no_master` for `pool::master`, else
-/// `no_instances`.
-table_ptr build_table(policy p, pool q, const node_list& all);
 
 }    // namespace muster::balance

@@ -5,6 +5,7 @@
 
 #include <muster/balancer.hpp>
 
+#include "balance/service_description.hpp"
 #include "registry/layout.hpp"
 
 #include <boost/asio/as_tuple.hpp>
@@ -101,26 +102,48 @@ asio::awaitable<int> list_services(environment& env, zk::client client) {
     co_return exit_done;
 }
 
-void print_view(environment& env, const service_view& v) {
-    table rows({"ROLE", "ADDRESS", "WEIGHT", "ZNODE", "UNIQUE CODE"});
-    for (const instance_info& i : v.instances) {
-        if (!env.json) {
-            rows.add({to_string(i.role), printable(address_of(i.instance)), std::to_string(i.instance.weight), printable(i.path),
-                      printable(i.instance.unique_code)});
-            continue;
-        }
+void print_lines(const service_description& d) {
+    for (const instance_description& i : d.instances) {
         json::object o = to_json(i.instance, secrets::hide);
-        append(o, {{"role", to_string(i.role)}, {"path", i.path}, {"czxid", i.czxid}, {"stale", v.stale}});
+        append(o, {{"role", to_string(i.role)}, {"path", i.path}, {"czxid", i.czxid}, {"stale", d.stale}});
+        append(o, balance::to_json_object(i));
+        append(o, {{"age_ms", d.age.count()}});
         print_json(o);
     }
-    if (!env.json && !v.instances.empty()) rows.print();
+}
+
+/// What the balancer makes of it, and what it says of itself, if that is something else.
+std::string state_of(const instance_description& i) {
+    const std::string own = to_string(i.condition);
+    return i.instance.state.empty() || i.instance.state == own ? own : own + ", " + printable(i.instance.state);
+}
+
+void print_table(const service_description& d) {
+    table rows({"ROLE", "ADDRESS", "WEIGHT", "STATE", "OPEN", "ZNODE", "UNIQUE CODE"});
+    for (const instance_description& i : d.instances) {
+        rows.add({to_string(i.role), printable(address_of(i.instance)), std::to_string(i.weight), state_of(i),
+                  std::to_string(i.open), printable(i.path), printable(i.instance.unique_code)});
+    }
+    if (d.instances.empty()) return;
+    rows.print();
+    std::string pools;
+    for (const pool_description& p : d.pools)
+        pools += fmt::format("{}{} {}", pools.empty() ? "pools: " : ", ", to_string(p.pool), p.instances);
+    print_text(pools);
+}
+
+void print_service(environment& env, const service_description& d, const service_view& v) {
+    if (env.json)
+        print_lines(d);
+    else
+        print_table(d);
     for (const rejected_node& r : v.rejected) {
         if (env.json)
             print_json({{"rejected", r.path}, {"reason", r.reason}});
         else
             print_text(fmt::format("rejected  {}: {}", printable(r.path), printable(r.reason)));
     }
-    if (!env.json && v.stale) print_text("This view is stale: changes may be missing.");
+    if (!env.json && d.stale) print_text("This view is stale: changes may be missing.");
 }
 
 /// Reads until the view is complete. The stream of changes tells of that by `fresh`.
@@ -142,7 +165,7 @@ asio::awaitable<int> list_instances(environment& env, zk::client client) {
         diagnose(fmt::format("no instance of service '{}' below '/{}'", env.options.service, env.options.prefix));
         co_return exit_nothing_found;
     }
-    print_view(env, v);
+    print_service(env, lb.describe(env.options.service).value(), v);
     co_return exit_done;
 }
 

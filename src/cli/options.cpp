@@ -181,7 +181,13 @@ command_line::command_line() : app("muster: calls the roll of a service's instan
     CLI::App& l = add_client(command::ls, "ls", "Lists the services, or the instances of one");
     add_service(l, false);
     add_wait(l, "how long to wait for ZooKeeper [5s]");
-    l.footer("Nothing to list gives exit code 3. Passwords are not shown.");
+    l.footer(
+        "Of the instances of one service it shows what a balancer knows of them (balancer::describe): in tables role, address, "
+        "weight,\n"
+        "state (its condition for picks, and what it says of itself), open leases, and how many are in which pool; in JSON the\n"
+        "keys of the znode, then role, path, czxid, stale, identity, address, condition, ejections, latency and all counts. The\n"
+        "command is a balancer of its own and makes no calls: counts of a running program are to be had from its describe().\n"
+        "Nothing to list gives exit code 3. Passwords are not shown.");
 
     CLI::App& w = add_client(command::watch, "watch", "Shows changes of a service as they come, until SIGINT or SIGTERM");
     add_service(w, true);

@@ -44,6 +44,8 @@ public:
                 return "all instances are ejected";
             case registry_errc::recovering:
                 return "too few instances are back to take all picks";
+            case registry_errc::policy_failed:
+                return "the custom policy failed";
         }
         return "unknown registry error " + std::to_string(value);
     }

@@ -9,8 +9,8 @@ from report import finish, tracked
 
 VOCABULARY = ("muster/zk/types.hpp", "muster/zk/error.hpp", "muster/zk/connect_string.hpp", "muster/zk/session_info.hpp",
               "muster/zk/latency_histogram.hpp", "muster/zk/log.hpp", "muster/result.hpp")
-PICKING = ("muster/balancer.hpp", "muster/picker.hpp", "muster/policy.hpp", "muster/lease.hpp",
-           "muster/health.hpp")
+PICKING = ("muster/balancer.hpp", "muster/picker.hpp", "muster/policy.hpp", "muster/custom_policy.hpp", "muster/filter.hpp",
+           "muster/lease.hpp", "muster/health.hpp", "muster/service_description.hpp")
 
 # What the files of a folder may include of the tree, besides the folder itself: files, or folders that end with "/".
 PROTO = VOCABULARY

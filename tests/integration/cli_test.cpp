@@ -133,8 +133,31 @@ TEST_CASE("ls: services, instances, and what is no instance") {
     const auto r = run_muster({"ls", "--zk", zk, "--service", "one"});
     CHECK(r.code == 0);
     REQUIRE(r.out.size() == 4);
-    CHECK(keys(r.object()) ==
-          strings{"serverip", "serverport", "username", "serveruniquecode", "weight", "role", "path", "czxid", "stale"});
+    CHECK(keys(r.object()) == strings{"serverip",
+                                      "serverport",
+                                      "username",
+                                      "serveruniquecode",
+                                      "weight",
+                                      "role",
+                                      "path",
+                                      "czxid",
+                                      "stale",
+                                      "identity",
+                                      "address",
+                                      "condition",
+                                      "ejected_for_ms",
+                                      "ejections",
+                                      "failures_in_row",
+                                      "open",
+                                      "latency_us",
+                                      "picks",
+                                      "successes",
+                                      "failures",
+                                      "canceled",
+                                      "abandoned",
+                                      "age_ms"});
+    CHECK(text(r.object(0), "condition") == "healthy");
+    CHECK(text(r.object(0), "identity").starts_with("127.0.0.1:"));
     CHECK(text(r.object(0), "path") == "/micro-service/one/master");
     CHECK(text(r.object(1), "role") == "normal");
     CHECK(r.object(0).at("stale") == false);
@@ -150,6 +173,8 @@ TEST_CASE("ls: services, instances, and what is no instance") {
     const auto table = run_on_terminal("ls --zk " + zk + " --service one");
     CHECK(table.out.at(0).starts_with("ROLE"));
     CHECK(contains(table.out, "rejected  /micro-service/one/odd"));
+    CHECK(contains(table.out, "healthy"));
+    CHECK(contains(table.out, "pools: normals_then_master 1, normals 1, all 2, master 1"));
     CHECK(run_on_terminal("ls --zk " + zk).out.at(0).starts_with("SERVICE"));
     for (const auto& lines : {services.out, r.out, table.out}) CHECK_FALSE(contains(lines, "sesame"));
 }

@@ -1,4 +1,5 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
+#include "balance/plan.hpp"
 #include "fixtures.hpp"
 
 #include <doctest/doctest.h>
@@ -127,10 +128,10 @@ TEST_CASE("promotion and re-registration do not move keys") {
     for (const policy p : hash_policies()) {
         CAPTURE(muster::to_string(p));
         auto seen = normals(5);
-        const auto before = owners(*build_table(p, muster::pool::all, nodes_of(seen)));
+        const auto before = owners(*make_plan({p, muster::pool::all}, nodes_of(seen))->first());
         seen[2] = master(*seen[2].instance, 50);
         seen[3] = normal(*seen[3].instance, 51);
-        CHECK(owners(*build_table(p, muster::pool::all, nodes_of(seen))) == before);
+        CHECK(owners(*make_plan({p, muster::pool::all}, nodes_of(seen))->first()) == before);
     }
 }
 

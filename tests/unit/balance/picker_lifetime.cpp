@@ -172,7 +172,7 @@ TEST_CASE("a picker that outlives its balancer does not keep the balancer's own 
     s.sim.run_for(1min);
     CHECK_FALSE(s.sim.world->next_timer());
     error_code ec;
-    CHECK_FALSE(balance::hot_picker(service->channel(policy::roundrobin, pool::all)).pick("", ec).valid());
+    CHECK_FALSE(balance::hot_picker(service->channel({policy::roundrobin, pool::all})).pick("", ec).valid());
     CHECK(ec == registry_errc::closed);
 }
 

@@ -1,5 +1,5 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
-#include "balance/table.hpp"
+#include "balance/plan.hpp"
 
 #include "fixtures.hpp"
 
@@ -45,7 +45,7 @@ TEST_CASE("an empty pool says why it is") {
     const auto why = [](policy p, pool q, const node_list& all) {
         pick_state s(1);
         error_code ec;
-        CHECK(build_table(p, q, all)->pick(s, "key", ec) == nullptr);
+        CHECK(make_plan({p, q}, all)->first()->pick(s, "key", ec) == nullptr);
         return ec;
     };
     for (const policy p : muster::all_policies()) {

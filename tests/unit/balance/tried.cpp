@@ -44,7 +44,7 @@ std::vector<std::string> attempts(service& s, std::string_view key, std::size_t 
         r.push_back(l->identity());
         tried.insert(l);
     }
-    CHECK(s.take(key, tried).last_chance() == (n == s.picker.source()->current().first->nodes().size()));
+    CHECK(s.take(key, tried).last_chance() == (n == s.picker.source()->current().first->first()->nodes().size()));
     return r;
 }
 
