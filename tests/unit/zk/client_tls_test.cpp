@@ -86,6 +86,19 @@ TEST_CASE("the time of a handshake counts in the connection timeout") {
     CHECK(f.state() == session_state::connected);
 }
 
+TEST_CASE("a handshake that was given up does not end the next attempt") {
+    tls_fixture f;
+    f.start(f.config("zk1.test:2281,zk2.test:2281"));
+    f.sim.run_ready();
+    const auto silent = f.sim.world->accept();
+    REQUIRE(silent);
+    f.sim.run_for(3s);
+    CHECK(silent->closed());
+    f.greet();
+    CHECK(f.state() == session_state::connected);
+    CHECK(f.sim.world->attempts().size() == 2);
+}
+
 TEST_CASE("a peer that sends its handshake and never reads counts as silent, too") {
     tls_fixture f;
     f.on_accept = [](sim_peer& p) { p.stall(true); };

@@ -193,11 +193,13 @@ TEST_CASE("R51: the addresses of one name count as one server") {
     }
     SUBCASE("nobody listens at the other") {
         f.sim.world->set_server(at("10.0.0.2", f.port), sim_world::answer::refuse);
-        f.start(f.config("zk.test:2281"));
-        f.run_ready();
-        CHECK(f.state() == session_state::auth_failed);
-        CHECK(f.last_error() == tls_errc::certificate_untrusted);
-        CHECK(f.sim.world->attempts().size() == 2);
+        for (std::size_t i = 1; i != 20; ++i) {    // whichever is tried first
+            f.start(f.config("zk.test:2281"));
+            f.run_ready();
+            CHECK(f.state() == session_state::auth_failed);
+            CHECK(f.last_error() == tls_errc::certificate_untrusted);
+            CHECK(f.sim.world->attempts().size() == 2 * i);
+        }
     }
 }
 
