@@ -116,6 +116,7 @@ session::step session::next(time_point now) {
 
 void session::connecting(time_point now) {
     phase_ = phase::connecting;
+    host_ = hosts_.current();
     attempted_at_ = now;
     attempt_deadline_ = now + settings_.connect_timeout;
     tell(log_event::connecting);
@@ -205,6 +206,10 @@ error_code session::replace_hosts(std::span<const std::optional<std::size_t>> fo
     batching_.replace_hosts(former);
     capabilities_.replace_hosts(former);
     refusals_ = by_host(refusals_, former);
+    if (const auto before = std::exchange(host_, std::nullopt)) {
+        const auto now = std::find(former.begin(), former.end(), before);
+        if (now != former.end()) host_ = static_cast<std::size_t>(now - former.begin());
+    }
     refused_ = 0;
     if (phase_ == phase::idle) retry_at_ = {};    // these may be better
     if (!leave || closing_) return {};
@@ -336,7 +341,7 @@ void session::tell(log_event e, const error_code& ec, std::optional<duration> to
     note n;
     n.event = e;
     n.session = info_.id;
-    if (e != log_event::closed && e != log_event::close_timed_out && e != log_event::session_expired) n.host = hosts_.current();
+    if (e != log_event::closed && e != log_event::close_timed_out && e != log_event::session_expired) n.host = host_;
     n.error = ec;
     n.duration = took;
     n.count = count;

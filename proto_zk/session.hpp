@@ -232,6 +232,7 @@ private:
     std::size_t lasting_in_flight_ = 0;    // addWatch requests that wait for their replies
 
     phase phase_ = phase::idle;
+    std::optional<std::size_t> host_;    // of the last attempt; none if it is not on the list any more
     bool closing_ = false;
     bool close_sent_ = false;
     bool given_up_ = false;    // the last session ended by the own clock: a server may still keep it

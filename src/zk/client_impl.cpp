@@ -173,6 +173,7 @@ void client_impl::set_servers(const connect_string& s) {
     }
     asio::post(*strand_, [self = shared_from_this(), hosts = s.hosts(), started] {
         self->take_inbox();
+        self->publish();    // what is to be told of the servers before
         std::vector<std::optional<std::size_t>> former;
         for (const host_port& h : hosts) {
             const auto it = std::find(self->hosts_.begin(), self->hosts_.end(), h);

@@ -35,7 +35,7 @@ void client_impl::log() {
     }
     if (session_.told().empty()) return;
     for (const proto::note& n : session_.told().take()) {
-        const std::string server = n.host ? name_of(config_.servers.hosts()[*n.host]) : std::string();
+        const std::string server = n.host ? name_of(hosts_[*n.host]) : std::string();
         log_record r;
         r.level = n.level;
         r.event = n.event;

@@ -49,7 +49,9 @@ struct log_record {
     log_event event = log_event::connecting;
     std::string_view message;    ///< The event in words, always the same ones. It refers to constant text.
     session_id session = 0;      ///< 0: there is none.
-    std::string_view server;    ///< As in the connect string, with its port. Empty: it is about no server. Valid during the call.
+    /// As in the connect string, with its port. Empty: it is about none, or about one that is off the list by now. Valid during
+    /// the call.
+    std::string_view server;
     error_code error;
     std::optional<std::chrono::nanoseconds> duration;
     std::optional<std::uint64_t> count;

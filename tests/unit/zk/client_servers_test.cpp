@@ -6,6 +6,8 @@
 #include <boost/system/system_error.hpp>
 
 #include <string>
+#include <utility>
+#include <vector>
 
 using namespace muster;
 using namespace muster::test;
@@ -29,7 +31,9 @@ void expect_move(fixture& f) {
 }
 
 struct moving_fixture : fixture {
-    moving_fixture() { sim.world->set_server(at("10.0.0.2"), sim_world::answer::accept); }
+    explicit moving_fixture(zk::config c = config_for_tests()) : fixture(std::move(c)) {
+        sim.world->set_server(at("10.0.0.2"), sim_world::answer::accept);
+    }
 };
 
 }    // namespace
@@ -104,6 +108,23 @@ TEST_CASE("a list that still has the server changes nothing on the connection") 
     f.sim.run_ready();
     CHECK_FALSE(f.server.peer->closed());
     CHECK(f.client.metrics().connects == 1);
+}
+
+TEST_CASE("what is told of a move names the servers that it is about") {
+    std::vector<std::string> told;
+    auto c = config_for_tests();
+    c.log = [&told](const zk::log_record& r) {
+        if (r.event == zk::log_event::connecting || r.event == zk::log_event::resumed ||
+            r.event == zk::log_event::connection_lost)
+            told.push_back(std::string(r.server));
+    };
+    c.log_level = zk::log_level::debug;
+    moving_fixture f(std::move(c));
+    f.attach();
+    f.client.set_servers("10.0.0.9:2181,10.0.0.1:2181,10.0.0.8:2181");
+    f.client.set_servers("10.0.0.2:2181");    // this server is of no list by now, and was second of one
+    expect_move(f);
+    CHECK(told == std::vector<std::string>{"10.0.0.1:2181", "", "10.0.0.2:2181", "10.0.0.2:2181"});
 }
 
 TEST_CASE("an attempt to reach a server that went is given up, and a wait for the next one ends") {
