@@ -211,6 +211,23 @@ TEST_CASE("other errors of a guarded write are those of the write") {
     CHECK(removed.ec() == server_errc::no_node);
 }
 
+TEST_CASE("a guarded write has one time for all of its requests") {
+    scene s;
+    s.connect();
+    outcome<zk::stat> unknown;
+    s.client->with_timeout(2s).set_guarded("/a", "second", 0, unknown.handler());
+    s.lose(loss::after);
+    s.sim.run_for(1900ms);
+    CHECK_FALSE(unknown.done());
+    s.sim.run_for(200ms);
+    CHECK(unknown.ec() == client_errc::deadline_exceeded);    // it was written, and nobody has looked
+
+    outcome<zk::stat> unsent;
+    s.client->with_timeout(2s).set_guarded("/a", "third", 1, unsent.handler());
+    s.sim.run_for(2100ms);
+    CHECK(unsent.ec() == client_errc::deadline_exceeded_unsent);
+}
+
 TEST_CASE("a guarded write ends with its client") {
     SUBCASE("closed") {
         scene s;
