@@ -1,7 +1,6 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 #include "proto_zk/session.hpp"
 
-#include "proto_zk/by_host.hpp"
 #include "proto_zk/jute.hpp"
 #include "proto_zk/opcodes.hpp"
 #include "proto_zk/records_connect.hpp"
@@ -152,11 +151,13 @@ void session::disconnected(const failure& f, time_point now, std::uint64_t rando
     unrepeatable_ = 0;
     if (!was_attached && !renew_ && !moved) ++metrics_.connect_failures;
 
-    if (refused_ != 0 && now - refused_at_ <= closed_over_refusal) {
-        capabilities_.learn(hosts_.current(), refused_, now);
+    if (!moved && host_ && refused_ != 0 && now - refused_at_ <= closed_over_refusal) {
+        capabilities_.learn(*host_, refused_, now);
         tell(log_event::unimplemented, {}, {}, static_cast<std::uint64_t>(refused_));
     }
     refused_ = 0;
+
+    std::erase_if(queued_, [](const auto& r) { return r->own_; });    // the next connection has its own
 
     // Reads go back to the front, in their order; for everything else nobody knows whether it was applied.
     queue unanswered;
@@ -196,7 +197,7 @@ void session::disconnected(const failure& f, time_point now, std::uint64_t rando
     ++info_.version;
     if (was_attached) set_state(session_state::suspended);
     if (closing_ && info_.id == 0 && queued_.empty()) return finish(end_without_session());
-    if (refused_everywhere()) finish(why, session_state::auth_failed, why);
+    if (!moved && refused_everywhere()) finish(why, session_state::auth_failed, why);
 }
 
 error_code session::replace_hosts(std::span<const std::optional<std::size_t>> former, std::uint64_t random) {
@@ -205,13 +206,13 @@ error_code session::replace_hosts(std::span<const std::optional<std::size_t>> fo
     const bool leave = hosts_.replace(former, phase_ != phase::idle, random) || moving_;
     batching_.replace_hosts(former);
     capabilities_.replace_hosts(former);
-    refusals_ = by_host(refusals_, former);
+    refusals_.assign(former.size(), false);    // these may be better
     if (const auto before = std::exchange(host_, std::nullopt)) {
         const auto now = std::find(former.begin(), former.end(), before);
         if (now != former.end()) host_ = static_cast<std::size_t>(now - former.begin());
     }
     refused_ = 0;
-    if (phase_ == phase::idle) retry_at_ = {};    // these may be better
+    if (phase_ == phase::idle) retry_at_ = {};
     if (!leave || closing_) return {};
     if (phase_ != phase::attached) return client_errc::moving;
     moving_ = true;

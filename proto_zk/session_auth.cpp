@@ -59,8 +59,8 @@ error_code session::on_auth(const reply_header& header) {
 
 /// Before the next server is chosen.
 void session::note_refusal(const failure& f) {
-    if (phase_ == phase::attached) return;
-    refusals_[hosts_.current()] = is_refusal(f.why) && !f.untried;
+    if (phase_ == phase::attached || !host_) return;
+    refusals_[*host_] = is_refusal(f.why) && !f.untried;
 }
 
 /// True once the last attempt at every server has ended in a refusal. Not while there is a session: it may be that certificates

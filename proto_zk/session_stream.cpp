@@ -212,7 +212,7 @@ void session::on_session(time_point now, std::int64_t id, std::string_view passw
     last_received_ = now;
     last_sent_ = connect_sent_;
     hosts_.attached();
-    batching_.attached(hosts_.current());
+    batching_.attached(host_.value_or(std::numeric_limits<std::size_t>::max()));    // none: one that is off the list
     const bool resumes = info_.id != 0;
     if (!resumes) ++info_.generation;
     given_up_ = false;
@@ -270,6 +270,7 @@ void session::fill(std::string& out, std::size_t limit, time_point now) {
             ++metrics_.pings_sent;
             pings_.push_back(now);
         }
+        expire_requests(now);    // what is late is not written any more
         if (unsettled_) settle_watches();
         while (out.size() - before < limit) {
             const auto requests = next_frame();
@@ -340,7 +341,7 @@ void session::append_frame(std::string& out, std::size_t requests, time_point no
 
 void session::append_request(std::string& out, std::unique_ptr<request> r, time_point now) {
     r->type_ = r->type();
-    if (capabilities_.missing(hosts_.current(), r->type_, now)) {
+    if (host_ && capabilities_.missing(*host_, r->type_, now)) {
         (void)r->complete(server_errc::unimplemented, {});
         return;
     }

@@ -13,6 +13,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -91,8 +92,10 @@ lease balancer_impl::try_pick(std::string_view service, const pick_options& o, e
 }
 
 balance::hot_picker& balancer_impl::special(entry& e, balance::selection what) {
-    for (auto& each : e.specials) {
-        if (each.what == what) return each.hot;
+    const auto same = std::find_if(e.specials.begin(), e.specials.end(), [&what](const auto& s) { return s.what == what; });
+    if (same != e.specials.end()) {
+        std::rotate(same, same + 1, e.specials.end());    // the one that was not used for the longest time goes first
+        return e.specials.back().hot;
     }
     balance::hot_picker hot(e.service->channel(what));
     if (e.specials.size() == max_specials) e.specials.erase(e.specials.begin());

@@ -125,7 +125,9 @@ result<tls_credentials::context_ptr> tls_credentials::current() {
 
 result<tls_credentials::context_ptr> tls_credentials::load() const {
     const auto& o = options_;
-    if (!is_plain(o.server_name)) return wrong(names_.server_name, o.server_name, "a host name or an address");
+    // To OpenSSL a dot at the beginning means any host of the domain.
+    if (!is_plain(o.server_name) || o.server_name.starts_with('.'))
+        return wrong(names_.server_name, o.server_name, "a host name or an address");
     if (o.certificate_chain_file.empty() != o.private_key_file.empty()) {
         const bool has_key = o.certificate_chain_file.empty();
         return wrong(has_key ? names_.private_key_file : names_.certificate_chain_file,

@@ -113,12 +113,22 @@ public:
     lowest_layer_type& lowest_layer() noexcept { return *this; }
     byte_stream& stream() noexcept { return *stream_; }
 
+    void close() noexcept {
+        closed_ = true;
+        stream_->close();
+    }
+
     template <class Buffers, class Handler>
     void async_read_some(const Buffers& buffers, Handler h) {
         const asio::mutable_buffer b = *asio::buffer_sequence_begin(buffers);
         // With room for nothing, Asio means: later.
         if (b.size() == 0) return asio::post(ex_, asio::append(std::move(h), error_code(), std::size_t{0}));
-        stream_->async_read_some(b, size_handler(std::move(h)));
+        // A read that completes once it is closed must not be decrypted: the buffer that waits for it may be gone by then.
+        const auto ex = asio::get_associated_executor(h, ex_);
+        stream_->async_read_some(b, asio::bind_executor(ex, [this, h = std::move(h)](error_code ec, std::size_t n) mutable {
+                                     if (closed_ && !ec) ec = asio::error::operation_aborted;
+                                     std::move(h)(ec, n);
+                                 }));
     }
     template <class Buffers, class Handler>
     void async_write_some(const Buffers& buffers, Handler h) {
@@ -128,6 +138,7 @@ public:
 private:
     const asio::any_io_executor ex_;
     const std::shared_ptr<byte_stream> stream_;
+    bool closed_ = false;
 };
 
 class tls_stream final : public secure_stream, public std::enable_shared_from_this<tls_stream> {
@@ -156,12 +167,12 @@ public:
             X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
             // What is neither matches no certificate.
             if (not_an_address || X509_VERIFY_PARAM_set1_ip_asc(param, name_.c_str()) != 1)
-                X509_VERIFY_PARAM_set1_host(param, name_.c_str(), name_.size());
+                named_ = X509_VERIFY_PARAM_set1_host(param, name_.c_str(), name_.size()) == 1;
         }
         stream_.set_verify_mode(ssl::verify_peer);
         stream_.set_verify_callback([this](bool fine, ssl::verify_context& v) {
             if (!fine && !refusal_) note_refusal(v.native_handle());
-            return fine;
+            return fine && named_;
         });
     }
 
@@ -198,7 +209,7 @@ public:
     void close() noexcept override {
         if (std::exchange(closed_, true)) return;
         if (established_ && !writing_) say_goodbye();
-        stream_.next_layer().stream().close();
+        stream_.next_layer().close();
     }
 
 private:
@@ -315,6 +326,7 @@ private:
     std::string explanation_;
     bool established_ = false;
     bool writing_ = false;
+    bool named_ = true;    // OpenSSL knows the name to be verified; without, it would verify none
     bool closed_ = false;
 };
 

@@ -171,9 +171,12 @@ void client_impl::set_servers(const connect_string& s) {
         if (shut_down_) return;
         started = started_;
     }
-    asio::post(*strand_, [self = shared_from_this(), hosts = s.hosts(), started] {
+    asio::post(*strand_, [self = shared_from_this(), started] {
         self->take_inbox();
         self->publish();    // what is to be told of the servers before
+        // Those that were set last: hand-overs of several threads come in any order.
+        const auto hosts = self->servers().hosts();
+        if (hosts == self->hosts_) return;    // a program may ask for the list again and again
         std::vector<std::optional<std::size_t>> former;
         for (const host_port& h : hosts) {
             const auto it = std::find(self->hosts_.begin(), self->hosts_.end(), h);

@@ -91,7 +91,7 @@ private:
         if (write_.next() == step::done) return complete(write_.error());
         if (cancelled_) return complete(asio::error::operation_aborted);
         const auto impl = impl_.lock();
-        if (!impl) return complete(client_errc::closed);
+        if (!impl) return complete(write_.lost() ? write_.lost() : error_code(client_errc::closed));
         const client_ref c(impl, time_left(*impl));
         switch (write_.next()) {
             case step::write:

@@ -12,6 +12,8 @@ namespace {
 /// A lost connection paces the next attempt; a server that answers that it does not know does not.
 constexpr int answers_taken = 3;
 
+bool is_late(const error_code& ec) { return ec == client_errc::deadline_exceeded || ec == client_errc::deadline_exceeded_unsent; }
+
 bool is_lost(const error_code& ec) {
     return ec && outcome_of(ec) == outcome::unknown && ec != boost::asio::error::operation_aborted;
 }
@@ -48,10 +50,19 @@ void guarded_write::finish(const error_code& ec) {
 }
 
 void guarded_write::on_write(const error_code& ec) {
+    // What became of this one does not tell what became of the one before.
+    if (lost_ && outcome_of(ec) == outcome::not_sent)
+        return finish(is_late(ec) ? error_code(client_errc::deadline_exceeded) : lost_);
     const bool by_server = ec.category() == server_category();
     if (!is_lost(ec) || (by_server && ++answered_ > answers_taken)) return finish(ec);
     lost_ = ec;
     next_ = kind_ == kind::set && version_ == any_version ? step::write : step::sync;
+}
+
+/// It was not applied, and cannot be any more.
+void guarded_write::write_again() {
+    lost_ = {};
+    next_ = step::write;
 }
 
 /// True if what was asked to learn the outcome has to be asked again, or cannot be.
@@ -65,8 +76,8 @@ bool guarded_write::asked_again(const error_code& ec) {
     }
     if (!ec || ec == server_errc::no_node) return false;
     // That the caller gave up, or that time is up, is what it has asked for; of all others the loss tells more.
-    const bool late = ec == client_errc::deadline_exceeded || ec == client_errc::deadline_exceeded_unsent;
-    finish(ec == boost::asio::error::operation_aborted ? ec : late ? error_code(client_errc::deadline_exceeded) : lost_);
+    const bool aborted = ec == boost::asio::error::operation_aborted;
+    finish(aborted ? ec : is_late(ec) ? error_code(client_errc::deadline_exceeded) : lost_);
     return true;
 }
 
@@ -77,10 +88,7 @@ void guarded_write::on_sync(const error_code& ec) {
 void guarded_write::on_list(const error_code& ec, const std::vector<std::string>& names) {
     if (asked_again(ec)) return;
     const auto ours = std::find_if(names.begin(), names.end(), [this](const auto& n) { return n.starts_with(prefix_); });
-    if (ours == names.end()) {
-        next_ = step::write;
-        return;
-    }
+    if (ours == names.end()) return write_again();
     target_ = (parent_ == "/" ? parent_ : parent_ + "/") + *ours;
     next_ = step::look;
 }
@@ -106,7 +114,8 @@ void guarded_write::on_look(const error_code& ec, const std::string& data, const
 }
 
 void guarded_write::judge(const std::string& data, const stat& s) {
-    if (version_ == any_version || s.version == version_) {
+    if (s.version == version_) return write_again();
+    if (version_ == any_version) {    // it may be another's by now, and ours gone
         next_ = step::write;
         return;
     }

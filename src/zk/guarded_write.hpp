@@ -43,6 +43,9 @@ public:
     /// `now`: the session that the client has.
     void on_look(const error_code& ec, const std::string& data, const stat& s, session_id now);
 
+    /// Why it is not known whether the write was applied; none while that is known.
+    const error_code& lost() const noexcept { return lost_; }
+
     /// Once done: the error, and the stat of the znode where it was found by looking.
     const error_code& error() const noexcept { return error_; }
     const std::optional<stat>& found() const noexcept { return found_; }
@@ -51,6 +54,7 @@ private:
     guarded_write(kind k, std::string path);
 
     void finish(const error_code& ec);
+    void write_again();
     bool asked_again(const error_code& ec);
     void judge(const std::string& data, const stat& s);
 

@@ -203,3 +203,13 @@ TEST_CASE("what waited for a request that would arm a watch is settled when that
 }
 
 TEST_SUITE_END();
+
+TEST_CASE("what is late before its turn to be written came is not written") {
+    timed_machine m;
+    m.attach();
+    m.submit("late", false, 10ms);
+    m.submit("in time", false, 100ms);
+    m.now += 50ms;    // the thread had other things to do, and the timer has not told yet
+    CHECK(m.sent().size() == 1);
+    CHECK(m.take_log() == journal{"late " + unsent});
+}

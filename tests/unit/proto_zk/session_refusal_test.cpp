@@ -3,6 +3,7 @@
 // Servers and clients that do not trust each other.
 #include "session_fixture.hpp"
 
+#include <optional>
 #include <utility>
 
 using namespace muster;
@@ -125,3 +126,19 @@ TEST_CASE("R51: closing that fails for a refusal ends as closing does") {
 }
 
 TEST_SUITE_END();
+
+TEST_CASE("R51: other servers are a new beginning, also those that have refused before") {
+    machine m(with_hosts(2));
+    m.read("queued");
+    const auto refused = fail(m, {tls_errc::certificate_expired, "first"});
+    const auto step = m.s.next(m.now);
+    REQUIRE(step.host != refused);
+    m.s.connecting(m.now);
+    const std::optional<std::size_t> only[] = {refused};
+    CHECK(m.s.replace_hosts(only, machine::latest) == client_errc::moving);
+    m.s.disconnected(proto::failure(client_errc::moving), m.now, machine::latest);
+    CHECK(m.state() == session_state::connecting);
+    CHECK(m.take_log().empty());
+    fail(m, {tls_errc::certificate_expired, "again"});
+    CHECK(m.state() == session_state::auth_failed);
+}

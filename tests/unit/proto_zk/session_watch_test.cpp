@@ -174,3 +174,26 @@ TEST_CASE("R13: watches of an ended session are not carried into the next") {
 }
 
 TEST_SUITE_END();
+
+TEST_CASE("connections that break while watches are armed again leave nothing for the next one") {
+    machine m;
+    m.attach();
+    constexpr int paths = 3'000;
+    for (int i = 0; i != paths; ++i) {
+        m.s.watches().add(proto::watch_kind::data, "/" + std::string(195, 'x') + std::to_string(1000 + i),
+                          std::make_shared<recorder>(m.log, "w"));
+    }
+    std::size_t first = 0;
+    for (int flap = 0; flap != 4; ++flap) {
+        m.s.disconnected(machine::asio_eof(), m.now += 1s, 0);
+        m.attach();
+        std::string some;
+        m.s.fill(some, 100'000, m.now);    // of some 600 kB
+        m.s.disconnected(machine::asio_eof(), m.now += 1s, 0);
+        m.attach();
+        const auto frames = m.sent().size();
+        if (flap == 0) first = frames;
+        CHECK(frames == first);
+    }
+    CHECK(first > 1);
+}

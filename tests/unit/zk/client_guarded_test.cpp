@@ -2,6 +2,7 @@
 //
 // Writes that survive a lost reply, against a server that loses it.
 #include "unit/registry/sim_registry.hpp"
+#include "zk/guarded_write.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
@@ -226,6 +227,50 @@ TEST_CASE("a guarded write has one time for all of its requests") {
     s.client->with_timeout(2s).set_guarded("/a", "third", 1, unsent.handler());
     s.sim.run_for(2100ms);
     CHECK(unsent.ec() == client_errc::deadline_exceeded_unsent);
+}
+
+TEST_CASE("what is written again, and is not, does not make the first attempt one that was not applied") {
+    SUBCASE("its time is over") {
+        scene s;
+        s.connect();
+        outcome<zk::stat> set;
+        s.client->with_timeout(2s).set_guarded("/a", "second", zk::any_version, set.handler());
+        s.sim.run_for(2100ms);    // it was written, and the server is slow
+        CHECK(set.ec() == client_errc::deadline_exceeded);
+    }
+    SUBCASE("its client is closed") {
+        scene s;
+        s.connect();
+        outcome<zk::stat> set;
+        s.client->set_guarded("/a", "second", zk::any_version, set.handler());
+        s.lose(loss::after);
+        s.client->close([](error_code) {});
+        s.settle();
+        CHECK(set.ec() == client_errc::connection_lost);
+    }
+    SUBCASE("its client is destroyed while the first attempt is under way") {
+        for (const std::int32_t version : {0, zk::any_version}) {
+            CAPTURE(version);
+            scene s;
+            s.connect();
+            outcome<zk::stat> set;
+            s.client->set_guarded("/a", "second", version, set.handler());
+            s.sim.run_ready();
+            s.client.reset();
+            s.settle();
+            CHECK(set.ec() == client_errc::connection_lost);
+        }
+    }
+    SUBCASE("but one that was looked for and not found was not applied") {
+        auto w = zk::detail::guarded_write::set("/a", "second", 0);
+        w.on_write(client_errc::connection_lost);
+        CHECK(w.lost() == client_errc::connection_lost);
+        w.on_sync({});
+        w.on_look({}, "first", zk::stat(), 1);
+        REQUIRE(w.next() == zk::detail::guarded_write::step::write);
+        w.on_write(client_errc::closed);
+        CHECK(w.error() == client_errc::closed);
+    }
 }
 
 TEST_CASE("a guarded write ends with its client") {

@@ -110,6 +110,21 @@ TEST_CASE("a list that still has the server changes nothing on the connection") 
     CHECK(f.client.metrics().connects == 1);
 }
 
+TEST_CASE("what the server before did not know is asked of the next") {
+    moving_fixture f;
+    f.attach();
+    outcome<std::vector<zk::identity>> unknown;
+    f.client.who_am_i(unknown.handler());
+    const auto r = f.request();
+    f.client.set_servers("10.0.0.2:2181");
+    f.reply(r, static_cast<std::int32_t>(server_errc::unimplemented));
+    CHECK(unknown.ec() == server_errc::unimplemented);
+    expect_move(f);
+    outcome<std::vector<zk::identity>> asked;
+    f.client.who_am_i(asked.handler());
+    CHECK(f.request().is(opcode::who_am_i));
+}
+
 TEST_CASE("what is told of a move names the servers that it is about") {
     std::vector<std::string> told;
     auto c = config_for_tests();
