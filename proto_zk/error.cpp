@@ -159,12 +159,14 @@ const char* describe(tls_errc e) noexcept {
     }
     return nullptr;
 }
+
+template <class Enum>
+constexpr bool times_out(Enum) noexcept {
+    return false;
+}
 constexpr bool times_out(client_errc e) noexcept {
     return e == client_errc::timed_out || e == client_errc::deadline_exceeded || e == client_errc::deadline_exceeded_unsent;
 }
-constexpr bool times_out(server_errc) noexcept { return false; }
-constexpr bool times_out(protocol_errc) noexcept { return false; }
-constexpr bool times_out(tls_errc) noexcept { return false; }
 
 // Boost's categories are never deleted through a pointer and have no virtual destructor.
 #pragma GCC diagnostic push

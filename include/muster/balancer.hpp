@@ -247,7 +247,9 @@ public:
 
     /// Ends all views. Waiting picks complete with `registry_errc::closed`; a session of its own is closed.
     /// \par Completion signature
-    /// `void(error_code)`
+    /// `void(error_code)`: success, or `zk::client_errc::close_timed_out` when no server confirmed the end of its own session.
+    /// \par Per-operation cancellation
+    /// Terminal, partial, total: the caller stops waiting, closing goes on.
     template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code)) Token = asio::deferred_t>
     auto close(Token&& token = Token{}) {
         return asio::async_initiate<Token, void(error_code)>(detail::initiate<&balancer::start_close>{get_executor()}, token,

@@ -21,6 +21,7 @@ public:
 
     /// Its `instance::zone` is `name`; empty: it names none.
     filter& zone(std::string name);
+    /// Its `instance::zone` is another one.
     filter& without_zone(std::string name);
 
     /// Its `instance::metadata` has `key`, with that value.
@@ -28,6 +29,7 @@ public:
     /// It has not: neither key nor value, or another value.
     filter& without_metadata(std::string key, std::string value);
 
+    /// True if `i` publishes all of it.
     bool matches(const instance& i) const;
 
     friend bool operator==(const filter&, const filter&) = default;
@@ -46,19 +48,22 @@ private:
 /// Filters in the order in which they are tried: a pick goes to those of the first filter that has an instance to be had, that is
 /// one neither ejected nor tried in vain. Default: none, everybody.
 ///
-/// Where no filter has any instance at all, a pick gives `registry_errc::no_instances`; end with an empty filter for everybody
-/// else:
-/// `{filter().zone("a"), filter()}` is "zone a, else anywhere". Under `pool::normals_then_master` the master that a filter
+/// Where no filter has any instance at all, a pick gives `registry_errc::no_instances`. End with an empty filter for everybody
+/// else: `{filter().zone("a"), filter()}` is "zone a, else anywhere". Under `pool::normals_then_master` the master that a filter
 /// matches comes before the normals of the next filter. Filters are applied when the list of instances changes, not by picks.
 /// \par Thread safety
 /// Distinct objects: safe, copies included; copying does not allocate.
 class filter_chain {
 public:
+    /// None: everybody.
     filter_chain() noexcept = default;
+    /// These, the first one first. An empty list is none.
     filter_chain(std::initializer_list<filter> in_order) : filter_chain(std::vector<filter>(in_order)) {}
     explicit filter_chain(std::vector<filter> in_order);
 
+    /// True if there is none.
     bool empty() const noexcept { return filters_ == nullptr; }
+    /// The filters, in their order.
     std::span<const filter> filters() const noexcept {
         return filters_ ? std::span<const filter>(*filters_) : std::span<const filter>();
     }

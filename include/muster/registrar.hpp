@@ -119,6 +119,8 @@ public:
     /// Waits until `status().version` is greater than `seen` and gives the latest value.
     /// \par Completion signature
     /// `void(error_code, registration_status)`. After `close()` it completes at once, with `closed` set.
+    /// \par Per-operation cancellation
+    /// Terminal, partial, total: no side effect.
     template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code, registration_status)) Token = asio::deferred_t>
     auto status_change(std::uint64_t seen, Token&& token = Token{}) {
         return asio::async_initiate<Token, void(error_code, registration_status)>(
@@ -143,6 +145,8 @@ public:
     /// \par Completion signature
     /// `void(error_code)`: success, or `zk::client_errc::close_timed_out` when no server was reached in time; the znode then
     /// disappears when the session expires.
+    /// \par Per-operation cancellation
+    /// Terminal, partial, total: the caller stops waiting, closing goes on.
     template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code)) Token = asio::deferred_t>
     auto close(Token&& token = Token{}) {
         return asio::async_initiate<Token, void(error_code)>(detail::initiate<&registrar::start_close>{get_executor()}, token,

@@ -137,17 +137,18 @@ void balancer_impl::stop_services() {
 }
 
 void balancer_impl::close(asio::any_completion_handler<void(error_code)> h) {
+    runtime::completion<void(error_code)> done(std::move(h), env_->ex);
     {
         const std::lock_guard lock(mutex_);
         if (shut_down_) return;
+        close_waiters_.add(std::move(done));
     }
-    asio::post(env_->strand,
-               [self = shared_from_this(), done = runtime::completion<void(error_code)>(std::move(h), env_->ex)]() mutable {
-                   self->stop_services();
-                   if (!self->owns_) return done.post(error_code{});
-                   auto client = self->env_->client;
-                   client.close([done = std::move(done)](error_code ec) mutable { done.post(ec); });
-               });
+    asio::post(env_->strand, [self = shared_from_this()] {
+        self->stop_services();
+        if (!self->owns_) return self->close_waiters_.complete({});
+        auto client = self->env_->client;
+        client.close([self](error_code ec) { self->close_waiters_.complete(ec); });
+    });
 }
 
 void balancer_impl::abandon() noexcept {
@@ -170,6 +171,7 @@ void balancer_impl::on_context_shutdown() noexcept {
         services.swap(services_);
     }
     for (auto& [name, e] : services) e.service->discard();
+    close_waiters_.take();
 }
 
 }    // namespace detail
@@ -284,7 +286,7 @@ result<service_view> balancer::view(std::string_view service) {
         i.czxid = n->seen.czxid;
         i.open = n->open();
         i.successes = n->state->successes.load(std::memory_order_relaxed);
-        i.failures = n->state->failures.load(std::memory_order_relaxed);
+        i.failures = n->state->failures();
         const auto standing = n->state->standing.load(std::memory_order_relaxed);
         i.ejected = standing == balance::standing::ejected || standing == balance::standing::trial;
     }

@@ -5,6 +5,7 @@
 
 #include "balance/service.hpp"
 #include "runtime/shutdown.hpp"
+#include "runtime/waiters.hpp"
 
 #include <array>
 #include <functional>
@@ -71,6 +72,7 @@ private:
     std::unordered_map<std::string, entry, hash, std::equal_to<>> services_;
     bool closed_ = false;
     bool shut_down_ = false;    // its context is gone
+    runtime::waiters<void(error_code)> close_waiters_;
 };
 
 /// True for errors that waiting can cure.

@@ -70,7 +70,6 @@ void node_state::report_load(double load) noexcept {
 }
 
 void node_state::count(failure_class why) noexcept {
-    fetch_add(failures, std::uint64_t{1});
     switch (why) {
         case failure_class::unreachable:
             fetch_add(unreachable, std::uint64_t{1});

@@ -45,7 +45,6 @@ struct alignas(64) node_state {
     explicit node_state(service_state_ptr s) noexcept : shared(std::move(s)) {}
 
     std::atomic<std::uint64_t> successes{0};    ///< Leases returned with `success()`.
-    std::atomic<std::uint64_t> failures{0};     ///< Leases returned with `failure()`.
     std::atomic<std::uint64_t> abandoned{0};    ///< Leases destroyed without a word.
     std::atomic<std::uint32_t> references{0};
 
@@ -61,7 +60,7 @@ struct alignas(64) node_state {
     std::atomic<balance::standing> standing{balance::standing::fine};
 
     // What picks do not read, unless the instance is in trouble.
-    std::atomic<std::uint64_t> unreachable{0};    ///< Of `failures`; and so on.
+    std::atomic<std::uint64_t> unreachable{0};    ///< Leases returned with a failure of this class; and so on.
     std::atomic<std::uint64_t> failed{0};
     std::atomic<std::uint64_t> overloaded{0};
     std::atomic<std::uint64_t> canceled{0};    ///< Leases returned without an outcome.
@@ -76,6 +75,8 @@ struct alignas(64) node_state {
     void report_load(double load) noexcept;
     /// Counts a failure other than `cancelled`.
     void count(failure_class why) noexcept;
+    /// How many were counted.
+    std::uint64_t failures() const noexcept { return unreachable + failed + overloaded; }
     /// A lease came back with a failure other than `cancelled`; `taken_at` 0: it was not timed.
     void fail(failure_class why, std::int64_t taken_at) noexcept;
 

@@ -32,40 +32,6 @@ error_code registrar_impl::check(const muster::instance& i) {
     return r ? error_code() : r.error().code;
 }
 
-/// Keeps a waiter and lets its caller stop waiting. Under the mutex.
-template <class Waiter>
-void registrar_impl::enlist(std::list<Waiter>& list, Waiter w) {
-    auto slot = w.done.slot();
-    const auto id = w.id;
-    list.push_back(std::move(w));
-    if (!slot.is_connected()) return;
-    slot.assign([weak = weak_from_this(), &list, id](asio::cancellation_type) {
-        const auto self = weak.lock();
-        if (!self) return;
-        if constexpr (std::is_same_v<Waiter, status_waiter>) {
-            self->withdraw(list, id, registration_status());
-        } else {
-            self->withdraw(list, id);
-        }
-    });
-}
-
-template <class Waiter, class... Rest>
-void registrar_impl::withdraw(std::list<Waiter>& list, std::uint64_t id, Rest... rest) {
-    std::list<Waiter> one;
-    {
-        const std::lock_guard lock(mutex_);
-        const auto it = std::find_if(list.begin(), list.end(), [id](const Waiter& w) { return w.id == id; });
-        if (it != list.end()) one.splice(one.begin(), list, it);
-    }
-    if (!one.empty()) one.front().done.post(error_code(asio::error::operation_aborted), std::move(rest)...);
-}
-
-void registrar_impl::complete(std::list<waiter>& list, const error_code& ec) {
-    for (waiter& w : list) w.done.post(ec);
-    list.clear();
-}
-
 void registrar_impl::start(void_handler h) {
     runtime::completion<void(error_code)> done(std::move(h), ex_, strand_);
     error_code wrong;
@@ -78,7 +44,7 @@ void registrar_impl::start(void_handler h) {
         lock.unlock();
         return done.post(wrong);
     }
-    enlist(start_waiters_, waiter{++last_id_, std::move(done)});
+    start_waiters_.add(std::move(done));
     if (phase_ != phase::idle) return;
     phase_ = phase::running;
     lock.unlock();
@@ -96,7 +62,7 @@ void registrar_impl::update(muster::instance i, void_handler h) {
     }
     instance_ = std::move(i);
     ++updates_;
-    enlist(update_waiters_, waiter{++last_id_, std::move(done)});
+    update_waiters_.add(std::move(done));
     if (phase_ == phase::idle) return;    // it is published with the start
     asio::post(strand_, [self = shared_from_this()] {
         if (!self->machine_) return;
@@ -116,10 +82,10 @@ void registrar_impl::close(void_handler h) {
         lock.unlock();
         return done.post(result);
     }
-    enlist(close_waiters_, waiter{++last_id_, std::move(done)});
+    close_waiters_.add(std::move(done));
     if (std::exchange(phase_, phase::closing) == phase::closing) return;
-    complete(start_waiters_, registry_errc::closed);
-    complete(update_waiters_, registry_errc::closed);
+    start_waiters_.complete(registry_errc::closed);
+    update_waiters_.complete(registry_errc::closed);
     lock.unlock();
     asio::post(strand_, [self = shared_from_this()] { self->begin_close(); });
 }
@@ -132,7 +98,7 @@ void registrar_impl::status_change(std::uint64_t seen, status_handler h) {
         lock.unlock();
         return done.post(error_code{}, std::move(now));
     }
-    enlist(status_waiters_, status_waiter{++last_id_, seen, std::move(done)});
+    status_waiters_.add(std::move(done), seen);
 }
 
 registration_status registrar_impl::status() const {
@@ -151,31 +117,28 @@ void registrar_impl::abandon() noexcept {
         const std::lock_guard lock(mutex_);
         if (phase_ == phase::idle) {
             phase_ = phase::closed;
-            complete(update_waiters_, registry_errc::closed);
+            update_waiters_.complete(registry_errc::closed);
             status_.closed = true;
-            for (status_waiter& w : status_waiters_) w.done.post(error_code{}, status_);
-            status_waiters_.clear();
+            status_waiters_.complete({}, status_);
             return;
         }
         if (phase_ != phase::running || shut_down_) return;    // closing goes on to its end
         phase_ = phase::closing;
-        complete(start_waiters_, registry_errc::closed);
-        complete(update_waiters_, registry_errc::closed);
+        start_waiters_.complete(registry_errc::closed);
+        update_waiters_.complete(registry_errc::closed);
     }
     asio::post(strand_, [self = shared_from_this()] { self->finish({}); });
 }
 
 void registrar_impl::on_context_shutdown() noexcept {
-    // Handlers may own the registrar: they go outside of the mutex.
-    std::list<waiter> waiters;
-    std::list<status_waiter> status_waiters;
     {
         const std::lock_guard lock(mutex_);
         shut_down_ = true;
         phase_ = phase::closed;
-        for (auto* list : {&start_waiters_, &update_waiters_, &close_waiters_}) waiters.splice(waiters.end(), *list);
-        status_waiters.swap(status_waiters_);
     }
+    // Handlers may own the registrar: they go outside of the mutex.
+    for (auto* waiting : {&start_waiters_, &update_waiters_, &close_waiters_}) waiting->take();
+    status_waiters_.take();
     // What belongs to the context must not outlive it.
     timer_.reset();
     deadline_.reset();
@@ -295,7 +258,7 @@ void registrar_impl::on_client_closed(const zk::session_info& s) {
         if (s.state == zk::session_state::auth_failed) {
             status_.last_error = s.last_error;
             status_.message = describe(s.last_error);
-            complete(start_waiters_, s.last_error);
+            start_waiters_.complete(s.last_error);
         }
     }
     finish({});
@@ -331,11 +294,10 @@ void registrar_impl::finish(const error_code& ec) {
         status_.path.clear();
         status_.czxid = 0;
         ++status_.version;
-        complete(start_waiters_, registry_errc::closed);
-        complete(update_waiters_, registry_errc::closed);
-        complete(close_waiters_, ec);
-        for (status_waiter& w : status_waiters_) w.done.post(error_code{}, status_);
-        status_waiters_.clear();
+        start_waiters_.complete(registry_errc::closed);
+        update_waiters_.complete(registry_errc::closed);
+        close_waiters_.complete(ec);
+        status_waiters_.complete({}, status_);
     }
     if (timer_) timer_->clear();
     if (deadline_) deadline_->clear();
@@ -370,24 +332,19 @@ void registrar_impl::publish() {
     now.session = client_.session();
     if (!now.last_error && now.role == role::none) now.last_error = now.session.last_error;
     now.message = describe(now.last_error);
-    if (now.role != role::none) complete(start_waiters_, {});
+    if (now.role != role::none) start_waiters_.complete({});
     // Trying goes on, but whoever configured it should hear of it: no server that comes back cures this.
     const bool failed_again = std::exchange(failures_, machine_->failures()) != machine_->failures();
-    if (failed_again && now.last_error == registry_errc::no_chroot) complete(start_waiters_, now.last_error);
+    if (failed_again && now.last_error == registry_errc::no_chroot) start_waiters_.complete(now.last_error);
     // Not while an update is on its way to the machine: what is published is the one before it.
-    if (taken_ == updates_ && machine_->published()) complete(update_waiters_, {});
+    if (taken_ == updates_ && machine_->published()) update_waiters_.complete({});
     const bool changed = now.role != status_.role || now.path != status_.path || now.czxid != status_.czxid ||
                          now.registrations != status_.registrations || now.last_error != status_.last_error ||
                          now.session.version != status_.session.version;
     if (!changed) return;
     status_ = std::move(now);
     ++status_.version;
-    for (auto it = status_waiters_.begin(); it != status_waiters_.end();) {
-        const auto w = it++;
-        if (status_.version <= w->seen) continue;
-        w->done.post(error_code{}, status_);
-        status_waiters_.erase(w);
-    }
+    status_waiters_.complete_if([this](std::uint64_t seen) { return status_.version > seen; }, {}, status_);
 }
 
 }    // namespace muster::detail

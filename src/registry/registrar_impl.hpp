@@ -7,15 +7,14 @@
 #include "registry/layout.hpp"
 #include "registry/perform.hpp"
 #include "registry/registration.hpp"
-#include "runtime/completion.hpp"
 #include "runtime/shutdown.hpp"
+#include "runtime/waiters.hpp"
 #include "runtime/world.hpp"
 
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/strand.hpp>
 
 #include <cstdint>
-#include <list>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -52,15 +51,6 @@ private:
     using machine = registry::registration;
     enum class phase { idle, running, closing, closed };
 
-    struct waiter {
-        std::uint64_t id;
-        runtime::completion<void(error_code)> done;
-    };
-    struct status_waiter {
-        std::uint64_t id;
-        std::uint64_t seen;
-        runtime::completion<void(error_code, registration_status)> done;
-    };
     /// The watch that one of the machine's two sets; a later one replaces it.
     struct watch {
         zk::watcher watcher;
@@ -69,11 +59,6 @@ private:
 
     static error_code check(const muster::instance& i);
     std::string describe(const error_code& ec) const;
-    template <class Waiter>
-    void enlist(std::list<Waiter>& list, Waiter w);
-    template <class Waiter, class... Rest>
-    void withdraw(std::list<Waiter>& list, std::uint64_t id, Rest... rest);
-    static void complete(std::list<waiter>& list, const error_code& ec);
 
     // On the strand.
     void run();
@@ -118,11 +103,11 @@ private:
     std::uint64_t updates_ = 0;    ///< times it was replaced
     error_code close_result_;
     registration_status status_;
-    std::uint64_t last_id_ = 0;
-    std::list<waiter> start_waiters_;
-    std::list<waiter> update_waiters_;
-    std::list<waiter> close_waiters_;
-    std::list<status_waiter> status_waiters_;
+    // Added to under the mutex, by who has found there that it has to wait.
+    runtime::waiters<void(error_code)> start_waiters_;
+    runtime::waiters<void(error_code)> update_waiters_;
+    runtime::waiters<void(error_code)> close_waiters_;
+    runtime::waiters<void(error_code, registration_status)> status_waiters_;
 };
 
 /// A registrar on a client in whatever world. `own_session`: `close()` closes the client.

@@ -216,18 +216,6 @@ client_metrics client_impl::metrics() const {
     return now;
 }
 
-template <class Waiter, class Result>
-void client_impl::cancel_waiter(std::list<Waiter>& waiters, std::uint64_t id, Result result) {
-    std::list<Waiter> taken;
-    {
-        const std::lock_guard lock(mutex_);
-        const auto it = std::find_if(waiters.begin(), waiters.end(), [id](const Waiter& w) { return w.id == id; });
-        if (it == waiters.end()) return;
-        taken.splice(taken.end(), waiters, it);
-    }
-    result(taken.front().done);
-}
-
 void client_impl::session_change(std::uint64_t seen, asio::any_completion_handler<void(error_code, session_info)> h) {
     runtime::completion<void(error_code, session_info)> done(std::move(h), route_);
     start();
@@ -239,17 +227,7 @@ void client_impl::session_change(std::uint64_t seen, asio::any_completion_handle
         done.post(error_code{}, std::move(now));
         return;
     }
-    const auto id = next_id();
-    if (auto slot = done.slot(); slot.is_connected()) {
-        slot.assign([weak = weak_from_this(), id](asio::cancellation_type) {
-            const auto self = weak.lock();
-            if (!self) return;
-            self->cancel_waiter(self->session_waiters_, id, [&self](auto& waiter) {
-                waiter.post(error_code(asio::error::operation_aborted), self->session());
-            });
-        });
-    }
-    session_waiters_.push_back(session_waiter{id, seen, std::move(done)});
+    session_waiters_.add(std::move(done), seen);
 }
 
 void client_impl::capacity(asio::any_completion_handler<void(error_code)> h) {
@@ -261,16 +239,7 @@ void client_impl::capacity(asio::any_completion_handler<void(error_code)> h) {
         done.post(error_code{});
         return;
     }
-    const auto id = next_id();
-    if (auto slot = done.slot(); slot.is_connected()) {
-        slot.assign([weak = weak_from_this(), id](asio::cancellation_type) {
-            const auto self = weak.lock();
-            if (!self) return;
-            self->cancel_waiter(self->capacity_waiters_, id,
-                                [](auto& waiter) { waiter.post(error_code(asio::error::operation_aborted)); });
-        });
-    }
-    capacity_waiters_.push_back(capacity_waiter{id, std::move(done)});
+    capacity_waiters_.add(std::move(done));
 }
 
 void client_impl::close(asio::any_completion_handler<void(error_code)> h) {
@@ -279,16 +248,7 @@ void client_impl::close(asio::any_completion_handler<void(error_code)> h) {
     {
         const std::lock_guard lock(mutex_);
         if (shut_down_) return;
-        const auto id = next_id();
-        if (auto slot = done.slot(); slot.is_connected()) {
-            slot.assign([weak = weak_from_this(), id](asio::cancellation_type) {
-                const auto self = weak.lock();
-                if (!self) return;
-                self->cancel_waiter(self->close_waiters_, id,
-                                    [](auto& waiter) { waiter.post(error_code(asio::error::operation_aborted)); });
-            });
-        }
-        close_waiters_.push_back(close_waiter{id, std::move(done)});
+        close_waiters_.add(std::move(done));
     }
     asio::post(*strand_, [self = shared_from_this()] {
         self->take_inbox();
@@ -321,58 +281,39 @@ std::shared_ptr<subscription> client_impl::make_subscription(proto::watch_kind k
 /// Makes room for what is done, and tells those who wait for it.
 void client_impl::give_back() {
     if (returned_.requests == 0) return;
-    std::list<capacity_waiter> due;
-    {
-        const std::lock_guard lock(mutex_);
-        if (backlog_.give_back(std::exchange(returned_, {}))) due.swap(capacity_waiters_);
-    }
-    for (auto& w : due) w.done.post(error_code{});
+    const std::lock_guard lock(mutex_);
+    if (backlog_.give_back(std::exchange(returned_, {}))) capacity_waiters_.complete({});
 }
 
 void client_impl::publish() {
     give_back();
-    std::list<session_waiter> due;
-    session_info now;
     {
         const std::lock_guard lock(mutex_);
         const bool changed = info_.version != session_.info().version;
         info_ = session_.info();
         metrics_ = session_.metrics();
         metrics_.watched_paths = session_.watches().size();
-        now = info_;
-        for (auto it = session_waiters_.begin(); changed && it != session_waiters_.end();) {
-            const auto next = std::next(it);
-            if (info_.version > it->seen || is_final(info_.state)) due.splice(due.end(), session_waiters_, it);
-            it = next;
-        }
+        const auto due = [this](std::uint64_t seen) { return info_.version > seen || is_final(info_.state); };
+        if (changed) session_waiters_.complete_if(due, {}, info_);
     }
-    for (auto& w : due) w.done.post(error_code{}, now);
     log();    // of what can be seen by now
 }
 
 void client_impl::finish() {
     timer_->cancel();
-    std::list<close_waiter> due;
-    {
-        const std::lock_guard lock(mutex_);
-        due.swap(close_waiters_);
-    }
-    for (auto& w : due) w.done.post(session_.close_result());
+    close_waiters_.complete(session_.close_result());
 }
 
 void client_impl::on_context_shutdown() noexcept {
     std::vector<std::unique_ptr<proto::request>> inbox;
-    std::list<session_waiter> session_waiters;
-    std::list<close_waiter> close_waiters;
-    std::list<capacity_waiter> capacity_waiters;
     {
         const std::lock_guard lock(mutex_);
         shut_down_ = true;
         inbox.swap(inbox_);
-        session_waiters.swap(session_waiters_);
-        close_waiters.swap(close_waiters_);
-        capacity_waiters.swap(capacity_waiters_);
     }
+    session_waiters_.take();
+    close_waiters_.take();
+    capacity_waiters_.take();
     session_.discard();
     connection_.reset();
     // What belongs to the context must not outlive it.

@@ -9,6 +9,7 @@
 #include "runtime/completion.hpp"
 #include "runtime/shutdown.hpp"
 #include "runtime/tls_credentials.hpp"
+#include "runtime/waiters.hpp"
 #include "runtime/world.hpp"
 
 #include <boost/asio/cancellation_signal.hpp>
@@ -16,7 +17,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <list>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -73,21 +73,8 @@ private:
     using connection_ptr = std::shared_ptr<connection>;
     using time_point = runtime::time_point;
 
-    struct session_waiter {
-        std::uint64_t id;
-        std::uint64_t seen;
-        runtime::completion<void(error_code, session_info)> done;
-    };
-    struct close_waiter {
-        std::uint64_t id;
-        runtime::completion<void(error_code)> done;
-    };
-    using capacity_waiter = close_waiter;
-
     void post_hand_over();
     bool shut_down() const;
-    template <class Waiter, class Result>
-    void cancel_waiter(std::list<Waiter>& waiters, std::uint64_t id, Result result);
 
     // On the strand.
     void drive();
@@ -138,10 +125,11 @@ private:
     connect_string servers_;
     session_info info_;
     client_metrics metrics_;
-    std::list<session_waiter> session_waiters_;
-    std::list<close_waiter> close_waiters_;
-    std::list<capacity_waiter> capacity_waiters_;
     proto::backlog backlog_;
+    // Added to under the mutex, by who has found there that it has to wait.
+    runtime::waiters<void(error_code, session_info)> session_waiters_;
+    runtime::waiters<void(error_code)> close_waiters_;
+    runtime::waiters<void(error_code)> capacity_waiters_;
 
     std::vector<std::unique_ptr<proto::request>> taken_;    // on the strand; keeps its capacity
 };

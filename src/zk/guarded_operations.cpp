@@ -56,7 +56,7 @@ public:
 protected:
     const guarded_write& write() const noexcept { return write_; }
 
-    /// Sends the write itself; `on_written` takes its reply.
+    /// Sends the write itself, by one of those below.
     virtual void send(const client_ref& c) = 0;
     virtual void complete(const error_code& ec) = 0;
 

@@ -157,6 +157,8 @@ public:
     /// version it gave misses no last state, however slow the caller is.
     /// \par Completion signature
     /// `void(error_code, session_info)`. In a final state (`is_final`) it completes at once with that.
+    /// \par Per-operation cancellation
+    /// Terminal, partial and total: no side effect.
     template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code, session_info)) Token = asio::deferred_t>
     auto session_change(std::uint64_t seen, Token&& token = Token{}) {
         return asio::async_initiate<Token, void(error_code, session_info)>(

@@ -309,3 +309,21 @@ TEST_SUITE_BEGIN("cancel everywhere");
 TEST_CASE("registrar") { cancel_everywhere(registrar_operations()); }
 TEST_CASE("balancer") { cancel_everywhere(balancer_operations()); }
 TEST_CASE("client") { cancel_everywhere(client_operations()); }
+
+TEST_CASE("who does not want to wait for the end any more is told at once, and the end comes") {
+    scene s;
+    s.register_now();
+    (void)s.lb->try_pick("s");
+    s.client.start();
+    s.registry.serve();
+    asio::cancellation_signal signals[3];
+    outcome<> ends[3];
+    s.reg->close(asio::bind_cancellation_slot(signals[0].slot(), ends[0].handler()));
+    s.lb->close(asio::bind_cancellation_slot(signals[1].slot(), ends[1].handler()));
+    s.client.close(asio::bind_cancellation_slot(signals[2].slot(), ends[2].handler()));
+    for (auto& each : signals) each.emit(asio::cancellation_type::terminal);
+    s.sim.run_ready();    // without a word from any server
+    for (const auto& e : ends) CHECK(e.ec() == asio::error::operation_aborted);
+    check_end(s);
+    CHECK(s.find("/micro-service/s/master") == "absent");
+}

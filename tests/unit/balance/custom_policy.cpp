@@ -37,17 +37,11 @@ using std::chrono::seconds;
 namespace {
 
 /// A service that is picked from with a custom policy.
-struct service {
+struct service : published {
     service(std::vector<sighting> seen, custom_policy p, pool q = pool::all, const health_params& h = {})
-        : shared(std::make_shared<service_state>(clock, h)),
-          members(remember, shared),
-          what{policy::roundrobin, q, std::move(p)} {
+        : published(h), what{policy::roundrobin, q, std::move(p)} {
         show(std::move(seen));
         picker.emplace(pub.get(what));
-    }
-    void show(std::vector<sighting> seen) {
-        members.apply(std::move(seen), clock->at);
-        pub.publish(members.nodes());
     }
     lease take(std::string_view key = {}, const tried_set& tried = {}) {
         lease l = tried.empty() ? picker->pick(key, last) : picker->pick(key, tried, last);
@@ -60,12 +54,8 @@ struct service {
         l.canceled();
         return l ? l->identity() : last.message();
     }
-    node& of(std::size_t i) { return *members.nodes().at(i); }
+    node& at(std::size_t i) { return *members.nodes().at(i); }
 
-    std::shared_ptr<hand_clock> clock = std::make_shared<hand_clock>();
-    service_state_ptr shared;
-    membership members;
-    publisher pub{1};
     selection what;
     std::optional<hot_picker> picker;
     error_code last;
@@ -111,8 +101,8 @@ TEST_CASE("a custom policy sees what built-in ones see") {
                                                                   asked = true;
                                                                   return 1;
                                                               }});
-    const lease a = node::lend(s.of(0)), b = node::lend(s.of(0));
-    node::lend(s.of(1)).failure(failure_class::failed);
+    const lease a = node::lend(s.at(0)), b = node::lend(s.at(0));
+    node::lend(s.at(1)).failure(failure_class::failed);
     CHECK(s.picked("the key") == name(1));
     CHECK(asked);
 }
@@ -151,13 +141,13 @@ TEST_CASE("its leases count as any others") {
     service s(normals(2), always(1));
     {
         lease a = s.take(), b = s.take();
-        CHECK(s.of(1).open() == 2);
+        CHECK(s.at(1).open() == 2);
         a.success();
-        CHECK(s.of(1).open() == 1);
+        CHECK(s.at(1).open() == 1);
     }
-    CHECK(s.of(1).open() == 0);
-    CHECK(s.of(1).state->successes == 1);
-    CHECK(s.of(1).state->abandoned == 1);
+    CHECK(s.at(1).open() == 0);
+    CHECK(s.at(1).state->successes == 1);
+    CHECK(s.at(1).state->abandoned == 1);
 }
 
 TEST_CASE("what was tried in vain is passed over, also if the policy always says the same") {
@@ -224,7 +214,7 @@ TEST_CASE("who is ejected gets no picks of a custom policy, and on trial some") 
     s.clock->at += seconds(11);
     CHECK(share() > 20);
     CHECK(share() < 500);
-    for (int i = 0; i < 3; ++i) node::lend(s.of(2)).success();
+    for (int i = 0; i < 3; ++i) node::lend(s.at(2)).success();
     CHECK(share() == 1000);
 }
 

@@ -42,15 +42,11 @@ muster::instance in_zone(std::size_t i, std::string zone, std::string version = 
     return r;
 }
 
-struct service {
+struct service : published {
     service(std::vector<sighting> seen, filter_chain f, pool q = pool::all, policy p = policy::roundrobin)
         : what{p, q, {}, std::move(f)} {
         show(std::move(seen));
         picker.emplace(pub.get(what));
-    }
-    void show(std::vector<sighting> seen) {
-        members.apply(std::move(seen), clock->at);
-        pub.publish(members.nodes());
     }
     std::string picked(const tried_set& tried = {}, std::string_view key = "key") {
         lease l = tried.empty() ? picker->pick(key, last) : picker->pick(key, tried, last);
@@ -62,17 +58,7 @@ struct service {
         for (int i = 0; i < picks; ++i) r.insert(picked({}, "key " + std::to_string(i)));
         return r;
     }
-    void eject(std::size_t i) {
-        for (const node_ref& n : members.nodes()) {
-            if (n->seen.identity != numbered(i).identity()) continue;
-            for (int k = 0; k < 5; ++k) node::lend(*n).failure(failure_class::failed);
-        }
-    }
 
-    std::shared_ptr<hand_clock> clock = std::make_shared<hand_clock>();
-    service_state_ptr shared = std::make_shared<service_state>(clock);
-    membership members{remember, shared};
-    publisher pub{1};
     selection what;
     std::optional<hot_picker> picker;
     error_code last;

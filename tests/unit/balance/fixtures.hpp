@@ -5,13 +5,18 @@
 
 #include <muster/lease.hpp>
 
+#include "balance/channel.hpp"
 #include "balance/membership.hpp"
 #include "balance/table.hpp"
+
+#include <doctest/doctest.h>
 
 #include <chrono>
 #include <cstdint>
 #include <initializer_list>
 #include <map>
+#include <memory>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -56,6 +61,35 @@ inline node_list nodes_of(std::vector<sighting> seen, service_state_ptr shared =
     m.apply(std::move(seen), start);
     return m.nodes();
 }
+
+/// A service whose instances are published to pickers.
+struct published {
+    explicit published(const health_params& h = {})
+        : shared(std::make_shared<service_state>(clock, h)), members(remember, shared) {}
+
+    void show(std::vector<sighting> seen) {
+        members.apply(std::move(seen), clock->at);
+        pub.publish(members.nodes());
+    }
+    /// Instance number `i`.
+    node& of(std::size_t i) {
+        for (const node_ref& n : members.nodes())
+            if (n->seen.identity == numbered(i).identity()) return *n;
+        throw std::out_of_range("no such instance");
+    }
+    void fail(std::size_t i, int times, failure_class why = failure_class::failed) {
+        for (int k = 0; k < times; ++k) node::lend(of(i)).failure(why);
+    }
+    void eject(std::size_t i) {
+        fail(i, 5);
+        REQUIRE(of(i).state->standing == standing::ejected);
+    }
+
+    std::shared_ptr<hand_clock> clock = std::make_shared<hand_clock>();
+    service_state_ptr shared;
+    membership members;
+    publisher pub{1};
+};
 
 // A pick without a lease.
 inline node* choose(const table& t, pick_state& s, std::string_view key = {}) {

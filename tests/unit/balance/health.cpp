@@ -28,29 +28,18 @@ using std::chrono::seconds;
 
 namespace {
 
-struct service {
+struct service : published {
     explicit service(std::size_t n, const health_params& h = {}, policy p = policy::roundrobin)
-        : shared(std::make_shared<service_state>(clock, h)), members(remember, shared), picker(pub.get(p, pool::all)) {
+        : published(h), picker(pub.get(p, pool::all)) {
         show(n);
     }
 
-    void show(std::size_t n) {
-        members.apply(normals(n), clock->at);
-        pub.publish(members.nodes());
-    }
+    void show(std::size_t n) { published::show(normals(n)); }
     lease take(std::string_view key = "key") {
         error_code ec;
         lease l = picker.pick(key, ec);
         last = ec;
         return l;
-    }
-    node& of(std::size_t i) {
-        for (const node_ref& n : members.nodes())
-            if (n->seen.identity == numbered(i).identity()) return *n;
-        throw std::out_of_range("no such instance");
-    }
-    void fail(std::size_t i, int times, failure_class why = failure_class::failed) {
-        for (int k = 0; k < times; ++k) node::lend(of(i)).failure(why);
     }
     void succeed(std::size_t i, int times) {
         for (int k = 0; k < times; ++k) node::lend(of(i)).success();
@@ -67,10 +56,6 @@ struct service {
         return n;
     }
 
-    std::shared_ptr<hand_clock> clock = std::make_shared<hand_clock>();
-    service_state_ptr shared;
-    membership members;
-    publisher pub{1};
     hot_picker picker;
     error_code last;
 };

@@ -29,7 +29,7 @@ struct service {
     // Open leases, successes, failures, abandoned.
     std::array<std::uint64_t, 4> counts() {
         const node_state& s = *node().state;
-        return {node().open(), s.successes, s.failures, s.abandoned};
+        return {node().open(), s.successes, s.failures(), s.abandoned};
     }
 };
 

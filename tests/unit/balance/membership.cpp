@@ -117,7 +117,7 @@ TEST_CASE("open leases and counters survive promotion, change of weight, and bot
 
     out[0].failure({});
     CHECK(m.nodes()[0]->open() == 2);
-    CHECK(m.nodes()[0]->state->failures == 1);
+    CHECK(m.nodes()[0]->state->failures() == 1);
     out.clear();
     CHECK(m.nodes()[0]->open() == 0);
     CHECK(m.nodes()[0]->state->abandoned == 2);

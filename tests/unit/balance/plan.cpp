@@ -30,9 +30,9 @@ using std::chrono::seconds;
 namespace {
 
 /// Instances 0 to n - 1 are normals, and n is the master.
-struct service {
+struct service : published {
     explicit service(std::size_t n, policy p = policy::roundrobin, const health_params& h = all_may_go())
-        : shared(std::make_shared<service_state>(clock, h)), members(remember, shared), normals_(n) {
+        : published(h), normals_(n) {
         show(n);
         picker.emplace(pub.get(p, pool::normals_then_master));
     }
@@ -44,17 +44,7 @@ struct service {
     void show(std::size_t n, std::uint32_t weight_of_master = 1) {
         auto seen = normals(n);
         seen.push_back(master(numbered(normals_, weight_of_master), 1'000));
-        members.apply(std::move(seen), clock->at);
-        pub.publish(members.nodes());
-    }
-    node& of(std::size_t i) {
-        for (const node_ref& n : members.nodes())
-            if (n->seen.identity == numbered(i).identity()) return *n;
-        throw std::out_of_range("no such instance");
-    }
-    void eject(std::size_t i) {
-        for (int k = 0; k < 5; ++k) node::lend(of(i)).failure(failure_class::failed);
-        REQUIRE(of(i).state->standing == standing::ejected);
+        published::show(std::move(seen));
     }
     // Of 1000 picks with different keys, those of each.
     std::map<std::string, int> counts() {
@@ -68,10 +58,6 @@ struct service {
     }
     int share(std::size_t i) { return counts()[numbered(i).identity()]; }
 
-    std::shared_ptr<hand_clock> clock = std::make_shared<hand_clock>();
-    service_state_ptr shared;
-    membership members;
-    publisher pub{1};
     std::size_t normals_;
     std::optional<hot_picker> picker;
     error_code last;

@@ -18,6 +18,14 @@ struct timed_machine : machine {
         r->deadline.at = now + limit;
         s.submit(std::move(r));
     }
+    void show_credentials(std::chrono::milliseconds limit) {
+        auto r = make("auth", true);
+        proto::request_header header;
+        header.type = proto::to_wire(opcode::auth);
+        r->frame = frame_of(header);
+        r->deadline.at = now + limit;
+        s.submit(std::move(r));
+    }
     void wait(std::chrono::milliseconds d) {
         now += d;
         CHECK(!s.tick(now));
@@ -152,12 +160,7 @@ TEST_CASE("closing without a session ends when the last request that it waits fo
 TEST_CASE("credentials obey deadlines, and are kept if they are accepted afterwards") {
     timed_machine m;
     m.attach();
-    auto r = m.make("auth", true);
-    proto::request_header header;
-    header.type = proto::to_wire(opcode::auth);
-    r->frame = frame_of(header);
-    r->deadline.at = m.now + 100ms;
-    m.s.submit(std::move(r));
+    m.show_credentials(100ms);
     CHECK(m.sent().size() == 1);
     m.wait(100ms);
     CHECK(m.take_log() == journal{"auth " + exceeded});
@@ -170,12 +173,7 @@ TEST_CASE("credentials obey deadlines, and are kept if they are accepted afterwa
 TEST_CASE("credentials that lost their connection are not shown again after their deadline") {
     timed_machine m;
     m.attach();
-    auto r = m.make("auth", true);
-    proto::request_header header;
-    header.type = proto::to_wire(opcode::auth);
-    r->frame = frame_of(header);
-    r->deadline.at = m.now + 1s;
-    m.s.submit(std::move(r));
+    m.show_credentials(1s);
     CHECK(m.sent().size() == 1);
     m.lose();
     m.wait(1s);
