@@ -1,7 +1,8 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 //
-// `./dev bench [picks|client] ...`: without a name, all benches with what they do by default.
+// `./dev bench [picks|client|discovery] ...`: without a name, all benches with what they do by default.
 #include "bench/client_bench.hpp"
+#include "bench/discovery_bench.hpp"
 #include "bench/picks_bench.hpp"
 
 #include <muster/zk/connect_string.hpp>
@@ -110,13 +111,30 @@ int run(int argc, char** argv) {
         ->capture_default_str();
     add_names(*client_app, "--impl", client.impls, impl_names, "Clients")->capture_default_str();
 
+    std::vector<std::string> peer_names;
+    for (const discovery_impl& i : all_discovery_impls()) peer_names.emplace_back(i.name);
+    discovery_options discovery;
+    discovery.instances = {100, 1000, 10'000};
+    discovery.impls = peer_names;
+    CLI::App* discovery_app = app.add_subcommand("discovery", "Services with many instances, and changes of them");
+    add_numbers(*discovery_app, "--instances", discovery.instances, CLI::Range(1, 50'000), "Instances of the service");
+    discovery_app->add_option("--changes", discovery.changes, "Registrations, and as many removals, per round")
+        ->check(CLI::Range(1, 100'000))
+        ->capture_default_str();
+    discovery_app
+        ->add_option("--server", discovery.server,
+                     "`apache` starts one, `embedded` is ours in a process of its own; else a connect string")
+        ->capture_default_str();
+    add_names(*discovery_app, "--impl", discovery.impls, peer_names, "Peers")->capture_default_str();
+
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& e) {
         return app.exit(e) == 0 ? 0 : exit_usage;
     }
-    if (client.server != "apache" && client.server != "embedded") {
-        if (const auto hosts = zk::connect_string::parse(client.server); !hosts) {
+    for (const std::string& server : {client.server, discovery.server}) {
+        if (server == "apache" || server == "embedded") continue;
+        if (const auto hosts = zk::connect_string::parse(server); !hosts) {
             fmt::print(stderr, "--server: {}\n", hosts.error().message);
             return exit_usage;
         }
@@ -143,6 +161,11 @@ int run(int argc, char** argv) {
         client.rounds = common.rounds;
         client.duration = duration_of(common, std::chrono::seconds(1));
         bench_client(client, out);
+    }
+    if (all || discovery_app->parsed()) {
+        discovery.instances = unique(discovery.instances);
+        discovery.rounds = common.rounds;
+        bench_discovery(discovery, out);
     }
     out.finish();
     return out.failed() ? exit_failed : 0;
