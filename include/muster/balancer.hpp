@@ -64,6 +64,11 @@ struct balancer_params {
     /// Reads of instances in flight at a time. Legal: 1 and more.
     std::size_t read_window = 128;
 
+    /// After a lost connection all is read again, at a moment that is drawn from this time: the clients of a server that comes
+    /// back would otherwise all read at once. Until then the view is stale, and picks go on from it; what the watch tells of is
+    /// read at once all the same. Who has no instance to show does not wait. 0: all is read at once.
+    std::chrono::milliseconds spread{1'000};
+
     /// Who gets no picks for how its calls went.
     health_params health;
 

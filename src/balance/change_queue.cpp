@@ -77,7 +77,9 @@ void change_queue::compare() {
     auto told = told_.begin();
     auto now = now_->nodes.begin();
     while (told != told_.end() || now != now_->nodes.end()) {
-        if (now == now_->nodes.end() || (told != told_.end() && (*told)->seen.identity < (*now)->seen.identity)) {
+        if (told != told_.end() && now != now_->nodes.end() && *told == *now) {
+            ++told, ++now;    // of nearly all; without a look at them, since that would fetch all of a large service
+        } else if (now == now_->nodes.end() || (told != told_.end() && (*told)->seen.identity < (*now)->seen.identity)) {
             compare_instance((told++)->get(), nullptr);
         } else if (told == told_.end() || (*now)->seen.identity < (*told)->seen.identity) {
             compare_instance(nullptr, (now++)->get());

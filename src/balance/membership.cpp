@@ -2,91 +2,150 @@
 #include "balance/membership.hpp"
 
 #include <algorithm>
-#include <tuple>
+#include <iterator>
 #include <utility>
 
 namespace muster::balance {
 namespace {
 
-// By identity; of one identity, the sighting that counts comes first.
-bool before(const sighting& a, const sighting& b) {
-    const auto rank = [](const sighting& s) { return std::tuple(s.role == role::master, s.czxid); };
-    if (const int order = a.identity.compare(b.identity); order != 0) return order < 0;
-    if (rank(a) != rank(b)) return rank(a) > rank(b);
-    return a.path < b.path;
-}
-
-void make_canonical(std::vector<sighting>& seen) {
-    std::sort(seen.begin(), seen.end(), before);
-    const auto same = [](const sighting& a, const sighting& b) { return a.identity == b.identity; };
-    seen.erase(std::unique(seen.begin(), seen.end(), same), seen.end());
-}
+/// Of one identity, the sighting that counts has the greatest rank.
+auto rank(const sighting& s) noexcept { return std::pair(s.role == role::master, s.czxid); }
 
 bool same_data(const sighting& a, const sighting& b) { return a.instance == b.instance || *a.instance == *b.instance; }
 
-// Merges two lists that are sorted by identity: calls left_only(l), right_only(r) or both(l, r), in order.
-template <class Left, class Right, class LeftOnly, class RightOnly, class Both>
-void merge(const Left& left, Right& right, LeftOnly left_only, RightOnly right_only, Both both) {
-    auto l = left.begin();
-    auto r = right.begin();
-    while (l != left.end() || r != right.end()) {
-        const int order = l == left.end() ? 1 : r == right.end() ? -1 : (*l)->seen.identity.compare(r->identity);
-        if (order < 0) {
-            left_only(*l++);
-        } else if (order > 0) {
-            right_only(*r++);
-        } else {
-            both(*l++, *r++);
-        }
-    }
+bool by_identity(const sighting& a, const sighting& b) { return a.identity < b.identity; }
+
+/// Those from `begin` on, up to the last one of that identity.
+std::span<sighting> same_identity(std::vector<sighting>& sorted, std::size_t begin, std::string_view identity) {
+    std::size_t end = begin;
+    while (end < sorted.size() && sorted[end].identity == identity) ++end;
+    return std::span(sorted).subspan(begin, end - begin);
+}
+
+bool contains(std::span<const sighting> sightings, const sighting& s) {
+    return std::any_of(sightings.begin(), sightings.end(),
+                       [&s](const sighting& x) { return x.path == s.path && x.czxid == s.czxid; });
 }
 
 }    // namespace
 
+/// What becomes of one place of the list.
+struct membership::edit {
+    std::size_t at = 0;    ///< Of the node before the edit, or of the one in front of which a new one goes.
+    node_ref was;          ///< Null for a new one.
+    node_ref now;          ///< Null for one that goes.
+};
+
 std::vector<difference> membership::apply(std::vector<sighting> seen, time_point now) {
-    using kind = difference::kind;
+    std::vector<sighting> before;
+    before.reserve(nodes_.size() + others_.size());
+    for (const node_ref& n : nodes_) before.push_back(n->seen);
+    for (const auto& [identity, s] : others_) before.push_back(s);
+    return apply(std::move(before), std::move(seen), now);
+}
+
+std::vector<difference> membership::apply(std::vector<sighting> gone, std::vector<sighting> come, time_point now) {
     forget(now);
 
     // Not right when a version is succeeded: until the new tables are published, leases are still taken from the old one.
-    for (const node_ref& n : nodes_) n->drop_idle_predecessors();
+    std::erase_if(succeeding_, [](const node_ref& n) {
+        n->drop_idle_predecessors();
+        return n->predecessor.load(std::memory_order_relaxed) == nullptr;
+    });
 
-    make_canonical(seen);
+    std::sort(gone.begin(), gone.end(), by_identity);
+    std::sort(come.begin(), come.end(), by_identity);
     std::vector<difference> changes;
-    node_list next;
-    next.reserve(seen.size());
-
-    const auto removed = [&](const node_ref& was) {
-        changes.push_back({kind::removed, was});
-        departed_.insert_or_assign(std::string(was->seen.identity), departure{was, now});
-    };
-    const auto added = [&](sighting& s) {
-        node_ref previous;
-        if (const auto known = departed_.find(s.identity); known != departed_.end()) {
-            previous = std::move(known->second.node);
-            departed_.erase(known);
-        }
-        next.emplace_back(previous ? new node(std::move(s), previous) : new node(std::move(s), shared_));
-        changes.push_back({kind::added, next.back()});
-    };
-    const auto stayed = [&](const node_ref& was, sighting& s) {
-        const bool other_role = was->seen.role != s.role;
-        const bool other_znode = was->seen.path != s.path || was->seen.czxid != s.czxid;
-        const bool other_data = !same_data(was->seen, s);
-        if (!other_role && !other_znode && !other_data) {
-            next.push_back(was);
-            return;
-        }
-        next.emplace_back(new node(std::move(s), was));
-        // Promotion moves an instance to another znode; that alone is no update.
-        if (other_data || !other_role) changes.push_back({kind::updated, next.back()});
-        if (other_role) changes.push_back({kind::role, next.back()});
-    };
-    merge(nodes_, seen, removed, added, stayed);
-
-    if (!changes.empty()) nodes_ = std::move(next);
+    std::vector<edit> edits;
+    for (std::size_t g = 0, c = 0, at = 0; g < gone.size() || c < come.size();) {
+        const std::string who(c == come.size() || (g < gone.size() && by_identity(gone[g], come[c])) ? gone[g].identity
+                                                                                                     : come[c].identity);
+        const auto place = std::lower_bound(nodes_.begin() + static_cast<std::ptrdiff_t>(at), nodes_.end(), who,
+                                            [](const node_ref& n, const std::string& i) { return n->seen.identity < i; });
+        at = static_cast<std::size_t>(place - nodes_.begin());
+        const node_ref was = place != nodes_.end() && (*place)->seen.identity == who ? *place : node_ref();
+        const auto without = same_identity(gone, g, who);
+        const auto with = same_identity(come, c, who);
+        g += without.size();
+        c += with.size();
+        auto best = elect(who, was, without, with);
+        node_ref now_there = succeed(was, std::move(best), now, changes);
+        if (now_there != was) edits.push_back({at, was, std::move(now_there)});
+    }
+    rebuild(edits);
     if (shared_) tell_health(changes, now);
     known_ = true;
     return changes;
+}
+
+/// The sighting of an identity that counts from now on, none if there is none; the others are kept for when it goes.
+std::optional<sighting> membership::elect(const std::string& who, const node_ref& was, std::span<const sighting> gone,
+                                          std::span<sighting> come) {
+    std::vector<sighting> candidates;
+    if (was && !contains(gone, was->seen)) candidates.push_back(was->seen);
+    const auto [first, last] = others_.equal_range(who);
+    for (auto it = first; it != last; ++it)
+        if (!contains(gone, it->second)) candidates.push_back(std::move(it->second));
+    others_.erase(first, last);
+    std::move(come.begin(), come.end(), std::back_inserter(candidates));
+    if (candidates.empty()) return std::nullopt;
+
+    const auto best = std::max_element(candidates.begin(), candidates.end(),
+                                       [](const sighting& a, const sighting& b) { return rank(a) < rank(b); });
+    for (auto it = candidates.begin(); it != candidates.end(); ++it)
+        if (it != best) others_.emplace(who, std::move(*it));
+    return std::move(*best);
+}
+
+/// The node for what is seen now where `was` stood, the same one where nothing is different.
+node_ref membership::succeed(const node_ref& was, std::optional<sighting> seen, time_point now,
+                             std::vector<difference>& changes) {
+    using kind = difference::kind;
+    if (!seen) {
+        if (!was) return nullptr;
+        changes.push_back({kind::removed, was});
+        departed_.insert_or_assign(std::string(was->seen.identity), departure{was, now});
+        return nullptr;
+    }
+    if (!was) {
+        node_ref previous;
+        if (const auto known = departed_.find(seen->identity); known != departed_.end()) {
+            previous = std::move(known->second.node);
+            departed_.erase(known);
+        }
+        const node_ref added(previous ? new node(std::move(*seen), previous) : new node(std::move(*seen), shared_));
+        changes.push_back({kind::added, added});
+        return added;
+    }
+    const bool other_role = was->seen.role != seen->role;
+    const bool other_znode = was->seen.path != seen->path || was->seen.czxid != seen->czxid;
+    const bool other_data = !same_data(was->seen, *seen);
+    if (!other_role && !other_znode && !other_data) return was;
+    const node_ref next(new node(std::move(*seen), was));
+    // Promotion moves an instance to another znode; that alone is no update.
+    if (other_data || !other_role) changes.push_back({kind::updated, next});
+    if (other_role) changes.push_back({kind::role, next});
+    return next;
+}
+
+/// Puts the edits, in their order, into the list. The nodes between them are moved without being looked at.
+void membership::rebuild(const std::vector<edit>& edits) {
+    if (edits.empty()) return;
+    for (const edit& e : edits) {
+        if (e.was) succeeding_.erase(e.was);
+        if (e.now && e.now->predecessor.load(std::memory_order_relaxed)) succeeding_.insert(e.now);
+    }
+    node_list next;
+    next.reserve(nodes_.size() + edits.size());
+    auto from = nodes_.begin();
+    for (const edit& e : edits) {
+        const auto to = nodes_.begin() + static_cast<std::ptrdiff_t>(e.at);
+        next.insert(next.end(), std::make_move_iterator(from), std::make_move_iterator(to));
+        if (e.now) next.push_back(e.now);
+        from = e.was ? to + 1 : to;
+    }
+    next.insert(next.end(), std::make_move_iterator(from), std::make_move_iterator(nodes_.end()));
+    nodes_ = std::move(next);
 }
 
 // Who came first, so that a service of which all are replaced at once has not been without anybody.

@@ -6,7 +6,11 @@
 #include "balance/node.hpp"
 
 #include <chrono>
+#include <functional>
 #include <map>
+#include <optional>
+#include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -37,6 +41,10 @@ public:
     /// holds the same nodes as before. An instance of which both data and role changed gives `updated` and `role`.
     std::vector<difference> apply(std::vector<sighting> seen, time_point now);
 
+    /// The same where it is known what is different: `gone` were seen before and are not any more, or not like this; `come` are
+    /// seen from now on. The instances that did not change are not looked at, so that one change of many costs little.
+    std::vector<difference> apply(std::vector<sighting> gone, std::vector<sighting> come, time_point now);
+
     /// The instances, sorted by identity.
     const node_list& nodes() const noexcept { return nodes_; }
 
@@ -52,12 +60,20 @@ private:
         time_point at;
     };
 
+    struct edit;
+
+    std::optional<sighting> elect(const std::string& who, const node_ref& was, std::span<const sighting> gone,
+                                  std::span<sighting> come);
+    node_ref succeed(const node_ref& was, std::optional<sighting> seen, time_point now, std::vector<difference>& changes);
+    void rebuild(const std::vector<edit>& edits);
     void tell_health(const std::vector<difference>& changes, time_point now);
 
     duration remember_;
     service_state_ptr shared_;
     bool known_ = false;    // after the first view
     node_list nodes_;
+    std::multimap<std::string, sighting, std::less<>> others_;    // by identity: who is sighted twice, but for whom counts
+    std::set<node_ref> succeeding_;                               // of nodes_: those that have predecessors
     std::map<std::string, departure, std::less<>> departed_;
 };
 

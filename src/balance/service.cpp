@@ -19,15 +19,40 @@ registry::view_params params_of(const environment& env, const std::string& name)
     registry::view_params p;
     p.service_path = p.layout->service_path(env.params.prefix, name);
     p.read_window = env.params.read_window;
+    p.spread = env.params.spread;
     return p;
 }
 
-std::vector<sighting> sightings_of(const registry::view_state& s) {
-    std::vector<sighting> seen;
-    seen.reserve(s.instances.size());
-    for (const auto& i : s.instances)
-        seen.emplace_back(std::shared_ptr<const instance>(i, &i->instance), i->identity, i->path, i->stat.czxid, i->role);
-    return seen;
+using instance_list = std::vector<std::shared_ptr<const registry::parsed_instance>>;
+
+sighting sighting_of(const std::shared_ptr<const registry::parsed_instance>& i) {
+    return {std::shared_ptr<const instance>(i, &i->instance), i->identity, i->path, i->stat.czxid, i->role};
+}
+
+struct view_difference {
+    std::vector<sighting> gone;
+    std::vector<sighting> come;
+};
+
+/// Makes `was` the same as `now`, both sorted by name, and tells what was different. Who is in both is known by its pointer, and
+/// not looked at.
+view_difference follow(instance_list& was, const instance_list& now) {
+    view_difference d;
+    instance_list next;
+    next.reserve(now.size());
+    auto old = was.begin();
+    for (const auto& i : now) {
+        while (old != was.end() && *old != i && (*old)->name <= i->name) d.gone.push_back(sighting_of(*old++));
+        if (old != was.end() && *old == i) {
+            next.push_back(std::move(*old++));
+        } else {
+            d.come.push_back(sighting_of(i));
+            next.push_back(i);
+        }
+    }
+    for (; old != was.end(); ++old) d.gone.push_back(sighting_of(*old));
+    was = std::move(next);
+    return d;
 }
 
 subset subset_of(const environment& env) {
@@ -164,9 +189,12 @@ void service::show() {
     next->since = latest.since;
     bool nodes_changed = false;
     if (latest.known) {
-        nodes_changed = !members_.apply(sightings_of(latest), now).empty() || !current()->known;
+        view_difference d = follow(applied_, latest.instances);
+        nodes_changed = !members_.apply(std::move(d.gone), std::move(d.come), now).empty() || !current()->known;
         next->nodes = members_.nodes();
-        for (const auto& n : next->nodes) append_with_predecessors(next->predecessors, n);
+        for (const auto& n : next->nodes) {
+            if (n->predecessor.load(std::memory_order_relaxed)) append_with_predecessors(next->predecessors, n);
+        }
         for (const auto& r : latest.rejected) {
             auto& shown = next->rejected.emplace_back();
             shown.path = r.path;
@@ -175,9 +203,10 @@ void service::show() {
     }
 
     std::vector<std::shared_ptr<detail::change_queue>> queues;
+    exhibit_ptr shown = next;    // then what was shown before: it goes without the lock, when all have been told
     {
         const std::lock_guard lock(mutex_);
-        exhibit_ = next;
+        exhibit_.swap(shown);
         if (nodes_changed) publisher_.publish(next->nodes);
         for (const auto& weak : queues_) {
             if (auto q = weak.lock()) queues.push_back(std::move(q));

@@ -102,8 +102,9 @@ private:
     // On the strand.
     std::unique_ptr<registry::view_driver> driver_;
     membership members_;
-    bool to_show_ = false;    // the driver's state is newer than what is shown
-    time_point show_at_{};    // not before
+    std::vector<std::shared_ptr<const registry::parsed_instance>> applied_;    // the instances of the view as in members_
+    bool to_show_ = false;                                                     // the driver's state is newer than what is shown
+    time_point show_at_{};                                                     // not before
     std::list<waiter> waiters_;
     std::unique_ptr<runtime::timer> timer_;
     time_point armed_ = time_point::max();

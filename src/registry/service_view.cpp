@@ -26,11 +26,13 @@ bool place(std::vector<T>& v, const std::string& key, Key key_of, std::optional<
 }    // namespace
 
 service_view::service_view(std::shared_ptr<const layout> l, std::string service_path, std::size_t window,
-                           std::chrono::milliseconds retry_min, std::chrono::milliseconds retry_max, time_point now, bool chroot)
+                           std::chrono::milliseconds retry_min, std::chrono::milliseconds retry_max, time_point now, bool chroot,
+                           std::chrono::milliseconds spread)
     : layout_(std::move(l)),
       path_(std::move(service_path)),
       window_(std::max<std::size_t>(window, 1)),
       chroot_(chroot),
+      spread_(std::max(spread, std::chrono::milliseconds(0))),
       retry_(retry_min, retry_max) {
     state_.since = now;
 }
@@ -42,7 +44,10 @@ void service_view::changed() noexcept {
     ++state_.version;
 }
 
-std::optional<service_view::time_point> service_view::wake_at() const noexcept { return connected_ ? retry_at_ : std::nullopt; }
+std::optional<service_view::time_point> service_view::wake_at() const noexcept {
+    if (!connected_ || retry_at_) return connected_ ? retry_at_ : std::nullopt;
+    return watch_ == watch_state::adding ? std::nullopt : reread_at_;
+}
 
 service_view::ask service_view::make(what kind, request::kind r, std::string path, std::string child) {
     ask a;
@@ -63,7 +68,9 @@ std::optional<service_view::ask> service_view::next(time_point now) {
         watch_ = watch_state::adding;
         return make(what::watch, request::kind::add_watch, path_);
     }
-    if (watch_ == watch_state::adding || outstanding_.size() >= window_) return std::nullopt;
+    if (watch_ == watch_state::adding) return std::nullopt;
+    if (reread_at_ && now >= *reread_at_) everything_dirty();
+    if (outstanding_.size() >= window_) return std::nullopt;
     if (root_ == root_state::owed) {
         root_ = root_state::reading;
         return make(what::root, request::kind::exists, "/");
@@ -118,11 +125,20 @@ void service_view::child_dirty(const std::string& name, bool created) {
 }
 
 void service_view::everything_dirty() {
+    reread_at_.reset();
     list_again();
     for (const auto& [name, m] : members_) {
         child_dirty(name, false);
         if (layout_->role_of(name) != role::none) owed_.insert(name);
     }
+}
+
+/// Changes may have been missed, and other clients are likely to have missed them as well: those of a server that comes back
+/// would all read at once. Who has nothing to show does not wait, since somebody may wait for that.
+void service_view::read_again(time_point now, std::uint64_t random) {
+    if (spread_.count() == 0 || state_.instances.empty()) return everything_dirty();
+    const auto bound = static_cast<std::uint64_t>(std::chrono::microseconds(spread_).count());
+    if (!reread_at_) reread_at_ = now + std::chrono::microseconds(random % bound);
 }
 
 void service_view::refresh() { everything_dirty(); }
@@ -148,7 +164,7 @@ void service_view::settle() {
     const bool watched = !recursive_ || watch_ == watch_state::armed;
     // Not "nothing is dirty": an instance that changes all the time would keep everybody from being seen.
     const bool all_read = listed() && root_ == root_state::fine && arriving_.empty() && owed_.empty();
-    if (!state_.stale || !connected_ || resync_owed_ || !watched || !all_read) return;
+    if (!state_.stale || !connected_ || resync_owed_ || reread_at_ || !watched || !all_read) return;
     retry_.reset();
     const bool first = !state_.known;
     state_.known = true;
@@ -160,7 +176,7 @@ void service_view::settle() {
     changed();
 }
 
-void service_view::on_session(zk::session_state s, zk::session_id id, time_point now) {
+void service_view::on_session(zk::session_state s, zk::session_id id, time_point now, std::uint64_t random) {
     if (s == zk::session_state::connected) {
         const bool reconnected = !connected_;
         connected_ = true;
@@ -169,33 +185,34 @@ void service_view::on_session(zk::session_state s, zk::session_id id, time_point
             watch_ = watch_ == watch_state::adding ? watch_state::adding : watch_state::none;
             resync_owed_ = false;
             behind(now);
-            everything_dirty();
+            read_again(now, random);
         } else if (reconnected && (!recursive_ || resync_owed_)) {
             // Where the watch has told of the reconnection before we heard of the loss, it will not tell again.
             resync_owed_ = false;
-            everything_dirty();
+            read_again(now, random);
         }
         retry_at_.reset();
         return settle();
     }
     if (connected_ && s == zk::session_state::suspended) resync_owed_ = recursive_ && watch_ == watch_state::armed;
     connected_ = false;
+    reread_at_.reset();    // whatever brings the connection back draws anew
     behind(now);
 }
 
-void service_view::on_watch_end(time_point now) {
+void service_view::on_watch_end(time_point now, std::uint64_t random) {
     if (!recursive_) return;    // one-shot watches end with their session, which is told apart
     if (watch_ == watch_state::armed) watch_ = watch_state::none;
     resync_owed_ = false;
     behind(now);
-    everything_dirty();
+    read_again(now, random);
 }
 
-void service_view::on_event(zk::event_type type, std::string_view path, time_point now) {
+void service_view::on_event(zk::event_type type, std::string_view path, time_point now, std::uint64_t random) {
     if (type == zk::event_type::resync) {
         resync_owed_ = false;
         behind(now);
-        return everything_dirty();
+        return read_again(now, random);
     }
     if (path == path_) {
         parent_watch_ = false;
@@ -232,7 +249,7 @@ void service_view::on_reply(std::uint64_t id, reply r, time_point now, std::uint
             } else if (r.ec) {
                 fail(r.ec, now, random);
             }
-            everything_dirty();    // what was read before the watch stood may have changed since
+            read_again(now, random);    // what was read before the watch stood may have changed since
             break;
         case what::list:
         case what::parent:

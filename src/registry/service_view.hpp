@@ -41,23 +41,25 @@ public:
         ask() = default;
     };
 
-    /// `chroot`: paths are below one, which may not exist. Where the service is not there, that is looked into.
+    /// `chroot`: paths are below one, which may not exist. Where the service is not there, that is looked into. `spread`: what is
+    /// shown is read again at a moment that is drawn from this time after the connection was lost and is back.
     service_view(std::shared_ptr<const layout> l, std::string service_path, std::size_t window,
-                 std::chrono::milliseconds retry_min, std::chrono::milliseconds retry_max, time_point now, bool chroot = false);
+                 std::chrono::milliseconds retry_min, std::chrono::milliseconds retry_max, time_point now, bool chroot = false,
+                 std::chrono::milliseconds spread = {});
 
     /// The next thing to ask; call it until it gives none. Replies may be outstanding, up to the window.
     std::optional<ask> next(time_point now);
     /// When to call `next` again if nothing is heard before; none where there is no need to.
     std::optional<time_point> wake_at() const noexcept;
 
-    /// `random`: 64 random bits.
+    // `random`: 64 random bits.
     void on_reply(std::uint64_t id, reply r, time_point now, std::uint64_t random);
     /// A watch fired.
-    void on_event(zk::event_type type, std::string_view path, time_point now);
+    void on_event(zk::event_type type, std::string_view path, time_point now, std::uint64_t random);
     /// The recursive watch ended.
-    void on_watch_end(time_point now);
+    void on_watch_end(time_point now, std::uint64_t random);
     /// The session changed. `id` is that of the session while it is connected.
-    void on_session(zk::session_state state, zk::session_id id, time_point now);
+    void on_session(zk::session_state state, zk::session_id id, time_point now, std::uint64_t random);
     /// Reads everything again.
     void refresh();
 
@@ -94,6 +96,7 @@ private:
     bool listed() const noexcept { return list_ == list_state::clean; }
     void list_again();
     void everything_dirty();
+    void read_again(time_point now, std::uint64_t random);
     void child_dirty(const std::string& name, bool created);
     void listed(reply r);
     void root_read(const reply& r, time_point now, std::uint64_t random);
@@ -112,6 +115,7 @@ private:
     std::string path_;
     std::size_t window_;
     bool chroot_;
+    std::chrono::milliseconds spread_;
 
     bool recursive_ = true;
     bool connected_ = false;
@@ -135,6 +139,7 @@ private:
     std::map<std::uint64_t, outstanding> outstanding_;
     backoff retry_;
     std::optional<time_point> retry_at_;
+    std::optional<time_point> reread_at_;    ///< When everything becomes dirty, once the watch stands.
 
     view_state state_;
     bool changed_ = false;

@@ -29,7 +29,7 @@ public:
           observer_(std::move(o)),
           retry_(*world_, ex_),
           machine_(std::move(p.layout), std::move(p.service_path), p.read_window, p.retry_min, p.retry_max, world_->now(),
-                   !client_.configuration().servers.chroot().empty()) {}
+                   !client_.configuration().servers.chroot().empty(), p.spread) {}
 
     /// `f(*this)`, or nothing if the driver was stopped or destroyed meanwhile.
     template <class F>
@@ -110,11 +110,11 @@ private:
         if (it == watches_.end() || it->second.number != number) return;    // a newer one took its place
         if (!ec) {
             listen(key, it->second);
-            machine_.on_event(e.type, e.path, world_->now());
+            machine_.on_event(e.type, e.path, world_->now(), world_->random());
         } else {
             // A one-shot watch ends with its only event, and with its session, which the machine hears of as well.
             watches_.erase(it);
-            if (ec != zk::client_errc::watch_ended) machine_.on_watch_end(world_->now());
+            if (ec != zk::client_errc::watch_ended) machine_.on_watch_end(world_->now(), world_->random());
         }
         drive();
     }
@@ -131,7 +131,7 @@ private:
                                asio::bind_cancellation_slot(session_wait_.slot(), asio::bind_executor(ex_, std::move(heard))));
     }
 
-    void on_session(const zk::session_info& s) { machine_.on_session(s.state, s.id, world_->now()); }
+    void on_session(const zk::session_info& s) { machine_.on_session(s.state, s.id, world_->now(), world_->random()); }
 
     asio::any_io_executor ex_;
     zk::client client_;

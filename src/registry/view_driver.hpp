@@ -23,6 +23,7 @@ struct view_params {
     std::size_t read_window = 128;                 ///< Reads in flight at a time. 0 counts as 1.
     std::chrono::milliseconds retry_min{50};       ///< Back-off after a failure: doubles from here ...
     std::chrono::milliseconds retry_max{5'000};    ///< ... to here, drawn uniformly from 0 to that bound.
+    std::chrono::milliseconds spread{};            ///< See `balancer_params::spread`.
 
     view_params() = default;    // not an aggregate: GCC 12 destroys aggregate temporaries in co_await expressions twice
 };

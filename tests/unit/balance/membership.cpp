@@ -6,6 +6,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -179,4 +180,58 @@ TEST_CASE("earlier versions are freed once their leases are back and another cha
     CHECK(versions[1].expired());
     m.apply({normal(coded("a", 1, 8), 1)}, start);
     for (const auto& v : versions) CHECK(v.expired());
+}
+
+TEST_CASE("differences that are told have the same effect as lists that are compared") {
+    std::mt19937 draw(5);
+    membership told(remember);
+    membership compared(remember);
+    std::vector<sighting> seen;
+    std::int64_t czxid = 0;
+    for (int step = 0; step < 2'000; ++step) {
+        std::vector<sighting> gone;
+        std::vector<sighting> come;
+        for (auto n = draw() % 4; n > 0; --n) {
+            // Few identities, so that many are sighted twice.
+            const instance i =
+                coded(std::string(1, static_cast<char>('a' + draw() % 8)), static_cast<std::uint16_t>(1 + draw() % 2));
+            if (!seen.empty() && draw() % 2 == 0) {
+                const auto out = seen.begin() + static_cast<std::ptrdiff_t>(draw() % seen.size());
+                const bool is_new = std::any_of(come.begin(), come.end(), [&](const auto& s) { return s.czxid == out->czxid; });
+                if (is_new) continue;
+                gone.push_back(*out);
+                const sighting changed(i, std::string(out->path), out->czxid, out->role);
+                seen.erase(out);
+                if (draw() % 2 == 0) continue;
+                come.push_back(changed);    // other data in the same znode
+                seen.push_back(changed);
+            } else {
+                come.push_back(draw() % 8 == 0 ? master(i, ++czxid) : normal(i, ++czxid));
+                seen.push_back(come.back());
+            }
+        }
+        const auto now = start + std::chrono::seconds(step);
+        CHECK(summary(told.apply(std::move(gone), std::move(come), now)) == summary(compared.apply(seen, now)));
+        REQUIRE(told.nodes().size() == compared.nodes().size());
+        for (std::size_t i = 0; i < told.nodes().size(); ++i) {
+            CHECK(told.nodes()[i]->seen.path == compared.nodes()[i]->seen.path);
+            CHECK(*told.nodes()[i]->seen.instance == *compared.nodes()[i]->seen.instance);
+        }
+        CHECK(told.remembered() == compared.remembered());
+    }
+}
+
+TEST_CASE("the nodes of those that did not change are not touched by a change of others") {
+    membership m(remember);
+    m.apply(normals(100), start);
+    const node_list before = m.nodes();
+    sighting other = before[50]->seen;
+    const sighting changed(numbered(200), std::string(other.path), other.czxid, other.role);
+    CHECK(summary(m.apply({other}, {changed}, start)) ==
+          whats{{kind::added, numbered(200).identity()}, {kind::removed, std::string(other.identity)}});
+    CHECK(m.nodes().size() == 100);
+    for (std::size_t i = 0; i < before.size(); ++i) {
+        const bool there = std::find(m.nodes().begin(), m.nodes().end(), before[i]) != m.nodes().end();
+        CHECK(there == (i != 50));
+    }
 }

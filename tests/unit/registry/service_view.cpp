@@ -181,8 +181,8 @@ TEST_CASE("a path that begins like the service's is not the service's") {
     v.settle();
     const int requests = v.tree.requests;
     for (const char* path : {"/p/s2", "/p/s2/master", "/p", "/p/s/master/below", "/p/"}) {
-        v.m.on_event(zk::event_type::created, path, v.now);
-        v.m.on_event(zk::event_type::deleted, path, v.now);
+        v.m.on_event(zk::event_type::created, path, v.now, 0);
+        v.m.on_event(zk::event_type::deleted, path, v.now, 0);
     }
     v.settle();
     CHECK(v.tree.requests == requests);

@@ -46,9 +46,9 @@ TEST_CASE("R5: connected again, the view is stale until the watch told what may 
     v.settle();
     v.disconnect();
     v.connected = true;
-    v.m.on_session(zk::session_state::connected, v.session, v.now);
+    v.m.on_session(zk::session_state::connected, v.session, v.now, 0);
     CHECK(v.m.state().stale);
-    v.m.on_event(zk::event_type::resync, "/p/s", v.now);
+    v.m.on_event(zk::event_type::resync, "/p/s", v.now, 0);
     const auto unchanged = v.m.state().instances;
     while (v.m.state().stale) REQUIRE(v.step());
     CHECK(v.m.state().instances == unchanged);
@@ -62,10 +62,10 @@ TEST_CASE("a view that hears of the lost connection after the watch has told wha
     v.settle();
     v.tree.listen({});    // missed
     v.tree.drop("/p/s/master");
-    v.m.on_event(zk::event_type::resync, "/p/s", v.now);
+    v.m.on_event(zk::event_type::resync, "/p/s", v.now, 0);
     v.disconnect();
     v.connected = true;
-    v.m.on_session(zk::session_state::connected, v.session, v.now);
+    v.m.on_session(zk::session_state::connected, v.session, v.now, 0);
     v.settle();
     CHECK_FALSE(v.m.state().stale);
     CHECK(v.names() == "a b");
@@ -139,6 +139,97 @@ TEST_CASE("R5: errors remove nothing; they are shown and retried") {
     v.settle();
     CHECK_FALSE(v.m.state().stale);
     CHECK_FALSE(v.m.state().last_error);
+    CHECK(v.names() == "m a b");
+}
+
+TEST_CASE("connected again, what is shown is read again after a while, and not fresh before") {
+    for (const bool recursive : {true, false}) {
+        CAPTURE(recursive);
+        viewer v(recursive, 8, false, 1'000ms);
+        fill(v.tree);
+        v.random = 700'000;    // us
+        v.connect();
+        v.settle();
+        CHECK_FALSE(v.m.state().stale);    // nothing was shown yet: nobody waited
+        const auto begun = v.now;
+        v.disconnect();
+        if (recursive) v.tree.drop("/p/s/master");    // of which one-shot watches would tell as soon as they are armed again
+        v.connect();
+        const int requests = v.tree.requests;
+        while (v.step()) {}
+        CHECK(v.tree.requests == requests);
+        CHECK(v.m.state().stale);
+        CHECK(v.names() == "m a b");
+        CHECK(v.m.wake_at() == begun + 700ms);
+
+        // What the watches tell of meanwhile does not wait.
+        v.tree.set("/p/s/normal0000000001", data("a2"));
+        while (v.step()) {}
+        CHECK(v.names() == "m a2 b");
+        CHECK(v.tree.requests == requests + 1);
+        CHECK(v.m.state().stale);
+
+        v.now = begun + 700ms;
+        while (v.step()) {}
+        CHECK_FALSE(v.m.state().stale);
+        CHECK(v.names() == (recursive ? "a2 b" : "m a2 b"));
+        CHECK_FALSE(v.m.wake_at());
+    }
+}
+
+TEST_CASE("a new session sets its watch at once, and reads later") {
+    viewer v(true, 8, false, 1'000ms);
+    fill(v.tree);
+    v.connect();
+    v.settle();
+    v.random = 400'000;
+    v.expire();
+    const auto begun = v.now;
+    v.connect();
+    const int requests = v.tree.requests;
+    while (v.step()) {}
+    CHECK(v.watching);
+    CHECK(v.tree.requests == requests);    // which counts no watches
+    v.tree.drop("/p/s/normal0000000002");
+    while (v.step()) {}
+    CHECK(v.names() == "m a");
+    CHECK(v.m.state().stale);
+    v.settle();
+    CHECK(v.now == begun + 400ms);
+    CHECK_FALSE(v.m.state().stale);
+}
+
+TEST_CASE("a connection that breaks before everything was read again draws another moment") {
+    viewer v(true, 8, false, 1'000ms);
+    fill(v.tree);
+    v.connect();
+    v.settle();
+    v.random = 100'000;
+    v.disconnect();
+    v.connect();
+    while (v.step()) {}
+    v.disconnect();
+    CHECK_FALSE(v.m.wake_at());
+    v.now += 10s;
+    v.random = 900'000;
+    v.connect();
+    while (v.step()) {}
+    CHECK(v.m.wake_at() == v.now + 900ms);
+    v.settle();
+    CHECK_FALSE(v.m.state().stale);
+}
+
+TEST_CASE("whoever has no instance to show reads at once") {
+    viewer v(true, 8, false, 1'000ms);
+    v.random = 900'000;
+    v.connect();
+    v.settle();
+    const auto begun = v.now;
+    v.disconnect();
+    fill(v.tree);
+    v.connect();
+    v.settle();
+    CHECK(v.now == begun);
     CHECK(v.names() == "m a b");
 }
 

@@ -11,6 +11,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <string>
 #include <utility>
@@ -23,8 +24,8 @@ inline std::string data(const std::string& code) { return R"({"serveruniquecode"
 
 /// One view on a tree, connected by hand.
 struct viewer {
-    explicit viewer(bool recursive = true, std::size_t window = 8, bool chroot = false)
-        : supports_recursive(recursive), m(make_micro_service_layout(), "/p/s", window, 50ms, 5'000ms, now, chroot) {
+    explicit viewer(bool recursive = true, std::size_t window = 8, bool chroot = false, std::chrono::milliseconds spread = 0ms)
+        : supports_recursive(recursive), m(make_micro_service_layout(), "/p/s", window, 50ms, 5'000ms, now, chroot, spread) {
         tree.listen([this](zk::event_type t, const std::string& path) {
             if (watching && connected && (path == "/p/s" || path.starts_with("/p/s/"))) events.emplace_back(t, path);
         });
@@ -32,19 +33,19 @@ struct viewer {
 
     void connect() {
         connected = true;
-        m.on_session(zk::session_state::connected, session, now);
+        m.on_session(zk::session_state::connected, session, now, random);
         if (watching) events.emplace_back(zk::event_type::resync, "/p/s");
     }
     void disconnect() {
         connected = false;
-        m.on_session(zk::session_state::suspended, session, now);
+        m.on_session(zk::session_state::suspended, session, now, random);
     }
     void expire() {
         tree.end_session(session);
         watching = false;
         connected = false;
-        m.on_session(zk::session_state::expired, session, now);
-        if (recursive_set) m.on_watch_end(now);
+        m.on_session(zk::session_state::expired, session, now, random);
+        if (recursive_set) m.on_watch_end(now, random);
         ++session;
     }
 
@@ -63,7 +64,7 @@ struct viewer {
         while (!events.empty()) {
             const auto [type, path] = events.front();
             events.pop_front();
-            m.on_event(type, path, now);
+            m.on_event(type, path, now, random);
         }
     }
 
@@ -98,6 +99,7 @@ struct viewer {
     bool connected = false;
     zk::session_id session = 1;
     service_view::time_point now{std::chrono::hours(1)};
+    std::uint64_t random = 0;    ///< What the next draws give.
     fake_tree tree;
     std::deque<std::pair<zk::event_type, std::string>> events;
     service_view m;
