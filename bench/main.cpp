@@ -72,7 +72,8 @@ CLI::Option* add_names(CLI::App& app, const char* name, std::vector<std::string>
 void add_common(CLI::App& app, common_options& c) {
     app.add_option("--json", c.json, "Write one JSON object per line to this file");
     app.add_option("--rounds", c.rounds, "Rounds; their medians are given")->check(CLI::Range(1, 1000))->capture_default_str();
-    app.add_option("--seconds", c.seconds, "Time of each measurement in a round (default: 0.05 for picks, 1 for client)")
+    app.add_option("--seconds", c.seconds,
+                   "Time of each measurement in a round (default: 0.05 for picks, 1 for client; discovery counts changes)")
         ->check(CLI::Range(0.001, 3600.0));
 }
 

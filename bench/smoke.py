@@ -10,6 +10,8 @@ import xml.etree.ElementTree
 
 PICKS = ["bench", "policy", "api", "instances", "threads", "ns_per_op", "floor_ns", "ops_per_s", "allocs_per_op"]
 CLIENT = ["bench", "impl", "op", "window", "server", "ops_per_s", "cpu_us_per_op", "p50_us", "p99_us"]
+DISCOVERY = ["bench", "impl", "instances", "server", "bootstrap_ms", "add_visible_us_p50", "add_visible_us_p99",
+             "remove_visible_us_p50", "remove_visible_us_p99", "bytes_per_change", "rss_mib"]
 
 
 def lines_of(*args):
@@ -43,6 +45,18 @@ with tempfile.NamedTemporaryFile("r", suffix=".svg") as picture:
     bars = list(svg.iter("{http://www.w3.org/2000/svg}rect"))
     assert len(bars) == 1 + 2 * 10, len(bars)
 
+# The peer in Java is there or not; what is not there has no lines, and is no failure.
+discovery = lines_of("discovery", "--instances", "20", "50", "--changes", "3")
+ours = [line for line in discovery if line["impl"] == "muster"]
+assert [line["instances"] for line in ours] == [20, 50], discovery
+assert {line["impl"] for line in discovery} <= {"muster", "curator"}, discovery
+discovery += lines_of("discovery", "--instances", "20", "--changes", "3", "--impl", "muster", "--server", "embedded")
+for line in discovery:
+    assert list(line) == DISCOVERY, line
+    assert line["bootstrap_ms"] > 0 and 0 < line["bytes_per_change"] < 1024, line
+    assert 0 < line["add_visible_us_p50"] <= line["add_visible_us_p99"], line
+
 assert "fastest" in usage_error("picks", "--policy", "fastest")
 assert "0" in usage_error("client", "--window", "0")
 assert "70000" in usage_error("client", "--server", "127.0.0.1:70000")
+assert "70000" in usage_error("discovery", "--server", "127.0.0.1:70000")

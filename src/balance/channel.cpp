@@ -8,13 +8,11 @@
 
 namespace muster::balance {
 
-void channel::publish(plan_ptr p) {
-    {
-        const std::lock_guard lock(mutex_);
-        plan_.swap(p);
-        version_.store(version_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
-    }
-    // What p holds now may be the last of its nodes; it is freed without the lock.
+plan_ptr channel::publish(plan_ptr p) {
+    const std::lock_guard lock(mutex_);
+    plan_.swap(p);
+    version_.store(version_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+    return p;    // it may hold the last of its nodes, which are freed without the lock
 }
 
 std::pair<plan_ptr, std::uint64_t> channel::current() const {
@@ -190,25 +188,27 @@ channel_ptr publisher::get(const selection& s) {
     return c;
 }
 
-void publisher::publish(node_list all) {
+std::vector<plan_ptr> publisher::publish_shared(std::shared_ptr<const node_list> all) {
     all_ = std::move(all);
     known_ = true;
-    for_each_channel([this](const selection& s, channel& c) {
+    std::vector<plan_ptr> replaced;
+    for_each_channel([&](const selection& s, channel& c) {
         const plan_ptr shown = c.current().first;
         // Tables whose nodes are the same are kept, e.g. that of the normals when the master changed.
-        if (auto next = make_plan(s, all_, subset_, *shown)) c.publish(std::move(next));
+        if (auto next = make_plan(s, *all_, subset_, *shown)) replaced.push_back(c.publish(std::move(next)));
     });
+    return replaced;
 }
 
 void publisher::close() {
-    all_.clear();
+    all_.reset();
     known_ = false;
     nobody_ = registry_errc::closed;
     for_each_channel([this](const selection& s, channel& c) { c.publish(make(s)); });
 }
 
 plan_ptr publisher::make(const selection& s) const {
-    return known_ ? make_plan(s, all_, subset_) : std::make_shared<const plan>(build_empty_table(nobody_));
+    return known_ ? make_plan(s, *all_, subset_) : std::make_shared<const plan>(build_empty_table(nobody_));
 }
 
 template <class Function>

@@ -25,7 +25,8 @@ public:
     /// `seed`: pickers get their random numbers from it.
     channel(plan_ptr first, std::uint64_t seed) noexcept : plan_(std::move(first)), seeds_(seed) {}
 
-    void publish(plan_ptr p);
+    /// Gives the plan that was shown before.
+    plan_ptr publish(plan_ptr p);
 
     /// Changes with each `publish`.
     std::uint64_t version() const noexcept { return version_.load(std::memory_order_acquire); }
@@ -98,8 +99,11 @@ public:
     channel_ptr get(const selection& s);
     channel_ptr get(policy p, pool q) { return get(selection{p, q}); }
 
-    /// Rebuilds the tables whose nodes changed. `all` is `membership::nodes()`.
-    void publish(node_list all);
+    /// Rebuilds the tables whose nodes changed. `all` is what `membership::nodes()` gives.
+    void publish(node_list all) { publish_shared(std::make_shared<const node_list>(std::move(all))); }
+    /// The same of a list that others hold as well: to copy one touches all of its nodes. Gives the plans that were shown before,
+    /// for the same reason: they are best destroyed when everybody has been told.
+    std::vector<plan_ptr> publish_shared(std::shared_ptr<const node_list> all);
 
     /// From now on picks give `closed`.
     void close();
@@ -115,7 +119,7 @@ private:
     const subset subset_;
     registry_errc nobody_ = registry_errc::unknown_service;    // why, while known_ is false
     bool known_ = false;
-    node_list all_;
+    std::shared_ptr<const node_list> all_;                                 // while known_
     std::array<std::array<channel_ptr, pools>, policy_count> channels_;    // of plain selections
 
     struct special {

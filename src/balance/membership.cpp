@@ -105,6 +105,7 @@ node_ref membership::succeed(const node_ref& was, std::optional<sighting> seen, 
         if (!was) return nullptr;
         changes.push_back({kind::removed, was});
         departed_.insert_or_assign(std::string(was->seen.identity), departure{was, now});
+        departures_.emplace_back(now, was->seen.identity);
         return nullptr;
     }
     if (!was) {
@@ -158,7 +159,11 @@ void membership::tell_health(const std::vector<difference>& changes, time_point 
 }
 
 void membership::forget(time_point now) {
-    std::erase_if(departed_, [&](const auto& d) { return now - d.second.at >= remember_; });
+    for (; !departures_.empty() && now - departures_.front().first >= remember_; departures_.pop_front()) {
+        const auto& [at, identity] = departures_.front();
+        const auto it = departed_.find(identity);
+        if (it != departed_.end() && it->second.at == at) departed_.erase(it);
+    }
 }
 
 }    // namespace muster::balance

@@ -6,6 +6,7 @@
 #include "balance/node.hpp"
 
 #include <chrono>
+#include <deque>
 #include <functional>
 #include <map>
 #include <optional>
@@ -48,6 +49,9 @@ public:
     /// The instances, sorted by identity.
     const node_list& nodes() const noexcept { return nodes_; }
 
+    /// Those of them that have predecessors.
+    const std::set<node_ref>& succeeding() const noexcept { return succeeding_; }
+
     /// Forgets whom it has remembered for long enough. `apply` does so too.
     void forget(time_point now);
 
@@ -75,6 +79,7 @@ private:
     std::multimap<std::string, sighting, std::less<>> others_;    // by identity: who is sighted twice, but for whom counts
     std::set<node_ref> succeeding_;                               // of nodes_: those that have predecessors
     std::map<std::string, departure, std::less<>> departed_;
+    std::deque<std::pair<time_point, std::string>> departures_;    // in order; who came back is in it still
 };
 
 }    // namespace muster::balance

@@ -32,6 +32,7 @@ node::node(sighting s, service_state_ptr shared)
     : state(new node_state(std::move(shared))),
       id(hash64(s.identity)),
       weight(std::clamp<std::uint32_t>(s.instance->weight, 1, max_weight)),
+      role(s.role),
       seen(std::move(s)) {}
 
 node::node(sighting s, const node_ref& previous)
@@ -39,6 +40,7 @@ node::node(sighting s, const node_ref& previous)
       state(previous->state),
       id(previous->id),
       weight(std::clamp<std::uint32_t>(s.instance->weight, 1, max_weight)),
+      role(s.role),
       seen(std::move(s)) {}
 
 void node::drop_idle_predecessors() noexcept {
@@ -62,6 +64,17 @@ void node::destroy(node* n) noexcept {
         if (!next || fetch_add(next->count, std::uint64_t{0} - reference, std::memory_order_acq_rel) != reference) return;
         n = next;
     }
+}
+
+node_list copy_of(const node_list& nodes) {
+    constexpr std::size_t ahead = 16;
+    node_list copy;
+    copy.reserve(nodes.size());
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+        if (i + ahead < nodes.size()) __builtin_prefetch(nodes[i + ahead].get(), 1);
+        copy.push_back(nodes[i]);
+    }
+    return copy;
 }
 
 void append_with_predecessors(node_list& to, const node_ref& n) {

@@ -67,6 +67,7 @@ struct alignas(64) node {
     const boost::intrusive_ptr<node_state> state;
     const std::uint64_t id;        ///< Hash of the identity.
     const std::uint32_t weight;    ///< 1 to max_weight.
+    const muster::role role;       ///< As in `seen`, which need not be fetched for it when tables are built.
 
     // What is read through a lease only.
     alignas(64) const sighting seen;
@@ -118,6 +119,10 @@ struct alignas(64) node {
 private:
     static void destroy(node* n) noexcept;
 };
+
+/// A copy of `nodes`. Those of a large service stand all over the memory, and a reference to each is counted in the node: so they
+/// are fetched ahead, which saves most of the time.
+node_list copy_of(const node_list& nodes);
 
 /// Appends `n` and its predecessors. Whoever holds these may call `n->open()` from any thread.
 void append_with_predecessors(node_list& to, const node_ref& n);

@@ -11,7 +11,8 @@ namespace {
 
 node_list of_role(role r, const node_list& all) {
     node_list chosen;
-    std::copy_if(all.begin(), all.end(), std::back_inserter(chosen), [r](const node_ref& n) { return n->seen.role == r; });
+    if (r == role::normal) chosen.reserve(all.size());    // nearly all are
+    std::copy_if(all.begin(), all.end(), std::back_inserter(chosen), [r](const node_ref& n) { return n->role == r; });
     return chosen;
 }
 
@@ -22,18 +23,25 @@ node_list matching(const filter& f, const node_list& all) {
     return chosen;
 }
 
+// Lists are moved, not copied as from an initializer list: to copy one touches all of its nodes.
 std::vector<node_list> groups_of(pool p, const node_list& all) {
+    std::vector<node_list> groups;
     switch (p) {
         case pool::normals_then_master:
-            return {of_role(role::normal, all), of_role(role::master, all)};
+            groups.push_back(of_role(role::normal, all));
+            if (groups.back().size() != all.size()) groups.push_back(of_role(role::master, all));
+            break;
         case pool::normals:
-            return {of_role(role::normal, all)};
+            groups.push_back(of_role(role::normal, all));
+            break;
         case pool::master:
-            return {of_role(role::master, all)};
+            groups.push_back(of_role(role::master, all));
+            break;
         case pool::all:
+            groups.push_back(all);
             break;
     }
-    return {all};
+    return groups;
 }
 
 void append(std::vector<node_list>& to, node_list group) {

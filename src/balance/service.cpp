@@ -191,10 +191,8 @@ void service::show() {
     if (latest.known) {
         view_difference d = follow(applied_, latest.instances);
         nodes_changed = !members_.apply(std::move(d.gone), std::move(d.come), now).empty() || !current()->known;
-        next->nodes = members_.nodes();
-        for (const auto& n : next->nodes) {
-            if (n->predecessor.load(std::memory_order_relaxed)) append_with_predecessors(next->predecessors, n);
-        }
+        next->nodes = copy_of(members_.nodes());
+        for (const auto& n : members_.succeeding()) append_with_predecessors(next->predecessors, n);
         for (const auto& r : latest.rejected) {
             auto& shown = next->rejected.emplace_back();
             shown.path = r.path;
@@ -203,11 +201,12 @@ void service::show() {
     }
 
     std::vector<std::shared_ptr<detail::change_queue>> queues;
-    exhibit_ptr shown = next;    // then what was shown before: it goes without the lock, when all have been told
+    exhibit_ptr shown = next;          // then what was shown before: it goes without the lock, when all have been told
+    std::vector<plan_ptr> replaced;    // the same
     {
         const std::lock_guard lock(mutex_);
         exhibit_.swap(shown);
-        if (nodes_changed) publisher_.publish(next->nodes);
+        if (nodes_changed) replaced = publisher_.publish_shared(std::shared_ptr<const node_list>(next, &next->nodes));
         for (const auto& weak : queues_) {
             if (auto q = weak.lock()) queues.push_back(std::move(q));
         }
