@@ -26,7 +26,8 @@ using namespace std::chrono_literals;
 
 constexpr const char* debian_jars = "/usr/share/java";
 constexpr const char* how_to_get_it =
-    "install Debian's packages default-jdk-headless, libcurator-discovery-java and libcurator-recipes-java";
+    "install Debian's packages default-jdk-headless, libcurator-discovery-java and libcurator-recipes-java, or name "
+    "Curator's jars and those that it needs in MUSTER_CURATOR_CLASSPATH";
 
 /// Where Debian and Ubuntu keep what Curator needs, or what MUSTER_CURATOR_CLASSPATH says; empty where there is nothing.
 std::string curator_class_path() {

@@ -79,8 +79,7 @@ constexpr std::array keyless{policy::roundrobin, policy::weightroundrobin, polic
 
 }    // namespace
 
-TEST_CASE(
-    "R32: a thousand clients whose server comes back spread their reads over the window, and their picks over the instances") {
+TEST_CASE("R32: a thousand clients whose server comes back spread their reads over the window, and their picks") {
     crowd c;
     c.registry.crash();
     c.registry.pass(4s);
