@@ -167,10 +167,10 @@ void service::stop() {
     serve_waiters();
 }
 
-void service::on_view(const registry::view_state&) {
+void service::on_view(const registry::view_state& s) {
     if (stopped_) return;
     to_show_ = true;
-    if (env_->world->now() >= show_at_) {
+    if (s.ended || env_->world->now() >= show_at_) {
         show();
     } else {
         arm();
@@ -212,16 +212,17 @@ void service::show() {
         }
     }
     for (const auto& q : queues) q->show(next);
-    if (nodes_changed) serve_waiters();
+    if (nodes_changed || latest.ended) serve_waiters();
 }
 
 void service::serve_waiters() {
     const auto now = env_->world->now();
+    const bool in_vain = driver_ && driver_->state().ended;
     for (auto it = waiters_.begin(); it != waiters_.end();) {
         error_code ec;
         lease l = it->picker.pick(it->key, it->exclude, ec);
         const bool hopeless = !detail::worth_waiting(ec);
-        if (!l && !hopeless && now < it->deadline) {
+        if (!l && !hopeless && !in_vain && now < it->deadline) {
             ++it;
             continue;
         }

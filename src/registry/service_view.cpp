@@ -197,6 +197,7 @@ void service_view::on_session(zk::session_state s, zk::session_id id, time_point
     if (connected_ && s == zk::session_state::suspended) resync_owed_ = recursive_ && watch_ == watch_state::armed;
     connected_ = false;
     reread_at_.reset();    // whatever brings the connection back draws anew
+    if (zk::is_final(s) && !std::exchange(state_.ended, true)) changed();
     behind(now);
 }
 

@@ -26,6 +26,7 @@ struct rejected_child {
 /// What is known of a service. Unchanged instances keep their pointer from one state to the next.
 struct view_state {
     bool known = false;           ///< All children were read once. Before that `instances` is empty.
+    bool ended = false;           ///< The client has given up or was closed: nothing will change any more.
     bool stale = true;            ///< Changes may be missed: ZooKeeper is not reached, or everything is being read again.
     std::uint64_t version = 0;    ///< Grows with every change of this value.
     /// While stale: when the view was last known to be right, or when the view was started if it never was.
