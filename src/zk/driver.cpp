@@ -3,6 +3,7 @@
 // The part of client_impl that does what the session machine says.
 #include "zk/client_impl.hpp"
 
+#include "proto_zk/read_size.hpp"
 #include "runtime/tls_stream.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -15,7 +16,6 @@
 namespace muster::zk::detail {
 namespace {
 
-constexpr std::size_t read_bytes = 64 * 1024;
 constexpr std::size_t write_bytes = 256 * 1024;    // a ping waits no longer than for so many bytes
 
 }    // namespace
@@ -29,6 +29,7 @@ struct client_impl::connection {
     std::optional<proto::failure> tls_failure;    // of the first address where there was one: others may just not be there
     asio::cancellation_signal cancel_connect;
     std::shared_ptr<runtime::byte_stream> stream;
+    proto::read_size reads;
     std::string out;    // being written
     bool writing = false;
     bool broken = false;    // a write failed: what the server said before is still read, up to the end of the stream
@@ -124,11 +125,12 @@ void client_impl::greet(const connection_ptr& c) {
 }
 
 void client_impl::read(const connection_ptr& c) {
-    const auto room = session_.read_buffer(read_bytes);
+    const auto room = session_.read_buffer(c->reads.next());
     c->stream->async_read_some(asio::buffer(room.data(), room.size()),
                                on_strand([self = shared_from_this(), c](error_code ec, std::size_t n) {
                                    if (self->connection_ != c) return;
                                    if (ec) return self->drop({ec, c->stream->explanation(), !c->endpoints.empty()});
+                                   c->reads.gave(n);
                                    const auto replies = self->session_.metrics().replies_received;
                                    self->proceed(self->session_.received(n, self->world_->now()));
                                    if (self->connection_ != c) return;
