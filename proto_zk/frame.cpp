@@ -13,6 +13,7 @@ namespace muster::zk::proto {
 namespace {
 
 constexpr std::size_t prefix_bytes = 4;
+constexpr std::size_t small_capacity = 64 * 1024;
 constexpr unsigned quiet_before_shrinking = 64;    // so that a client that lists a large znode now and then keeps its buffer
 
 unsigned char* bytes_at(char* p) { return reinterpret_cast<unsigned char*>(p); }
@@ -38,10 +39,9 @@ std::span<char> frame_reader::prepare(std::size_t n) {
     const std::size_t used = end_ - begin_;
     const std::size_t wanted = std::min(limit, used + n);
 
-    const std::size_t small = n + n / 2;    // for a read behind the beginning of a frame
-    quiet_ = used + n > small ? 0 : quiet_ + 1;
-    if (quiet_ >= quiet_before_shrinking && capacity_ > small) {
-        move_to(small);
+    quiet_ = wanted > small_capacity ? 0 : quiet_ + 1;
+    if (quiet_ >= quiet_before_shrinking && capacity_ > small_capacity) {
+        move_to(small_capacity);
     } else if (wanted > capacity_) {
         move_to(std::min(limit, std::max(wanted, capacity_ * 2)));
     } else if (capacity_ - end_ < n && begin_ > 0) {
@@ -50,6 +50,11 @@ std::span<char> frame_reader::prepare(std::size_t n) {
         end_ = used;
     }
     return {data_.get() + end_, std::min(n, capacity_ - end_)};
+}
+
+void frame_reader::shrink(std::size_t n) {
+    const std::size_t used = end_ - begin_;
+    if (used <= n && capacity_ > 2 * n) move_to(used + n);
 }
 
 void frame_reader::commit(std::size_t n) noexcept {

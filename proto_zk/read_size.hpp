@@ -1,13 +1,13 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 
 namespace muster::zk::proto {
 
-/// How many bytes a connection asks for at once: few where pings are all that comes, since a program may have a thousand idle
-/// sessions, and more as soon as reads are filled.
+/// How many bytes a connection asks for at once. Replies that came together should be read together, since what their handlers ask
+/// for is then written together. But a program may have a thousand sessions that hear nothing but pings and events, and those
+/// ask for few.
 class read_size {
 public:
     static constexpr std::size_t least = 4 * 1024;
@@ -15,24 +15,20 @@ public:
 
     std::size_t next() const noexcept { return size_; }
 
-    /// A read gave `n` bytes.
-    void gave(std::size_t n) noexcept {
-        if (n >= size_) {
-            size_ = std::min(2 * size_, most);
-            quiet_ = 0;
-        } else if (n > size_ / 4) {
-            quiet_ = 0;
-        } else if (++quiet_ == patience) {
-            size_ = std::max(size_ / 2, least);
-            quiet_ = 0;
-        }
+    /// Something was read. `busy`: it answered requests, or there are some that wait for their replies.
+    void after_read(bool busy) noexcept {
+        idle_reads_ = busy ? 0 : idle_reads_ + 1;
+        if (busy)
+            size_ = most;
+        else if (idle_reads_ >= patience)
+            size_ = least;
     }
 
 private:
-    static constexpr unsigned patience = 64;    // a client that lists a large znode now and then keeps its size
+    static constexpr unsigned patience = 2;    // a ping may fall between two requests
 
     std::size_t size_ = least;
-    unsigned quiet_ = 0;    // reads in a row that gave little
+    unsigned idle_reads_ = 0;    // in a row
 };
 
 }    // namespace muster::zk::proto

@@ -84,6 +84,7 @@ private:
     void secure(const connection_ptr& c);
     void greet(const connection_ptr& c);
     void read(const connection_ptr& c);
+    std::uint64_t unanswered() const noexcept;
     void write();
     void expect_requests();
     void drop(const proto::failure& f);

@@ -30,7 +30,8 @@ struct client_impl::connection {
     asio::cancellation_signal cancel_connect;
     std::shared_ptr<runtime::byte_stream> stream;
     proto::read_size reads;
-    std::string out;    // being written
+    std::uint64_t lost = 0;    // requests whose replies will not come: those of earlier connections
+    std::string out;           // being written
     bool writing = false;
     bool broken = false;    // a write failed: what the server said before is still read, up to the end of the stream
 
@@ -120,23 +121,31 @@ void client_impl::secure(const connection_ptr& c) {
 
 void client_impl::greet(const connection_ptr& c) {
     session_.connected(world_->now());
+    c->lost = unanswered();
     write();
     read(c);
+}
+
+/// Requests that were written and have had no reply, on any connection.
+std::uint64_t client_impl::unanswered() const noexcept {
+    return session_.metrics().requests_sent - session_.metrics().replies_received;
 }
 
 void client_impl::read(const connection_ptr& c) {
     const auto room = session_.read_buffer(c->reads.next());
     c->stream->async_read_some(asio::buffer(room.data(), room.size()),
-                               on_strand([self = shared_from_this(), c](error_code ec, std::size_t n) {
+                               [self = shared_from_this(), c](error_code ec, std::size_t n) {
                                    if (self->connection_ != c) return;
                                    if (ec) return self->drop({ec, c->stream->explanation(), !c->endpoints.empty()});
-                                   c->reads.gave(n);
-                                   const auto replies = self->session_.metrics().replies_received;
+                                   const auto& count = self->session_.metrics();
+                                   const auto replies = count.replies_received;
                                    self->proceed(self->session_.received(n, self->world_->now()));
                                    if (self->connection_ != c) return;
-                                   if (self->session_.metrics().replies_received != replies) self->expect_requests();
+                                   const bool answered = count.replies_received != replies;
+                                   c->reads.after_read(answered || self->unanswered() != c->lost);
+                                   if (answered) self->expect_requests();
                                    self->read(c);
-                               }));
+                               });
 }
 
 void client_impl::write() {

@@ -3,37 +3,30 @@
 
 #include <doctest/doctest.h>
 
-#include <cstddef>
-
 using muster::zk::proto::read_size;
 
 TEST_SUITE_BEGIN("read_size");
 
-TEST_CASE("who is told little asks for little") {
+TEST_CASE("who hears nothing but pings asks for little") {
     read_size r;
-    for (int i = 0; i != 1000; ++i) {
+    for (int i = 0; i != 100; ++i) {
         CHECK(r.next() == read_size::least);
-        r.gave(20);    // a ping's reply
+        r.after_read(false);
     }
 }
 
-TEST_CASE("reads that are filled grow quickly, up to a bound, and stay as large as what comes") {
+TEST_CASE("who waits for replies asks for all that may have come, and for little again when nothing happens any more") {
     read_size r;
-    std::size_t reads = 0;
-    for (; r.next() != read_size::most; ++reads) r.gave(r.next());
-    CHECK(reads == 4);
-    r.gave(r.next());
+    r.after_read(true);
     CHECK(r.next() == read_size::most);
-    for (int i = 0; i != 1000; ++i) r.gave(read_size::most / 2);
-    CHECK(r.next() == read_size::most);
-}
-
-TEST_CASE("reads shrink after many in a row that gave little, and not for one that is large now and then") {
-    read_size r;
-    while (r.next() != read_size::most) r.gave(r.next());
-    for (int i = 0; i != 1000; ++i) r.gave(i % 50 == 0 ? read_size::most / 2 : 20);
-    CHECK(r.next() == read_size::most);
-    for (int i = 0; i != 4 * 64; ++i) r.gave(20);
+    for (int i = 0; i != 10; ++i) {
+        r.after_read(false);    // a ping between two requests
+        CHECK(r.next() == read_size::most);
+        r.after_read(true);
+        CHECK(r.next() == read_size::most);
+    }
+    r.after_read(false);
+    r.after_read(false);
     CHECK(r.next() == read_size::least);
 }
 
