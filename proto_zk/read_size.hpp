@@ -5,8 +5,8 @@
 
 namespace muster::zk::proto {
 
-/// How many bytes a connection asks for at once. Replies that came together should be read together, since what their handlers ask
-/// for is then written together. But a program may have a thousand sessions that hear nothing but pings and events, and those
+/// How many bytes a connection asks for at once. Replies that came together should be read together, since what their handlers
+/// ask for is then written together. But a program may have a thousand sessions that hear nothing but pings and events, and those
 /// ask for few.
 class read_size {
 public:
