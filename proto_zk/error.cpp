@@ -160,6 +160,20 @@ const char* describe(tls_errc e) noexcept {
     return nullptr;
 }
 
+const char* describe(sasl_errc e) noexcept {
+    switch (e) {
+        case sasl_errc::no_mechanism:
+            return "the SASL mechanism is not installed";
+        case sasl_errc::step_failed:
+            return "the SASL mechanism could not go on";
+        case sasl_errc::refused:
+            return "the server does not use SASL, or does not take the user";
+        case sasl_errc::server_untrusted:
+            return "the server could not prove that it knows the password";
+    }
+    return nullptr;
+}
+
 template <class Enum>
 constexpr bool times_out(Enum) noexcept {
     return false;
@@ -199,6 +213,7 @@ constexpr category<server_errc> the_server_category("muster.zk.server", 0x6d7573
 constexpr category<client_errc> the_client_category("muster.zk.client", 0x6d75737465720002);
 constexpr category<protocol_errc> the_protocol_category("muster.zk.protocol", 0x6d75737465720003);
 constexpr category<tls_errc> the_tls_category("muster.zk.tls", 0x6d75737465720004);
+constexpr category<sasl_errc> the_sasl_category("muster.zk.sasl", 0x6d75737465720005);
 
 outcome outcome_of(server_errc e) noexcept {
     switch (e) {
@@ -237,17 +252,19 @@ const boost::system::error_category& server_category() noexcept { return the_ser
 const boost::system::error_category& client_category() noexcept { return the_client_category; }
 const boost::system::error_category& protocol_category() noexcept { return the_protocol_category; }
 const boost::system::error_category& tls_category() noexcept { return the_tls_category; }
+const boost::system::error_category& sasl_category() noexcept { return the_sasl_category; }
 
 error_code make_error_code(server_errc e) noexcept { return {static_cast<int>(e), server_category()}; }
 error_code make_error_code(client_errc e) noexcept { return {static_cast<int>(e), client_category()}; }
 error_code make_error_code(protocol_errc e) noexcept { return {static_cast<int>(e), protocol_category()}; }
 error_code make_error_code(tls_errc e) noexcept { return {static_cast<int>(e), tls_category()}; }
+error_code make_error_code(sasl_errc e) noexcept { return {static_cast<int>(e), sasl_category()}; }
 
 outcome outcome_of(const error_code& ec) noexcept {
     if (ec.category() == server_category()) return outcome_of(static_cast<server_errc>(ec.value()));
     if (ec.category() == client_category()) return outcome_of(static_cast<client_errc>(ec.value()));
     // What was written before completes with connection_lost.
-    if (ec.category() == tls_category()) return outcome::not_sent;
+    if (ec.category() == tls_category() || ec.category() == sasl_category()) return outcome::not_sent;
     return outcome::unknown;
 }
 

@@ -147,6 +147,7 @@ void session::disconnected(const failure& f, time_point now, std::uint64_t rando
     ping_due_ = false;
     close_sent_ = false;
     pings_.clear();
+    sasl_ = {};
     batching_.disconnected(why);
     if (why.category() == protocol_category()) {
         tell(log_event::protocol_error, why, now - (was_attached ? attached_at_ : attempted_at_));
@@ -250,6 +251,7 @@ session::time_point session::deadline() const noexcept {
             return std::min({expiry(), close_deadline_, deadlines_.next()});
         case phase::connecting:
         case phase::handshaking:
+        case phase::authenticating:
             return std::min({attempt_deadline_, expiry(), close_deadline_, deadlines_.next()});
         case phase::attached:
             return std::min({last_received_ + fraction_of_timeout(2, 3), ping_time(last_sent_, duration(info_.timeout)),
@@ -279,12 +281,14 @@ error_code session::tick(time_point now) {
         case phase::idle:
         case phase::connecting:
         case phase::handshaking:
+        case phase::authenticating:
             // The server tells of an expiry only those who reach it. By its own clock a client learns it in any case; 4/3
             // allow for the server's rounding and for the way (ZOOKEEPER-4508).
             if (now >= expiry()) {
                 expire(client_errc::session_expired);
                 // A handshake under way names the old session and would bring it back.
-                if (phase_ == phase::handshaking && !connect_request_due_) return client_errc::session_expired;
+                if (phase_ == phase::authenticating || (phase_ == phase::handshaking && !connect_request_due_))
+                    return client_errc::session_expired;
             }
             if (phase_ != phase::idle && phase_ != phase::finished && now >= attempt_deadline_) return client_errc::timed_out;
             return {};

@@ -44,6 +44,7 @@ struct session_settings {
     std::size_t max_request = 1'048'575;    // of what is written
     std::int32_t first_xid = 1;
     bool batch_reads = false;
+    bool sasl = false;                 // the user is to be proven on each connection
     log_level log = log_level::off;    // the least that is noted
 };
 
@@ -140,10 +141,20 @@ public:
     /// Appends what is to be written now: at most `limit` bytes and what completes the last request.
     void fill(std::string& out, std::size_t limit, time_point now);
 
+    // SASL, if set: between the handshake and everything else ----------------------------------------------------------------
+
+    /// What the server said, for the mechanism to answer with `respond`; given once. Empty at first, as it says nothing then.
+    std::optional<std::string> take_challenge();
+
+    /// The mechanism's answer: what to send, if anything, and whether it is content with what the server has said.
+    void respond(std::optional<std::string> token, bool complete, time_point now);
+
+    bool authenticating() const noexcept { return phase_ == phase::authenticating; }
+
     // Time -----------------------------------------------------------------------------------------------------------------
 
     /// When `tick` is due; it never moves to an earlier time but by a call of `submit`, `connecting`, `connected`, `received`
-    /// with the handshake, or `close`.
+    /// with the handshake, `respond`, or `close`.
     time_point deadline() const noexcept;
 
     /// Lets time act: pings, time-outs, expiry, deadlines of requests. An error is the reason to drop the connection.
@@ -164,11 +175,12 @@ public:
 
 private:
     enum class phase {
-        idle,           // no connection, no attempt
-        connecting,     // the transport is being established
-        handshaking,    // the connect request is to be written or was written, the response has not come
-        attached,       // the session is connected to a server
-        finished,       // closed for good
+        idle,              // no connection, no attempt
+        connecting,        // the transport is being established
+        handshaking,       // the connect request is to be written or was written, the response has not come
+        authenticating,    // the server knows the session; its user is being proven
+        attached,          // the session is connected to a server
+        finished,          // closed for good
     };
 
     using queue = std::deque<std::unique_ptr<request>>;
@@ -177,11 +189,15 @@ private:
     error_code on_handshake(std::string_view frame, time_point now);
     error_code on_reply(std::string_view frame);
     error_code on_auth(const reply_header& header);
+    error_code on_token(std::string_view frame, time_point now);
     error_code answer_batch(std::size_t reads, std::string_view reply, zxid at);
     error_code answer_each(std::size_t requests, const error_code& ec, std::string_view body, zxid at);
     error_code answer_oldest(const error_code& ec, std::string_view body, zxid at);
-    void on_session(time_point now, std::int64_t id, std::string_view password, std::chrono::milliseconds timeout);
+    void begin_sasl(connect_response granted, time_point now);
+    void append_token(std::string& out);
+    void attach(const connect_response& granted, time_point now);
     void expire(const error_code& why);
+    error_code give_up(const error_code& why);
     void finish(const error_code& result, session_state last = session_state::closed,
                 const error_code& why = client_errc::closed);
     error_code end_without_session() const noexcept;
@@ -216,6 +232,15 @@ private:
 
     class housekeeping_request;
 
+    /// A user's proof that is under way.
+    struct proof {
+        connect_response granted;                // what the server said of the session
+        std::optional<std::string> challenge;    // for the mechanism
+        std::optional<std::string> token;        // to be written
+        std::int32_t xid = 0;                    // of the one that was written and not answered, else 0
+        bool complete = false;                   // the mechanism has nothing more to say
+    };
+
     session_settings settings_;
     host_cycle hosts_;
     frame_reader frames_;
@@ -243,12 +268,13 @@ private:
     error_code close_result_;
     error_code finished_with_;    // what requests complete with that come too late
 
-    deadlines deadlines_;                     // before what holds requests
-    queue queued_;                            // not written yet
-    queue written_;                           // waiting for their replies, oldest first
-    std::size_t unrepeatable_ = 0;            // of those, the ones that must not be sent twice
-    queue auths_;                             // credentials waiting for their replies, oldest first
-    std::deque<time_point> pings_;            // when the unanswered ones were written
+    deadlines deadlines_;             // before what holds requests
+    queue queued_;                    // not written yet
+    queue written_;                   // waiting for their replies, oldest first
+    std::size_t unrepeatable_ = 0;    // of those, the ones that must not be sent twice
+    queue auths_;                     // credentials waiting for their replies, oldest first
+    std::deque<time_point> pings_;    // when the unanswered ones were written
+    proof sasl_;
     std::vector<std::string> credentials_;    // records that a server has accepted
     std::vector<bool> refusals_;              // by server: the last attempt ended because one side does not trust the other
     capabilities capabilities_;

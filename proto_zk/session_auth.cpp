@@ -18,15 +18,10 @@ constexpr std::size_t header_bytes = 8;
 
 /// One side does not trust the other, and says so.
 bool is_refusal(const error_code& ec) {
-    if (ec.category() != tls_category()) return false;
-    switch (static_cast<tls_errc>(ec.value())) {
-        case tls_errc::files_unusable:
-        case tls_errc::handshake_failed:
-        case tls_errc::not_tls:
-            return false;
-        default:
-            return true;
-    }
+    if (ec.category() == tls_category())
+        return ec != tls_errc::files_unusable && ec != tls_errc::handshake_failed && ec != tls_errc::not_tls;
+    if (ec.category() == sasl_category()) return ec != sasl_errc::step_failed;
+    return ec == server_errc::auth_failed || ec == server_errc::session_closed_require_sasl_auth;
 }
 
 bool is_auth(const request& r) { return r.type() == to_wire(opcode::auth); }
@@ -48,13 +43,16 @@ error_code session::on_auth(const reply_header& header) {
             credentials_.push_back(std::move(record));
     }
     const auto unusable = r->abandoned_ ? error_code{} : r->complete(ec, {});
-    if (ec != server_errc::auth_failed) return unusable;
-    // They would fail everywhere, and nobody knows what may be asked without them.
-    info_.last_error = ec;
+    return ec == server_errc::auth_failed ? give_up(ec) : unusable;
+}
+
+/// They would fail everywhere, and nobody knows what may be asked without them.
+error_code session::give_up(const error_code& why) {
+    info_.last_error = why;
     info_.message.clear();
     ++info_.version;
-    finish(ec, session_state::auth_failed, ec);
-    return ec;
+    finish(why, session_state::auth_failed, why);
+    return why;
 }
 
 /// Before the next server is chosen.

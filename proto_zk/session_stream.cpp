@@ -59,7 +59,7 @@ void session::allow_frame() noexcept {
 }
 
 error_code session::received(std::size_t n, time_point now) {
-    if (phase_ != phase::handshaking && phase_ != phase::attached) return protocol_errc::unexpected_reply;
+    if (phase_ == phase::idle || phase_ == phase::connecting || phase_ == phase::finished) return protocol_errc::unexpected_reply;
     // Any byte proves that the server lives, also one in the middle of a reply that takes long. But only the end of the
     // handshake proves that it knows the session.
     if (phase_ == phase::attached) last_received_ = now;
@@ -90,6 +90,7 @@ error_code session::received(std::size_t n, time_point now) {
 
 error_code session::on_frame(std::string_view frame, time_point now) {
     if (phase_ == phase::handshaking) return on_handshake(frame, now);
+    if (phase_ == phase::authenticating) return on_token(frame, now);
 
     reader in(frame);
     reply_header header;
@@ -145,6 +146,7 @@ error_code session::on_reply(std::string_view frame) {
     const auto body = ec ? std::string_view{} : in.rest();
     const auto undecodable =
         reads > 1 && !ec ? answer_batch(reads, body, header.zxid) : answer_each(reads, ec, body, header.zxid);
+    if (ec == server_errc::session_closed_require_sasl_auth) return give_up(ec);
     if (undecodable) {
         if (reads > 1) batching_.refused();
         return undecodable;
@@ -203,12 +205,15 @@ error_code session::on_handshake(std::string_view frame, time_point now) {
     if (phase_ == phase::finished) return {};
     if (refused) return server_errc::session_expired;
 
-    on_session(now, response.session_id, response.password, std::chrono::milliseconds(response.timeout_ms));
-    present_credentials();    // ahead even of the watches: who may read is asked when an event is due
+    if (settings_.sasl) {
+        begin_sasl(std::move(response), now);
+    } else {
+        attach(response, now);
+    }
     return {};
 }
 
-void session::on_session(time_point now, std::int64_t id, std::string_view password, std::chrono::milliseconds timeout) {
+void session::attach(const connect_response& granted, time_point now) {
     phase_ = phase::attached;
     attached_at_ = now;
     last_received_ = now;
@@ -218,13 +223,13 @@ void session::on_session(time_point now, std::int64_t id, std::string_view passw
     const bool resumes = info_.id != 0;
     if (!resumes) ++info_.generation;
     given_up_ = false;
-    info_.id = id;
+    info_.id = granted.session_id;
     metrics_.connects = ++info_.connection;
     if (resumes) ++metrics_.resumptions;
     renew_ = false;
     info_.password.fill(0);
-    std::copy_n(password.begin(), std::min(password.size(), info_.password.size()), info_.password.begin());
-    info_.timeout = timeout;
+    std::copy_n(granted.password.begin(), std::min(granted.password.size(), info_.password.size()), info_.password.begin());
+    info_.timeout = std::chrono::milliseconds(granted.timeout_ms);
     info_.last_error = {};
     info_.message.clear();
     refusals_.assign(refusals_.size(), false);
@@ -241,10 +246,12 @@ void session::on_session(time_point now, std::int64_t id, std::string_view passw
     }
     set_state(session_state::connected);
     watches_.resync();
+    present_credentials();    // ahead even of the watches: who may read is asked when an event is due
 }
 
 bool session::wants_write() const noexcept {
     if (phase_ == phase::handshaking) return connect_request_due_;
+    if (phase_ == phase::authenticating) return sasl_.token.has_value();
     if (phase_ != phase::attached) return false;
     return ping_due_ || unsettled_ || next_frame() != 0 || (closing_ && !close_sent_ && queued_.empty());
 }
@@ -265,6 +272,8 @@ void session::fill(std::string& out, std::size_t limit, time_point now) {
         request.write(w);
         end_frame(out, at);
         connect_sent_ = now;
+    } else if (phase_ == phase::authenticating && sasl_.token) {
+        append_token(out);
     } else if (phase_ == phase::attached) {
         if (ping_due_) {    // ahead of everything queued, so that a session lives while much is sent
             ping_due_ = false;

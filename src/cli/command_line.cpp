@@ -35,6 +35,7 @@ CLI::App& command_line::add_client(command c, const std::string& name, const std
                  c == command::demo ? "as in 500ms, 10s, 2m [1s]" : "as in 500ms, 10s, 2m [10s]")
         ->type_name("TIME");
     add_tls(a);
+    add_sasl(a);
     a.add_option("--log-level", raw.log_level, "what the client tells on standard error: debug, info, warning, error, off [off]")
         ->type_name("LEVEL");
     a.add_flag("--verbose", raw.verbose, "the same as --log-level debug");
@@ -53,6 +54,17 @@ void command_line::add_tls(CLI::App& a) {
     add("--tls-server-name", raw.tls_server_name, "NAME", "verify the servers by this name, not as --zk names them");
     a.add_flag("--tls-no-verify-host", raw.tls_no_verify_host, "any name will do")->group(group);
     a.add_flag("--tls-no-verify", raw.tls_no_verify, "any certificate will do: anybody can pose as the server")->group(group);
+}
+
+void command_line::add_sasl(CLI::App& a) {
+    const char* group = "SASL";
+    a.add_option("--sasl-user", raw.sasl_user, "be this user by DIGEST-MD5; the password is taken from $MUSTER_SASL_PASSWORD")
+        ->type_name("NAME")
+        ->group(group);
+    a.add_flag("--kerberos", raw.kerberos, "be who the Kerberos tickets say (KRB5CCNAME, KRB5_CLIENT_KTNAME)")->group(group);
+    a.add_option("--sasl-server-name", raw.sasl_server_name, "what the servers call themselves, if not as usual")
+        ->type_name("NAME")
+        ->group(group);
 }
 
 void command_line::add_zk() {
@@ -83,7 +95,8 @@ command_line::command_line() : app("muster: calls the roll of a service's instan
     app.footer(
         "muster COMMAND --help tells more of each.\n"
         "Exit code: 0 done, 1 failed, 2 wrong usage, 3 nothing found in time, 4 ZooKeeper not reached.\n"
-        "Environment: MUSTER_ZK stands for --zk; MUSTER_TLS_KEY_PASSWORD opens --tls-key; NO_COLOR turns colours off.");
+        "Environment: MUSTER_ZK stands for --zk; MUSTER_TLS_KEY_PASSWORD opens --tls-key;\n"
+        "MUSTER_SASL_PASSWORD is that of --sasl-user; NO_COLOR turns colours off.");
 
     CLI::App& d = add_client(command::demo, "demo", "The tour: register, elect, pick, fail over");
     d.footer(

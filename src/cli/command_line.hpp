@@ -21,6 +21,8 @@ struct raw_options {
     std::string policy = "roundrobin", pool = "normals_then_master", key, count = "1";
     std::string bind = "127.0.0.1", tick = "100ms", min_session_timeout = "100ms", max_session_timeout = "10m", data_dir;
     std::string tls_ca, tls_cert, tls_key, tls_server_name;
+    std::string sasl_user, sasl_server_name;
+    bool kerberos = false;
     bool tls = false, tls_no_verify = false, tls_no_verify_host = false;
     std::string log_level;
     bool json = false;
@@ -37,6 +39,7 @@ struct command_line {
     /// One that talks to a ZooKeeper.
     CLI::App& add_client(command c, const std::string& name, const std::string& description);
     void add_tls(CLI::App& a);
+    void add_sasl(CLI::App& a);
     void add_zk();
     CLI::App& operator[](command c) { return *commands[static_cast<std::size_t>(c)]; }
     void add_service(CLI::App& a, bool required);

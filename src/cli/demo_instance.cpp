@@ -46,7 +46,7 @@ demo_instance::demo_instance(environment& env, const demo_instance_options& o)
               std::to_string(o.port),
               "--weight",
               std::to_string(o.weight)};
-    c.argv.insert(c.argv.end(), env.options.tls_arguments.begin(), env.options.tls_arguments.end());
+    c.argv.insert(c.argv.end(), env.options.security_arguments.begin(), env.options.security_arguments.end());
     c.out = pipe[1];
     try {
         process_ = std::make_unique<child_process>(c);

@@ -8,6 +8,7 @@
 #include "registry/instance_check.hpp"
 #include "registry/layout.hpp"
 #include "registry/text.hpp"
+#include "runtime/sasl.hpp"
 #include "runtime/tls_credentials.hpp"
 
 #include <boost/asio/ip/address.hpp>
@@ -100,21 +101,22 @@ void check_tls(options& o, const raw_options& raw, const CLI::App& a) {
         if (a.count(name) == 0) return;
         if (value.empty()) throw usage_error(fmt::format("{} is empty: expected a value", name));
         into = value;
-        o.tls_arguments.insert(o.tls_arguments.end(), {name, value});
+        o.security_arguments.insert(o.security_arguments.end(), {name, value});
     };
     take("--tls-ca", raw.tls_ca, t.ca_file);
     take("--tls-cert", raw.tls_cert, t.certificate_chain_file);
     take("--tls-key", raw.tls_key, t.private_key_file);
     take("--tls-server-name", raw.tls_server_name, t.server_name);
     const auto flag = [&](const char* name, bool on) {
-        if (on) o.tls_arguments.emplace_back(name);
+        if (on) o.security_arguments.emplace_back(name);
         return on;
     };
     flag("--tls", raw.tls);
     t.verify_host_name = !flag("--tls-no-verify-host", raw.tls_no_verify_host);
     t.verify_peer = !flag("--tls-no-verify", raw.tls_no_verify);
-    if (o.tls_arguments.empty()) return;
-    if (o.own_zookeeper) throw usage_error(fmt::format("{} needs --zk: the embedded server has no TLS", o.tls_arguments.front()));
+    if (o.security_arguments.empty()) return;
+    if (o.own_zookeeper)
+        throw usage_error(fmt::format("{} needs --zk: the embedded server has no TLS", o.security_arguments.front()));
     if (const char* password = std::getenv("MUSTER_TLS_KEY_PASSWORD")) t.key_password = password;
     runtime::tls_names names;
     names.ca_file = "--tls-ca";
@@ -124,6 +126,35 @@ void check_tls(options& o, const raw_options& raw, const CLI::App& a) {
     names.server_name = "--tls-server-name";
     checked(runtime::tls_credentials(t, std::move(names)).current());
     o.zk.tls = std::move(t);
+}
+
+/// SASL, if any option asks for it.
+void check_sasl(options& o, const raw_options& raw, const CLI::App& a) {
+    const bool digest = a.count("--sasl-user") != 0;
+    const bool named = a.count("--sasl-server-name") != 0;
+    if (named && raw.sasl_server_name.empty()) throw usage_error("--sasl-server-name is empty: expected a value");
+    if (!digest && !raw.kerberos) {
+        if (named) throw usage_error("--sasl-server-name needs --sasl-user or --kerberos");
+        return;
+    }
+    const char* option = digest ? "--sasl-user" : "--kerberos";
+    if (digest && raw.kerberos) throw usage_error("--sasl-user and --kerberos: expected one of them");
+    if (o.own_zookeeper) throw usage_error(fmt::format("{} needs --zk: the embedded server has no SASL", option));
+    if (!runtime::has_sasl()) throw usage_error(fmt::format("{}: this muster was built without SASL (-Dsasl=enabled)", option));
+    auto& s = o.zk.sasl.emplace();
+    s.server_name = raw.sasl_server_name;
+    if (named) o.security_arguments.insert(o.security_arguments.end(), {"--sasl-server-name", raw.sasl_server_name});
+    if (raw.kerberos) {
+        s.mechanism = zk::sasl_mechanism::gssapi;
+        o.security_arguments.emplace_back(option);
+        return;
+    }
+    if (raw.sasl_user.empty()) throw usage_error("--sasl-user is empty: expected a value");
+    s.user = raw.sasl_user;
+    if (const char* password = std::getenv("MUSTER_SASL_PASSWORD")) s.password = password;
+    if (s.password.empty())
+        throw usage_error(fmt::format("--sasl-user '{}': expected the password in $MUSTER_SASL_PASSWORD", raw.sasl_user));
+    o.security_arguments.insert(o.security_arguments.end(), {option, raw.sasl_user});
 }
 
 }    // namespace
@@ -146,6 +177,7 @@ options check(command what, const CLI::App& a, raw_options raw, std::vector<std:
     o.zk.servers = checked(zk::connect_string::parse(raw.zk));
     o.zk.session_timeout = checked(parse_duration("--session-timeout", raw.session_timeout, milliseconds(1)));
     check_tls(o, raw, a);
+    check_sasl(o, raw, a);
     check_logging(o, raw, a);
     o.prefix = raw.prefix;
     checked(validate_prefix(o.prefix));

@@ -31,10 +31,10 @@ enum class command { demo, registration, pick, master, ls, watch, zk };
 /// What to do. Every value is legal.
 struct options {
     command what = command::demo;
-    bool json = false;                         ///< Asked for; output decides.
-    bool own_zookeeper = false;                ///< For demo: no ensemble was named.
-    zk::config zk;                             ///< Servers, session timeout, TLS and log.
-    std::vector<std::string> tls_arguments;    ///< Those about TLS as they were written, for who runs the command again.
+    bool json = false;                              ///< Asked for; output decides.
+    bool own_zookeeper = false;                     ///< For demo: no ensemble was named.
+    zk::config zk;                                  ///< Servers, session timeout, TLS, SASL and log.
+    std::vector<std::string> security_arguments;    ///< For TLS and SASL, as they were written: for who runs the command again.
     std::string prefix = "micro-service";
     std::string service;                              ///< Empty for demo, and for ls of all services.
     std::optional<std::chrono::milliseconds> wait;    ///< None: for ever.

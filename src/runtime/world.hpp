@@ -4,6 +4,8 @@
 // supplies virtual ones. Nothing else in the library reads a clock, makes a timer or draws a random number.
 #pragma once
 
+#include "runtime/sasl.hpp"
+
 #include <muster/zk/error.hpp>
 
 #include <boost/asio/any_completion_handler.hpp>
@@ -85,6 +87,11 @@ public:
     virtual void async_resolve(const asio::any_io_executor& ex, std::string host, std::uint16_t port, resolve_handler h) = 0;
     /// Connects to `to`. Cancelling through the handler's slot (terminal) gives up.
     virtual void async_connect(const asio::any_io_executor& ex, endpoint to, connect_handler h) = 0;
+    /// What proves the user to the server that the connect string calls `host`. Only where `has_sasl()`.
+    virtual std::unique_ptr<sasl_exchange> make_sasl(const asio::any_io_executor& ex, const zk::sasl_options& options,
+                                                     const std::string& host) {
+        return make_sasl_exchange(ex, options, host);
+    }
 };
 
 /// The world of production: steady clock, system resolver, TCP sockets with no delay.

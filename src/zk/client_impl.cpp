@@ -22,6 +22,16 @@ void require(bool holds, const char* name, milliseconds value, const char* expec
                                       fmt::format("{} of {} ms: expected {}", name, value.count(), expected));
 }
 
+void check(const sasl_options& o) {
+    const auto wrong = [](const char* why) { throw boost::system::system_error(client_errc::invalid_argument, why); };
+    const bool digest = o.mechanism == sasl_mechanism::digest_md5;
+    if (!runtime::has_sasl()) wrong("sasl: this library was built without it; the meson option is -Dsasl=enabled");
+    if (digest && o.user.empty()) wrong("sasl.user is empty: expected the user's name for DIGEST-MD5");
+    if (digest && o.password.empty()) wrong("sasl.password is empty: expected the user's password for DIGEST-MD5");
+    if (!digest && !o.password.empty()) wrong("sasl.password is set: GSSAPI takes tickets, expected none");
+    if (!digest && o.service.empty()) wrong("sasl.service is empty: expected the first part of the servers' principals");
+}
+
 proto::session_settings settings_of(const config& c) {
     // The protocol has 32 bits for it, and with much longer ones the arithmetic of time points would overflow.
     static constexpr milliseconds longest{2'147'483'647};
@@ -63,6 +73,8 @@ proto::session_settings settings_of(const config& c) {
     s.max_frame = c.max_reply != 0 ? c.max_reply : c.max_frame;
     s.max_request = c.max_frame;
     s.batch_reads = c.batch_reads;
+    if (c.sasl) check(*c.sasl);
+    s.sasl = c.sasl.has_value();
     if (c.log) s.log = c.log_level;
     return s;
 }

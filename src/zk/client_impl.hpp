@@ -83,6 +83,7 @@ private:
     void connect_next(const connection_ptr& c);
     void secure(const connection_ptr& c);
     void greet(const connection_ptr& c);
+    void authenticate();
     void read(const connection_ptr& c);
     std::uint64_t unanswered() const noexcept;
     void write();

@@ -30,8 +30,9 @@ struct client_impl::connection {
     asio::cancellation_signal cancel_connect;
     std::shared_ptr<runtime::byte_stream> stream;
     proto::read_size reads;
-    std::uint64_t lost = 0;    // requests whose replies will not come: those of earlier connections
-    std::string out;           // being written
+    std::uint64_t lost = 0;                          // requests whose replies will not come: those of earlier connections
+    std::unique_ptr<runtime::sasl_exchange> sasl;    // until the user is proven
+    std::string out;                                 // being written
     bool writing = false;
     bool broken = false;    // a write failed: what the server said before is still read, up to the end of the stream
 
@@ -148,6 +149,23 @@ void client_impl::read(const connection_ptr& c) {
                                });
 }
 
+/// Lets the mechanism answer what the server has said to it.
+void client_impl::authenticate() {
+    if (!config_.sasl || !connection_) return;
+    const auto c = connection_;
+    if (c->sasl && !session_.authenticating()) c->sasl.reset();
+    auto challenge = session_.take_challenge();
+    if (!challenge) return;
+    if (!c->sasl) c->sasl = world_->make_sasl(*strand_, *config_.sasl, c->host.host);
+    c->sasl->async_step(std::move(*challenge),
+                        on_strand([self = shared_from_this(), c](error_code ec, std::optional<std::string> token, bool complete) {
+                            if (self->connection_ != c) return;
+                            if (ec) return self->drop({ec, c->sasl->explanation(ec)});
+                            self->session_.respond(std::move(token), complete, self->world_->now());
+                            self->proceed({});
+                        }));
+}
+
 void client_impl::write() {
     const auto& c = connection_;
     while (c && !c->writing && !c->broken && session_.wants_write()) {
@@ -188,8 +206,9 @@ void client_impl::proceed(const error_code& ec) {
         if (const auto c = std::exchange(connection_, nullptr)) c->shut();
         finish();
     } else if (ec) {
-        drop(ec);
+        drop({ec, connection_ && connection_->sasl ? connection_->sasl->explanation(ec) : std::string()});
     } else {
+        authenticate();
         write();
         if (connection_) {
             arm(session_.deadline());

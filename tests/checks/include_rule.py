@@ -14,7 +14,7 @@ PICKING = ("muster/balancer.hpp", "muster/picker.hpp", "muster/policy.hpp", "mus
 
 # What the files of a folder may include of the tree, besides the folder itself: files, or folders that end with "/".
 PROTO = VOCABULARY
-RUNTIME = PROTO + ("proto_zk/", "muster/zk/tls.hpp")
+RUNTIME = PROTO + ("proto_zk/", "muster/zk/tls.hpp", "muster/zk/sasl.hpp")
 ZK = RUNTIME + ("runtime/", "muster/zk/", "muster/detail/")
 REGISTRY = ZK + ("zk/", "muster/error.hpp", "muster/instance.hpp", "muster/registrar.hpp")
 BALANCE = ZK + ("zk/", "registry/", "muster/error.hpp", "muster/instance.hpp") + PICKING

@@ -2,6 +2,7 @@
 //
 // What the command says without a ZooKeeper: help, wrong usage, servers that are not there.
 #include "integration/muster_command.hpp"
+#include "runtime/sasl.hpp"
 #include "support/eventually.hpp"
 #include "support/zk_server.hpp"
 
@@ -103,9 +104,23 @@ TEST_CASE("help tells of every command and option of the contract, and of no oth
     for (const char* code : {"0 done", "1 failed", "2 wrong usage", "3 nothing found in time", "4 ZooKeeper not reached"})
         CHECK(text(all).find(code) != std::string::npos);
 
-    const strings common{
-        "--zk",     "--prefix",   "--layout",  "--session-timeout", "--log-level",          "--verbose",      "--json", "--tls",
-        "--tls-ca", "--tls-cert", "--tls-key", "--tls-server-name", "--tls-no-verify-host", "--tls-no-verify"};
+    const strings common{"--zk",
+                         "--prefix",
+                         "--layout",
+                         "--session-timeout",
+                         "--log-level",
+                         "--verbose",
+                         "--json",
+                         "--tls",
+                         "--tls-ca",
+                         "--tls-cert",
+                         "--tls-key",
+                         "--tls-server-name",
+                         "--tls-no-verify-host",
+                         "--tls-no-verify",
+                         "--sasl-user",
+                         "--kerberos",
+                         "--sasl-server-name"};
     const std::vector<std::pair<std::string, strings>> own{
         {"demo", {}},
         {"register", {"--service", "--ip", "--port", "--weight", "--unique-code", "--user", "--wait", "-- COMMAND"}},
@@ -163,6 +178,20 @@ TEST_CASE("TLS that cannot be had is wrong usage") {
     check_usage({"ls", "--tls-server-name", "a b"}, {"--tls-server-name 'a b': expected a host name or an address"});
     check_usage({"demo", "--tls"}, {"--tls needs --zk: the embedded server has no TLS"});
     check_usage({"zk", "--tls"}, {"--tls"});
+}
+
+TEST_CASE("SASL that cannot be had is wrong usage") {
+    for (const strings& args : all_that_connect) {
+        check_usage(with(args, {"--sasl-server-name", "x"}), {"--sasl-server-name needs --sasl-user or --kerberos"});
+        check_usage(with(args, {"--sasl-user", "bob", "--kerberos"}), {"--sasl-user and --kerberos: expected one of them"});
+    }
+    check_usage({"ls", "--sasl-server-name", ""}, {"--sasl-server-name is empty"});
+    check_usage({"demo", "--kerberos"}, {"--kerberos needs --zk: the embedded server has no SASL"});
+    check_usage({"zk", "--kerberos"}, {"--kerberos"});
+    if (!muster::runtime::has_sasl())
+        return check_usage({"ls", "--kerberos"}, {"--kerberos: this muster was built without SASL"});
+    check_usage({"ls", "--sasl-user", ""}, {"--sasl-user is empty"});
+    check_usage({"ls", "--sasl-user", "bob"}, {"--sasl-user 'bob': expected the password in $MUSTER_SASL_PASSWORD"});
 }
 
 TEST_CASE("names") {

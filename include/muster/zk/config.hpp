@@ -3,6 +3,7 @@
 
 #include <muster/zk/connect_string.hpp>
 #include <muster/zk/log.hpp>
+#include <muster/zk/sasl.hpp>
 #include <muster/zk/tls.hpp>
 
 #include <chrono>
@@ -19,7 +20,8 @@ struct config {
     /// Legal: 1 ms to 24 days, as for all times here; 0 where it has a meaning.
     std::chrono::milliseconds session_timeout{10'000};
 
-    /// How long a connection attempt, including the handshakes of TLS and ZooKeeper, may take. 0: a third of the session timeout.
+    /// How long a connection attempt, including the handshakes of TLS, ZooKeeper and SASL, may take. 0: a third of the session
+    /// timeout.
     std::chrono::milliseconds connect_timeout{0};
 
     /// Back-off between rounds over all servers: a delay drawn uniformly from 0 to a bound that starts at `backoff_min` and
@@ -59,6 +61,9 @@ struct config {
 
     /// TLS for all connections; none: they are plain. The default values trust what the system trusts.
     std::optional<tls_options> tls;
+
+    /// Who the client's user is, proven on each connection; none: nobody in particular.
+    std::optional<sasl_options> sasl;
 
     /// Where the client tells what becomes of its connections and its session; a record per change of state, none per request.
     /// Empty: nowhere. It is called on the client's strand of the executor it was given, in the order of what happened, one

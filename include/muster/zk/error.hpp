@@ -114,6 +114,16 @@ enum class tls_errc {
     client_certificate_refused,    ///< The server does not accept the client's certificate.
 };
 
+/// What went wrong with SASL. `session_info::message` has the details. The attempt failed, and the next server is tried; for when
+/// that is given up, see `sasl_options`.
+enum class sasl_errc {
+    no_mechanism = 1,    ///< The mechanism is not installed here.
+    step_failed,         ///< The mechanism could not go on: there is no ticket, the KDC is not there, the server's word makes no
+                         ///< sense.
+    refused,             ///< The server ended the exchange without a word: it does not use SASL, or lets anybody in.
+    server_untrusted,    ///< The server could not prove that it knows the password.
+};
+
 /// What is known about a request that completed with an error.
 enum class outcome {
     not_sent,    ///< It never left this process.
@@ -128,11 +138,13 @@ const boost::system::error_category& server_category() noexcept;
 const boost::system::error_category& client_category() noexcept;
 const boost::system::error_category& protocol_category() noexcept;
 const boost::system::error_category& tls_category() noexcept;
+const boost::system::error_category& sasl_category() noexcept;
 
 error_code make_error_code(server_errc e) noexcept;
 error_code make_error_code(client_errc e) noexcept;
 error_code make_error_code(protocol_errc e) noexcept;
 error_code make_error_code(tls_errc e) noexcept;
+error_code make_error_code(sasl_errc e) noexcept;
 
 }    // namespace muster::zk
 
@@ -144,3 +156,5 @@ template <>
 struct boost::system::is_error_code_enum<muster::zk::protocol_errc> : std::true_type {};
 template <>
 struct boost::system::is_error_code_enum<muster::zk::tls_errc> : std::true_type {};
+template <>
+struct boost::system::is_error_code_enum<muster::zk::sasl_errc> : std::true_type {};

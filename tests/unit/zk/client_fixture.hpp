@@ -76,7 +76,7 @@ inline zk::config config_for_tests(const char* servers = "10.0.0.1:2181") {
     return c;
 }
 
-inline zk::client make_client(const asio::any_io_executor& ex, zk::config c, std::shared_ptr<sim_world> w) {
+inline zk::client make_client(const asio::any_io_executor& ex, zk::config c, std::shared_ptr<runtime::world> w) {
     return zk::client(std::make_shared<zk::detail::client_impl>(ex, std::move(c), std::move(w)));
 }
 
@@ -108,7 +108,10 @@ struct server_end {
 };
 
 struct fixture {
-    explicit fixture(zk::config c = config_for_tests()) : client(make_client(sim.io.get_executor(), std::move(c), sim.world)) {
+    explicit fixture(zk::config c = config_for_tests()) : fixture(std::move(c), [](std::shared_ptr<sim_world> w) { return w; }) {}
+    /// In the world that `around` makes of the virtual one.
+    template <class Around>
+    fixture(zk::config c, Around around) : client(make_client(sim.io.get_executor(), std::move(c), around(sim.world))) {
         sim.world->set_server(at("10.0.0.1"), sim_world::answer::accept);
     }
 
