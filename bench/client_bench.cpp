@@ -1,8 +1,8 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 #include "bench/client_bench.hpp"
 
+#include "bench/server.hpp"
 #include "bench/statistics.hpp"
-#include "support/apache_server.hpp"
 
 #include <fmt/format.h>
 
@@ -142,16 +142,10 @@ std::vector<client_impl> all_client_impls() {
 void bench_client(const client_options& o, report& out) {
     const auto impls = chosen(o, out);
     if (impls.empty()) return out.fail("client", {"none of the clients asked for is there"});
-    std::optional<test::apache_server> own_server;
-    std::string hosts = o.server;
-    if (o.server == "apache") {
-        test::zookeeper_options server;
-        server.quick_start = false;
-        own_server.emplace(std::move(server));
-        own_server->start();
-        hosts = fmt::format("127.0.0.1:{}", own_server->port());
-    }
     const bool embedded = o.server == "embedded";
+    std::optional<bench_server> server;
+    if (!embedded) server.emplace(o.server, workload::session_timeout);
+    const std::string hosts = server ? server->hosts() : o.server;
     const znodes nodes(hosts, fmt::format("/muster-bench-{}", getpid()));
     if (auto f = embedded ? std::nullopt : nodes.make()) return out.fail(fmt::format("client: cannot prepare \"{}\"", hosts), *f);
 
@@ -164,7 +158,7 @@ void bench_client(const client_options& o, report& out) {
     w.op = o.ops.front();
     w.window = o.windows.back();
     // The server's JIT compiler needs some seconds of load before its speed settles.
-    if (own_server) {
+    if (server && server->warms_up()) {
         w.duration = std::max<nanoseconds>(o.duration, std::chrono::seconds(3));
         for (const client_impl& i : impls) static_cast<void>(run_once(i, w));
     }
@@ -188,7 +182,7 @@ void bench_client(const client_options& o, report& out) {
         }
     }
     out.print(t);
-    if (own_server || embedded) return;
+    if (embedded || server->own()) return;
     if (auto f = nodes.remove()) out.fail(fmt::format("client: cannot remove {} from \"{}\"", w.root, hosts), *f);
 }
 

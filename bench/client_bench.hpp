@@ -26,7 +26,7 @@ struct client_options {
     std::vector<client_op> ops;
     std::vector<unsigned> windows;
     std::vector<std::string> impls;
-    /// `apache`: one is started; `embedded`: the embedded server, in the client's own thread; else a connect string.
+    /// `embedded`: the embedded server, in the client's own thread; else as `bench_server` says.
     std::string server = "apache";
     unsigned rounds = 5;
     std::chrono::nanoseconds duration{};    ///< Of one client's part of a round.

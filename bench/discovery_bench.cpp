@@ -2,11 +2,9 @@
 #include "bench/discovery_bench.hpp"
 
 #include "bench/relay.hpp"
-#include "support/apache_server.hpp"
+#include "bench/server.hpp"
 
-#include <muster/embedded_server.hpp>
-
-#include <boost/asio/io_context.hpp>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <optional>
@@ -21,39 +19,6 @@ using std::chrono::milliseconds;
 
 /// Beyond the pauses between the changes.
 constexpr milliseconds patience{90'000};
-
-/// The server on which all is measured.
-class discovery_server {
-public:
-    explicit discovery_server(const std::string& which) : hosts_(which) {
-        if (which == "apache") {
-            test::zookeeper_options options;
-            options.quick_start = false;
-            apache_.emplace(std::move(options));
-            apache_->start();
-            hosts_ = fmt::format("127.0.0.1:{}", apache_->port());
-        } else if (which == "embedded") {
-            embedded_server_params params;
-            params.port = test::free_port();
-            hosts_ = fmt::format("127.0.0.1:{}", params.port);
-            embedded_.emplace([params] {
-                boost::asio::io_context ioc(1);
-                embedded_server server(ioc, params);
-                server.start();
-                ioc.run();
-            });
-        }
-    }
-
-    const std::string& hosts() const noexcept { return hosts_; }
-    /// True if it ends with this object, with all that is in it.
-    bool own() const noexcept { return apache_ || embedded_; }
-
-private:
-    std::optional<test::apache_server> apache_;
-    std::optional<companion> embedded_;
-    std::string hosts_;
-};
 
 /// What one peer gave in the rounds so far. After a failure it does not run again: its medians would be of fewer rounds.
 struct tally {
@@ -168,7 +133,7 @@ std::vector<discovery_impl> all_discovery_impls() {
 void bench_discovery(const discovery_options& o, report& out) {
     const auto impls = chosen(o, out);
     if (impls.empty()) return out.fail("discovery", {"none of the peers asked for is there"});
-    const discovery_server server(o.server);
+    const bench_server server(o.server, std::chrono::seconds(10));
     discovery_work w;
     w.observer = w.registrar = server.hosts();
     w.root = fmt::format("muster-bench-{}", getpid());

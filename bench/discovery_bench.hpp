@@ -24,8 +24,7 @@ std::vector<discovery_impl> all_discovery_impls();
 struct discovery_options {
     std::vector<std::size_t> instances;
     std::vector<std::string> impls;
-    std::string server =
-        "apache";    ///< `apache`: one is started; `embedded`: ours, in a process of its own; else a connect string.
+    std::string server = "apache";    ///< `apache` and `embedded-process` are started; else a connect string.
     unsigned rounds = 5;
     unsigned changes = 100;    ///< Registrations, and as many removals, per round.
 };

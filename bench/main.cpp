@@ -1,9 +1,11 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 //
-// `./dev bench [picks|client|discovery] ...`: without a name, all benches with what they do by default.
+// `./dev bench [picks|client|discovery|sessions] ...`: without a name, all benches with what they do by default.
 #include "bench/client_bench.hpp"
 #include "bench/discovery_bench.hpp"
 #include "bench/picks_bench.hpp"
+#include "bench/server.hpp"
+#include "bench/sessions_bench.hpp"
 
 #include <muster/zk/connect_string.hpp>
 
@@ -64,6 +66,10 @@ CLI::Option* add_numbers(CLI::App& app, const char* name, std::vector<T>& into, 
     return app.add_option(name, into, what)->delimiter(',')->check(range)->capture_default_str();
 }
 
+void add_server(CLI::App& app, std::string& into, const char* what) {
+    app.add_option("--server", into, what)->capture_default_str();
+}
+
 CLI::Option* add_names(CLI::App& app, const char* name, std::vector<std::string>& into, std::vector<std::string> known,
                        const char* what) {
     return app.add_option(name, into, what)->delimiter(',')->check(CLI::IsMember(std::move(known)));
@@ -73,7 +79,8 @@ void add_common(CLI::App& app, common_options& c) {
     app.add_option("--json", c.json, "Write one JSON object per line to this file");
     app.add_option("--rounds", c.rounds, "Rounds; their medians are given")->check(CLI::Range(1, 1000))->capture_default_str();
     app.add_option("--seconds", c.seconds,
-                   "Time of each measurement in a round (default: 0.05 for picks, 1 for client; discovery counts changes)")
+                   "Time of each measurement in a round (default: 0.05 for picks, 1 for client, 10 for sessions; discovery "
+                   "counts changes)")
         ->check(CLI::Range(0.001, 3600.0));
 }
 
@@ -106,10 +113,8 @@ int run(int argc, char** argv) {
     CLI::App* client_app = app.add_subcommand("client", "Operations of ZooKeeper clients on the same server");
     add_names(*client_app, "--op", ops, names_of(all_client_ops), "Operations (default: get)");
     add_numbers(*client_app, "--window", client.windows, CLI::Range(1, 100'000), "Operations outstanding at a time");
-    client_app
-        ->add_option("--server", client.server,
-                     "`apache` starts one, `embedded` is in the client's own thread; else a connect string")
-        ->capture_default_str();
+    add_server(*client_app, client.server,
+               "`apache` and `embedded-process` are started, `embedded` is in the client's own thread; else a connect string");
     add_names(*client_app, "--impl", client.impls, impl_names, "Clients")->capture_default_str();
 
     std::vector<std::string> peer_names;
@@ -122,19 +127,35 @@ int run(int argc, char** argv) {
     discovery_app->add_option("--changes", discovery.changes, "Registrations, and as many removals, per round")
         ->check(CLI::Range(1, 100'000))
         ->capture_default_str();
-    discovery_app
-        ->add_option("--server", discovery.server,
-                     "`apache` starts one, `embedded` is ours in a process of its own; else a connect string")
-        ->capture_default_str();
+    add_server(*discovery_app, discovery.server, "`apache` and `embedded-process` are started; else a connect string");
     add_names(*discovery_app, "--impl", discovery.impls, peer_names, "Peers")->capture_default_str();
+
+    std::vector<std::string> idle_names;
+    for (const idle_impl& i : all_idle_impls()) idle_names.emplace_back(i.name);
+    sessions_options idle;
+    idle.sessions = {1000};
+    idle.impls = idle_names;
+    double session_timeout = 10;
+    CLI::App* sessions_app = app.add_subcommand("sessions", "Sessions that nobody uses, many in one process");
+    add_numbers(*sessions_app, "--sessions", idle.sessions, CLI::Range(2, 100'000), "Sessions open at a time");
+    sessions_app->add_option("--session-timeout", session_timeout, "Of each session, in seconds; it pings after a third of it")
+        ->check(CLI::Range(0.1, 3600.0))
+        ->capture_default_str();
+    add_server(*sessions_app, idle.server, "`apache` and `embedded-process` are started; else a connect string");
+    add_names(*sessions_app, "--impl", idle.impls, idle_names, "Clients")->capture_default_str();
 
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& e) {
         return app.exit(e) == 0 ? 0 : exit_usage;
     }
-    for (const std::string& server : {client.server, discovery.server}) {
-        if (server == "apache" || server == "embedded") continue;
+    for (const std::string& server : {discovery.server, idle.server}) {
+        if (server != "embedded") continue;
+        fmt::print(stderr, "--server: embedded: expected embedded-process, since the client's process is measured\n");
+        return exit_usage;
+    }
+    for (const std::string& server : {client.server, discovery.server, idle.server}) {
+        if (server == bench_server::apache || server == bench_server::embedded || server == "embedded") continue;
         if (const auto hosts = zk::connect_string::parse(server); !hosts) {
             fmt::print(stderr, "--server: {}\n", hosts.error().message);
             return exit_usage;
@@ -167,6 +188,13 @@ int run(int argc, char** argv) {
         discovery.instances = unique(discovery.instances);
         discovery.rounds = common.rounds;
         bench_discovery(discovery, out);
+    }
+    if (all || sessions_app->parsed()) {
+        idle.sessions = unique(idle.sessions);
+        idle.timeout = std::chrono::milliseconds(std::llround(session_timeout * 1e3));
+        idle.rounds = common.rounds;
+        idle.duration = duration_of(common, std::chrono::seconds(10));
+        bench_sessions(idle, out);
     }
     out.finish();
     return out.failed() ? exit_failed : 0;

@@ -2,8 +2,7 @@
 #include "bench/workload.hpp"
 
 #include "bench/allocations.hpp"
-
-#include <sys/resource.h>
+#include "bench/usage.hpp"
 
 namespace muster::bench {
 
@@ -60,11 +59,6 @@ client_round meter::result() const {
     return r;
 }
 
-meter::usage meter::take(clock::time_point now) {
-    rusage u{};
-    getrusage(RUSAGE_SELF, &u);
-    const auto seconds = [](const timeval& t) { return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6; };
-    return {now, seconds(u.ru_utime) + seconds(u.ru_stime), allocations_of_this_thread()};
-}
+meter::usage meter::take(clock::time_point now) { return {now, cpu_seconds(), allocations_of_this_thread()}; }
 
 }    // namespace muster::bench

@@ -52,6 +52,11 @@ std::span<char> frame_reader::prepare(std::size_t n) {
     return {data_.get() + end_, std::min(n, capacity_ - end_)};
 }
 
+void frame_reader::shrink(std::size_t n) {
+    const std::size_t used = end_ - begin_;
+    if (used <= n && capacity_ > 2 * n) move_to(used + n);
+}
+
 void frame_reader::commit(std::size_t n) noexcept {
     BOOST_ASSERT(n <= capacity_ - end_);
     end_ += n;

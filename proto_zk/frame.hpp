@@ -44,6 +44,9 @@ public:
     /// Room for up to `n` bytes; less near the maximal size, but never none if `next` gave all there was. Invalidates views.
     std::span<char> prepare(std::size_t n);
 
+    /// Gives memory back at once, but for what is in it and `n` bytes behind that: for who expects little. Invalidates views.
+    void shrink(std::size_t n);
+
     /// The first `n` bytes of what `prepare` gave are filled.
     void commit(std::size_t n) noexcept;
 

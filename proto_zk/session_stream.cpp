@@ -5,6 +5,7 @@
 
 #include "proto_zk/jute.hpp"
 #include "proto_zk/opcodes.hpp"
+#include "proto_zk/read_size.hpp"
 #include "proto_zk/records_connect.hpp"
 #include "proto_zk/records_watch.hpp"
 
@@ -48,6 +49,7 @@ private:
 
 std::span<char> session::read_buffer(std::size_t n) {
     allow_frame();
+    if (n <= read_size::least) frames_.shrink(n);    // nothing happens here; large replies may have come before
     return frames_.prepare(n);
 }
 

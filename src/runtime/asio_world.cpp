@@ -3,9 +3,11 @@
 #include "runtime/world.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/bind_executor.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/strand.hpp>
 #include <boost/asio/write.hpp>
 
 #include <mutex>
@@ -17,17 +19,32 @@ namespace {
 
 using tcp = asio::ip::tcp;
 
+/// What is below a strand, else the executor itself.
+asio::any_io_executor without_strand(const asio::any_io_executor& ex) {
+    const auto* strand = ex.target<asio::strand<asio::any_io_executor>>();
+    return strand ? strand->get_inner_executor() : ex;
+}
+
+/// A connected socket. All calls come from one executor, mostly a strand. Asio asks the executors of an operation for forms of
+/// themselves, which costs several allocations where they are erased and do not fit in place, as strands: half of what a read
+/// takes. So the socket's own executor is the one below, which fits, and a read gets to the strand by itself.
 class tcp_stream final : public byte_stream {
 public:
-    explicit tcp_stream(const asio::any_io_executor& ex) : socket_(ex) {}
+    explicit tcp_stream(const asio::any_io_executor& ex) : ex_(ex), socket_(without_strand(ex)) {}
 
-    void async_read_some(asio::mutable_buffer b, size_handler h) override { socket_.async_read_some(b, std::move(h)); }
+    void async_read_some(asio::mutable_buffer b, size_handler h) override {
+        socket_.async_read_some(b, [ex = ex_, h = std::move(h)](const error_code& ec, std::size_t n) mutable {
+            ex.execute([h = std::move(h), ec, n]() mutable { std::move(h)(ec, n); });
+        });
+    }
     std::size_t try_write(asio::const_buffer b, error_code& ec) override {
         const std::size_t n = socket_.write_some(b, ec);
         if (ec == asio::error::would_block || ec == asio::error::try_again || ec == asio::error::interrupted) ec = {};
         return n;
     }
-    void async_write(asio::const_buffer b, size_handler h) override { asio::async_write(socket_, b, std::move(h)); }
+    void async_write(asio::const_buffer b, size_handler h) override {
+        asio::async_write(socket_, b, asio::bind_executor(ex_, std::move(h)));
+    }
     void close() noexcept override {
         error_code ignored;
         socket_.close(ignored);
@@ -36,6 +53,7 @@ public:
     tcp::socket& socket() noexcept { return socket_; }
 
 private:
+    const asio::any_io_executor ex_;
     tcp::socket socket_;
 };
 
@@ -108,7 +126,7 @@ public:
             if (ec) stream.reset();
             done.post(ec, std::move(stream));
         };
-        socket.async_connect(to, asio::bind_cancellation_slot(slot, std::move(connected)));
+        socket.async_connect(to, asio::bind_cancellation_slot(slot, asio::bind_executor(ex, std::move(connected))));
     }
 
 private:

@@ -31,6 +31,9 @@ public:
           io_(asio::require(io, asio::execution::blocking.never)),
           hop_(hop ? asio::require(hop, asio::execution::blocking.never) : io_) {}
 
+    /// Where handlers of other executors go by; it never runs anything inline.
+    const asio::any_io_executor& hop() const noexcept { return hop_; }
+
     /// From now on without `hop`, which belongs to a context that goes away.
     void release_hop() { hop_ = io_; }
 

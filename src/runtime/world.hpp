@@ -39,8 +39,9 @@ inline std::chrono::milliseconds bounded(std::chrono::milliseconds d) noexcept {
     return d < d.zero() ? d.zero() : d > longest ? longest : d;
 }
 
-/// A connected stream of bytes in both directions. One read and one write may be pending at a time. Handlers run on their
-/// associated executor, never inline. After `close()` pending operations complete with an error.
+/// A connected stream of bytes in both directions. One read and one write may be pending at a time. Members are called on the
+/// executor that it was connected for, and handlers run there, never inline. After `close()` pending operations complete with
+/// an error.
 class byte_stream {
 public:
     virtual ~byte_stream() = default;

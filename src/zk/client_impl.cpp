@@ -145,7 +145,8 @@ void client_impl::submit(std::unique_ptr<proto::request> r) {
 }
 
 void client_impl::post_hand_over() {
-    asio::post(*strand_, [self = shared_from_this()] {
+    // The strand, made ready for this: `post` would make it so each time.
+    route_.hop().execute([self = shared_from_this()] {
         self->take_inbox();
         self->write();
     });

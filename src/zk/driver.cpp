@@ -3,6 +3,7 @@
 // The part of client_impl that does what the session machine says.
 #include "zk/client_impl.hpp"
 
+#include "proto_zk/read_size.hpp"
 #include "runtime/tls_stream.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -15,7 +16,6 @@
 namespace muster::zk::detail {
 namespace {
 
-constexpr std::size_t read_bytes = 64 * 1024;
 constexpr std::size_t write_bytes = 256 * 1024;    // a ping waits no longer than for so many bytes
 
 }    // namespace
@@ -29,6 +29,8 @@ struct client_impl::connection {
     std::optional<proto::failure> tls_failure;    // of the first address where there was one: others may just not be there
     asio::cancellation_signal cancel_connect;
     std::shared_ptr<runtime::byte_stream> stream;
+    proto::read_size reads;
+    std::uint64_t lost = 0;                          // requests whose replies will not come: those of earlier connections
     std::unique_ptr<runtime::sasl_exchange> sasl;    // until the user is proven
     std::string out;                                 // being written
     bool writing = false;
@@ -120,22 +122,31 @@ void client_impl::secure(const connection_ptr& c) {
 
 void client_impl::greet(const connection_ptr& c) {
     session_.connected(world_->now());
+    c->lost = unanswered();
     write();
     read(c);
 }
 
+/// Requests that were written and have had no reply, on any connection.
+std::uint64_t client_impl::unanswered() const noexcept {
+    return session_.metrics().requests_sent - session_.metrics().replies_received;
+}
+
 void client_impl::read(const connection_ptr& c) {
-    const auto room = session_.read_buffer(read_bytes);
+    const auto room = session_.read_buffer(c->reads.next());
     c->stream->async_read_some(asio::buffer(room.data(), room.size()),
-                               on_strand([self = shared_from_this(), c](error_code ec, std::size_t n) {
+                               [self = shared_from_this(), c](error_code ec, std::size_t n) {
                                    if (self->connection_ != c) return;
                                    if (ec) return self->drop({ec, c->stream->explanation(), !c->endpoints.empty()});
-                                   const auto replies = self->session_.metrics().replies_received;
+                                   const auto& count = self->session_.metrics();
+                                   const auto replies = count.replies_received;
                                    self->proceed(self->session_.received(n, self->world_->now()));
                                    if (self->connection_ != c) return;
-                                   if (self->session_.metrics().replies_received != replies) self->expect_requests();
+                                   const bool answered = count.replies_received != replies;
+                                   c->reads.after_read(answered || self->unanswered() != c->lost);
+                                   if (answered) self->expect_requests();
                                    self->read(c);
-                               }));
+                               });
 }
 
 /// Lets the mechanism answer what the server has said to it.

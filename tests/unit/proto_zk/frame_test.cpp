@@ -183,3 +183,25 @@ TEST_CASE("the buffer shrinks after large frames, but not between them") {
     CHECK(reader.capacity() <= 65536);
     CHECK(feed(reader, framed(large), 16384) == frames{large});
 }
+
+TEST_CASE("the buffer gives memory back at once when told to, and keeps what is in it") {
+    frame_reader reader(1048575);
+    CHECK(feed(reader, framed("one"), 65536) == frames{"one"});
+    CHECK(reader.capacity() == 65536);
+    const std::string torn = framed("torn");
+    CHECK(feed(reader, torn.substr(0, 6), 65536).empty());
+    reader.shrink(4096);
+    CHECK(reader.capacity() == 6 + 4096);
+    CHECK(feed(reader, torn.substr(6), 4096) == frames{"torn"});
+    CHECK(reader.capacity() == 6 + 4096);
+    reader.shrink(4096);    // it is as small as it should be
+    CHECK(reader.capacity() == 6 + 4096);
+    // Not while more than that is in it.
+    const std::string large(30000, 'x');
+    CHECK(feed(reader, framed(large).substr(0, 20000), 65536).empty());
+    reader.shrink(4096);
+    CHECK(reader.capacity() >= 20000);
+    CHECK(feed(reader, framed(large).substr(20000), 4096) == frames{large});
+    reader.shrink(4096);
+    CHECK(reader.capacity() == 4096);
+}

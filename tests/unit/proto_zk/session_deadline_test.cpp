@@ -58,7 +58,7 @@ TEST_CASE("without a connection a request is withdrawn when its time is over, an
     m.reply(2);
     m.reply(3);
     CHECK(m.take_log() == lines({"a ok", "c ok", "e ok"}));
-    CHECK(m.s.deadline() == m.now + 3s);    // the next ping's: nothing is left of theirs
+    CHECK(m.s.deadline() > m.now + 2s);    // the next ping's: nothing is left of theirs
 }
 
 TEST_CASE("`next` lets deadlines act while it waits for another attempt") {

@@ -3,16 +3,21 @@
 
 #include <doctest/doctest.h>
 #include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/bind_executor.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/read.hpp>
+#include <boost/asio/strand.hpp>
 #include <boost/asio/write.hpp>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
+#include <vector>
 
 using namespace muster;
 namespace asio = boost::asio;
@@ -84,6 +89,56 @@ TEST_CASE("a stream reads what comes and writes all") {
     io.restart();
     io.run();
     CHECK(aborted == asio::error::operation_aborted);
+}
+
+TEST_CASE("a stream that was connected for a strand completes there, whichever thread finds out") {
+    constexpr int rounds = 200;
+    constexpr std::size_t large = 4 * 1024 * 1024;    // more than there is room for at once
+    asio::io_context io;
+    const auto world = runtime::make_asio_world();
+    const asio::strand<asio::any_io_executor> strand(io.get_executor());
+    asio::ip::tcp::acceptor acceptor(io, {asio::ip::make_address("127.0.0.1"), 0});
+    asio::ip::tcp::socket peer(io);
+    const std::string sent(large, 'w');
+    std::string room(4096, '\0');
+    std::shared_ptr<runtime::byte_stream> stream;
+    int reads = 0;    // nothing but the strand guards these
+    int writes = 0;
+    int elsewhere = 0;
+    std::size_t written = 0;
+    const auto note = [&] { elsewhere += strand.running_in_this_thread() ? 0 : 1; };
+    std::function<void()> read = [&] {
+        stream->async_read_some(asio::buffer(room), [&](error_code ec, std::size_t) {
+            note();
+            if (!ec && ++reads != rounds) return read();
+            stream->close();
+        });
+    };
+    world->async_connect(strand, acceptor.local_endpoint(),
+                         asio::bind_executor(strand, [&](error_code ec, std::shared_ptr<runtime::byte_stream> s) {
+                             note();
+                             REQUIRE(!ec);
+                             stream = std::move(s);
+                             read();
+                             stream->async_write(asio::buffer(sent), [&](error_code, std::size_t n) {
+                                 note();
+                                 ++writes;
+                                 written = n;
+                             });
+                         }));
+    acceptor.accept(peer);
+    std::vector<std::thread> threads;
+    for (int i = 0; i != 3; ++i) threads.emplace_back([&] { io.run(); });
+    std::string received(large, '\0');
+    asio::read(peer, asio::buffer(received));
+    error_code ec;
+    while (!ec) asio::write(peer, asio::buffer("x", 1), ec);    // until the strand has read enough and closes
+    for (std::thread& t : threads) t.join();
+    CHECK(received == sent);
+    CHECK(written == large);
+    CHECK(writes == 1);
+    CHECK(reads == rounds);
+    CHECK(elsewhere == 0);
 }
 
 TEST_CASE("addresses are answered without a look-up, names with one") {

@@ -100,7 +100,7 @@ TEST_CASE("a reply that came before the connection broke counts, though a write 
     CHECK(second.ec() == client_errc::connection_lost);
 }
 
-TEST_CASE("a silent server is left after two thirds of the time-out") {
+TEST_CASE("R37: a silent server is left after two thirds of the time-out") {
     fixture f;
     f.attach();
     f.sim.run_for(6s - 1ms);

@@ -1,0 +1,114 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+//
+// Servers that are slow, and such that say nothing at all, in virtual time.
+#include "client_fixture.hpp"
+
+#include <algorithm>
+
+using namespace muster;
+using namespace muster::test;
+
+TEST_SUITE_BEGIN("client: slow servers");
+
+namespace {
+
+constexpr std::chrono::milliseconds timeout = 4s;
+
+zk::config configuration() {
+    auto c = config_for_tests();
+    c.session_timeout = timeout;
+    c.connect_timeout = 1s;
+    c.max_reply = 32 * 1024 * 1024;
+    return c;
+}
+
+struct slow_fixture : fixture {
+    slow_fixture() : fixture(configuration()) { attach(); }
+
+    proto::connect_request attach(std::int64_t id = 0x1234) {
+        client.start();
+        std::shared_ptr<sim_peer> peer;
+        REQUIRE(sim.run_until([&] { return (peer = sim.world->accept()) != nullptr; }, 1min));
+        server = server_end{peer, {}};
+        sim.run_ready();
+        auto r = server.greet(id, timeout);
+        sim.run_ready();
+        return r;
+    }
+
+    /// Sends `bytes` at 100 KB/s, and counts the pings that come meanwhile.
+    std::size_t trickle(const std::string& bytes) {
+        constexpr std::size_t rate = 100'000;
+        constexpr auto step = 50ms;
+        constexpr std::size_t part = rate / (1s / step);
+        std::size_t pings = 0;
+        for (std::size_t at = 0; at < bytes.size(); at += part) {
+            server.peer->send(std::string_view(bytes).substr(at, part));
+            sim.run_for(step);
+            const auto requests = server.requests();
+            CHECK(std::all_of(requests.begin(), requests.end(), [](const sent_request& r) { return r.is(opcode::ping); }));
+            pings += requests.size();
+        }
+        return pings;
+    }
+};
+
+}    // namespace
+
+TEST_CASE("R36: a reply of 20 MB that trickles in at 100 KB/s costs a session of 4 s nothing") {
+    slow_fixture f;
+    outcome<zk::get_result> large;
+    outcome<zk::get_result> next;
+    f.client.get("/large", large.handler());
+    const auto request = f.request();
+    proto::get_data_response body;
+    body.data = std::string(20'000'000, 'x');
+    const auto start = f.sim.world->now();
+    const auto pings = f.trickle(reply_frame(request.xid, 0x101, 0, body));
+    CHECK(f.sim.world->now() - start >= 200s);
+    REQUIRE(large.done());
+    CHECK(!large.ec());
+    CHECK(large.value().data == body.data);
+    // The server goes on hearing of the session, though its answers wait behind the reply.
+    CHECK(pings >= 150);
+    CHECK(pings <= 170);
+    for (std::size_t i = 0; i != pings; ++i) f.server.peer->send(ping_frame());
+    f.client.get("/next", next.handler());
+    f.reply(f.request(), 0, proto::get_data_response());
+    CHECK(!next.ec());
+    const auto info = f.client.session();
+    CHECK(info.state == session_state::connected);
+    CHECK(info.connection == 1);
+    CHECK(info.generation == 1);
+}
+
+TEST_CASE("R37: a black hole in the middle of a reply is left within two thirds of the time-out, and the session goes on") {
+    slow_fixture f;
+    outcome<zk::get_result> got;
+    f.client.get("/large", got.handler());
+    proto::get_data_response body;
+    body.data = std::string(2'000'000, 'x');
+    const auto reply = reply_frame(f.request().xid, 0x101, 0, body);
+    f.trickle(reply.substr(0, reply.size() / 2));
+    const auto heard = f.sim.world->now();
+    const auto peer = f.server.peer;
+    REQUIRE(f.sim.run_until([&] { return peer->closed(); }, 1min));
+    CHECK(f.sim.world->now() - heard <= timeout * 2 / 3);
+    CHECK(f.client.session().last_error == client_errc::timed_out);
+    CHECK(f.attach().session_id == 0x1234);
+    f.reply(f.request(), 0, body);    // a read is asked for again
+    CHECK(!got.ec());
+    CHECK(got.value().data == body.data);
+}
+
+TEST_CASE("R37: a black hole from the handshake on is left when the attempt has taken too long") {
+    slow_fixture f;
+    f.lose();
+    std::shared_ptr<sim_peer> peer;
+    REQUIRE(f.sim.run_until([&] { return (peer = f.sim.world->accept()) != nullptr; }, 1min));
+    const auto start = f.sim.world->now();
+    REQUIRE(f.sim.run_until([&] { return peer->closed(); }, 1min));
+    CHECK(f.sim.world->now() - start <= 1s);    // `connect_timeout`
+}
+
+TEST_SUITE_END();
