@@ -111,7 +111,7 @@ struct fixture {
     explicit fixture(zk::config c = config_for_tests()) : fixture(std::move(c), [](std::shared_ptr<sim_world> w) { return w; }) {}
     /// In the world that `around` makes of the virtual one.
     template <class Around>
-    fixture(zk::config c, Around around) : client(make_client(sim.io.get_executor(), std::move(c), around(sim.world))) {
+    fixture(zk::config c, Around around) : sim(), client(make_client(sim.io.get_executor(), std::move(c), around(sim.world))) {
         sim.world->set_server(at("10.0.0.1"), sim_world::answer::accept);
     }
 
