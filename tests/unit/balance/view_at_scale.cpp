@@ -111,7 +111,7 @@ TEST_CASE("with a server before 3.6, a change costs its events, a read and at mo
 }
 
 TEST_CASE("the first read of a large service is pipelined: one list, each instance once, a window at a time") {
-    for (const std::size_t window : {16, 128}) {
+    for (const std::size_t window : {16U, 128U}) {
         CAPTURE(window);
         balancer_params p;
         p.read_window = window;
