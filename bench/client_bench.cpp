@@ -2,7 +2,7 @@
 #include "bench/client_bench.hpp"
 
 #include "bench/server.hpp"
-#include "bench/statistics.hpp"
+#include "bench/tally.hpp"
 
 #include <fmt/format.h>
 
@@ -22,43 +22,22 @@ using std::chrono::nanoseconds;
 /// Beyond the time that the work itself takes: to connect, to drain, to close.
 constexpr milliseconds patience{20'000};
 
-/// What one client gave in the rounds so far. After a failure it does not run again: its medians would be of fewer rounds.
-struct tally {
-    client_impl impl;
-    std::vector<client_round> rounds;
-    std::optional<failure> failed;
-
-    double median_of(double client_round::*member) const {
-        std::vector<double> values;
-        for (const client_round& r : rounds) values.push_back(r.*member);
-        return median(std::move(values));
-    }
-};
+using client_tally = tally<client_impl, client_round>;
 
 std::variant<client_round, failure> run_once(const client_impl& impl, const workload& w) {
     const auto limit = std::chrono::ceil<milliseconds>(w.warm_up + w.duration) + patience;
     return in_child<client_round>([&] { return impl.run(w); }, limit);
 }
 
-/// All rounds of one workload. Each round begins with another client, so that none always meets the server in the same state.
-std::vector<tally> measure(const std::vector<client_impl>& impls, const workload& w, unsigned rounds) {
-    std::vector<tally> tallies;
-    for (const client_impl& i : impls) tallies.push_back({i, {}, {}});
-    for (unsigned round = 0; round != rounds; ++round) {
-        for (std::size_t i = 0; i != tallies.size(); ++i) {
-            tally& t = tallies[(round + i) % tallies.size()];
-            if (t.failed) continue;
-            auto outcome = run_once(t.impl, w);
-            if (auto* r = std::get_if<client_round>(&outcome))
-                t.rounds.push_back(*r);
-            else
-                t.failed = std::get<failure>(std::move(outcome));
-        }
-    }
+/// All rounds of one workload.
+std::vector<client_tally> measure(const std::vector<client_impl>& impls, const workload& w, unsigned rounds) {
+    std::vector<client_tally> tallies;
+    for (const client_impl& i : impls) tallies.push_back({i});
+    add_rounds(tallies, rounds, [&w](const client_impl& i) { return run_once(i, w); });
     return tallies;
 }
 
-json_line line_of(const tally& t, const workload& w, const std::string& server) {
+json_line line_of(const client_tally& t, const workload& w, const std::string& server) {
     json_line l;
     l.add("bench", "client").add("impl", t.impl.name).add("op", to_string(w.op)).add("window", std::size_t{w.window});
     l.add("server", server);
@@ -69,7 +48,7 @@ json_line line_of(const tally& t, const workload& w, const std::string& server) 
     return l.add("p99_us", t.median_of(&client_round::p99_us));
 }
 
-std::vector<std::string> row_of(const tally& t, const tally& reference, const workload& w) {
+std::vector<std::string> row_of(const client_tally& t, const client_tally& reference, const workload& w) {
     std::vector<std::string> row{std::string(to_string(w.op)), std::to_string(w.window), std::string(t.impl.name)};
     if (t.failed) {
         row.push_back("failed");
@@ -173,7 +152,7 @@ void bench_client(const client_options& o, report& out) {
             w.op = op;
             w.window = window;
             const auto tallies = measure(impls, w, o.rounds);
-            for (const tally& one : tallies) {
+            for (const client_tally& one : tallies) {
                 out.write(line_of(one, w, o.server));
                 t.add(row_of(one, tallies.back(), w));
                 if (one.failed)

@@ -3,6 +3,7 @@
 
 #include "bench/relay.hpp"
 #include "bench/server.hpp"
+#include "bench/tally.hpp"
 
 #include <fmt/format.h>
 
@@ -20,18 +21,8 @@ using std::chrono::milliseconds;
 /// Beyond the pauses between the changes.
 constexpr milliseconds patience{90'000};
 
-/// What one peer gave in the rounds so far. After a failure it does not run again: its medians would be of fewer rounds.
-struct tally {
-    discovery_impl impl;
-    std::vector<discovery_round> rounds;
+struct discovery_tally : tally<discovery_impl, discovery_round> {
     double bytes_per_change = 0;
-    std::optional<failure> failed;
-
-    double median_of(double discovery_round::*member) const {
-        std::vector<double> values;
-        for (const discovery_round& r : rounds) values.push_back(r.*member);
-        return median(std::move(values));
-    }
 };
 
 std::variant<discovery_round, failure> run_once(const discovery_impl& impl, const discovery_work& w) {
@@ -51,7 +42,7 @@ std::optional<failure> in_process_of_its_own(void (*work)(const discovery_work&)
 }
 
 /// Bytes do not depend on the moment, but who counts them slows down what passes: they have a run of their own.
-void count_bytes(tally& t, discovery_work w) {
+void count_bytes(discovery_tally& t, discovery_work w) {
     const relay counted(w.observer);
     w.observer = counted.connect_string();
     w.changes = std::min(w.changes, 20U);
@@ -63,26 +54,15 @@ void count_bytes(tally& t, discovery_work w) {
         t.failed = std::get<failure>(std::move(outcome));
 }
 
-/// All rounds with one number of instances. Each round begins with another peer, so that none always meets the server in the same
-/// state.
-std::vector<tally> measure(const std::vector<discovery_impl>& impls, const discovery_work& w, unsigned rounds) {
-    std::vector<tally> tallies;
-    for (const discovery_impl& i : impls) count_bytes(tallies.emplace_back(tally{i, {}, 0, {}}), w);
-    for (unsigned round = 0; round != rounds; ++round) {
-        for (std::size_t i = 0; i != tallies.size(); ++i) {
-            tally& t = tallies[(round + i) % tallies.size()];
-            if (t.failed) continue;
-            auto outcome = run_once(t.impl, w);
-            if (auto* r = std::get_if<discovery_round>(&outcome))
-                t.rounds.push_back(*r);
-            else
-                t.failed = std::get<failure>(std::move(outcome));
-        }
-    }
+/// All rounds with one number of instances.
+std::vector<discovery_tally> measure(const std::vector<discovery_impl>& impls, const discovery_work& w, unsigned rounds) {
+    std::vector<discovery_tally> tallies;
+    for (const discovery_impl& i : impls) count_bytes(tallies.emplace_back(discovery_tally{{i}}), w);
+    add_rounds(tallies, rounds, [&w](const discovery_impl& i) { return run_once(i, w); });
     return tallies;
 }
 
-json_line line_of(const tally& t, const discovery_work& w, const std::string& server) {
+json_line line_of(const discovery_tally& t, const discovery_work& w, const std::string& server) {
     json_line l;
     l.add("bench", "discovery").add("impl", t.impl.name).add("instances", w.instances).add("server", server);
     if (t.failed) return l.add("error", t.failed->reason);
@@ -95,7 +75,7 @@ json_line line_of(const tally& t, const discovery_work& w, const std::string& se
     return l.add("rss_mib", t.median_of(&discovery_round::rss_mib));
 }
 
-std::vector<std::string> row_of(const tally& t, const discovery_work& w) {
+std::vector<std::string> row_of(const discovery_tally& t, const discovery_work& w) {
     std::vector<std::string> row{std::to_string(w.instances), std::string(t.impl.name)};
     if (t.failed) {
         row.push_back("failed");
@@ -152,7 +132,7 @@ void bench_discovery(const discovery_options& o, report& out) {
                 "bytes/instance"});
     for (const std::size_t instances : o.instances) {
         w.instances = instances;
-        for (const tally& one : measure(impls, w, o.rounds)) {
+        for (const discovery_tally& one : measure(impls, w, o.rounds)) {
             out.write(line_of(one, w, o.server));
             t.add(row_of(one, w));
             if (one.failed) out.fail(fmt::format("discovery: {} with {} instances", one.impl.name, instances), *one.failed);

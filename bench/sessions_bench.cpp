@@ -2,13 +2,13 @@
 #include "bench/sessions_bench.hpp"
 
 #include "bench/server.hpp"
-#include "bench/statistics.hpp"
+#include "bench/tally.hpp"
+#include "bench/usage.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <optional>
-#include <variant>
+#include <cstdint>
 
 namespace muster::bench {
 namespace {
@@ -19,40 +19,20 @@ using std::chrono::seconds;
 /// Beyond the time that the work itself takes: to connect and to close.
 constexpr seconds patience{60};
 
-/// What one client gave in the rounds so far. After a failure it does not run again: its medians would be of fewer rounds.
-struct tally {
-    idle_impl impl;
-    std::vector<idle_round> rounds;
-    std::optional<failure> failed;
+using idle_tally = tally<idle_impl, idle_round>;
 
-    double median_of(double idle_round::*member) const {
-        std::vector<double> values;
-        for (const idle_round& r : rounds) values.push_back(r.*member);
-        return median(std::move(values));
-    }
-};
-
-std::vector<tally> measure(const std::vector<idle_impl>& impls, const idle_work& w, unsigned rounds) {
+std::vector<idle_tally> measure(const std::vector<idle_impl>& impls, const idle_work& w, unsigned rounds) {
     const auto limit = std::chrono::ceil<milliseconds>(w.duration + 2 * w.ping_interval()) + patience;
-    std::vector<tally> tallies;
-    for (const idle_impl& i : impls) tallies.push_back({i, {}, {}});
-    for (unsigned round = 0; round != rounds; ++round) {
-        for (tally& t : tallies) {
-            if (t.failed) continue;
-            auto outcome = in_child<idle_round>([&] { return t.impl.run(w); }, limit);
-            if (auto* r = std::get_if<idle_round>(&outcome))
-                t.rounds.push_back(*r);
-            else
-                t.failed = std::get<failure>(std::move(outcome));
-        }
-    }
+    std::vector<idle_tally> tallies;
+    for (const idle_impl& i : impls) tallies.push_back({i});
+    add_rounds(tallies, rounds, [&](const idle_impl& i) { return in_child<idle_round>([&] { return i.run(w); }, limit); });
     return tallies;
 }
 
 /// The heap of a client with threads is scattered over arenas that cannot be asked about.
-bool knows_heap(const tally& t) { return t.impl.name == "muster"; }
+bool knows_heap(const idle_tally& t) { return t.impl.name == "muster"; }
 
-json_line line_of(const tally& t, const idle_work& w, const std::string& server) {
+json_line line_of(const idle_tally& t, const idle_work& w, const std::string& server) {
     json_line l;
     l.add("bench", "sessions").add("impl", t.impl.name).add("sessions", w.sessions);
     l.add("timeout_ms", static_cast<std::size_t>(w.timeout.count())).add("server", server);
@@ -63,7 +43,7 @@ json_line line_of(const tally& t, const idle_work& w, const std::string& server)
     return l;
 }
 
-std::vector<std::string> row_of(const tally& t, const idle_work& w) {
+std::vector<std::string> row_of(const idle_tally& t, const idle_work& w) {
     std::vector<std::string> row{std::string(t.impl.name), std::to_string(w.sessions)};
     if (t.failed) {
         row.push_back("failed");
@@ -77,6 +57,33 @@ std::vector<std::string> row_of(const tally& t, const idle_work& w) {
 }
 
 }    // namespace
+
+idle_round watch_idle(idle_sessions& all, const idle_work& w) {
+    using clock = std::chrono::steady_clock;
+    all.open();
+    all.await_connected();
+    const memory before = memory::now();
+    const auto start = clock::now();
+    const auto others = static_cast<std::int64_t>(w.sessions - 1);
+    for (std::int64_t i = 1; i <= others; ++i) {
+        all.open();
+        all.run_until(start + w.ping_interval() * i / (others + 1));
+    }
+    all.await_connected();
+    all.run_until(clock::now() + w.ping_interval() * 3 / 2);
+
+    const double cpu = cpu_seconds();
+    const auto watched_since = clock::now();
+    all.run_until(watched_since + w.duration);
+    const std::chrono::duration<double> watched = clock::now() - watched_since;
+    idle_round r;
+    r.cpu_percent = (cpu_seconds() - cpu) / watched.count() * 100;
+    const memory after = memory::now();
+    all.check();
+    r.bytes_per_session = (after.resident_bytes - before.resident_bytes) / static_cast<double>(others);
+    r.heap_per_session = (after.heap_bytes - before.heap_bytes) / static_cast<double>(others);
+    return r;
+}
 
 std::vector<idle_impl> all_idle_impls() {
     return {{"muster", &idle_muster, {}},
@@ -108,7 +115,7 @@ void bench_sessions(const sessions_options& o, report& out) {
     table t(1, {"client", "sessions", "CPU %", "KiB each in RAM", "KiB each allocated"});
     for (const std::size_t n : o.sessions) {
         w.sessions = n;
-        for (const tally& one : measure(impls, w, o.rounds)) {
+        for (const idle_tally& one : measure(impls, w, o.rounds)) {
             out.write(line_of(one, w, o.server));
             t.add(row_of(one, w));
             if (one.failed) out.fail(fmt::format("sessions: {} of {}", n, one.impl.name), *one.failed);

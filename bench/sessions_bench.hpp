@@ -29,6 +29,23 @@ struct idle_round {
     double heap_per_session = 0;     ///< By which what is allocated grew; only known of a client without threads.
 };
 
+/// Sessions of one client, opened one by one.
+class idle_sessions {
+public:
+    virtual void open() = 0;
+    virtual void await_connected() = 0;
+    /// Lets time pass.
+    virtual void run_until(std::chrono::steady_clock::time_point end) = 0;
+    /// Throws if one was lost meanwhile.
+    virtual void check() = 0;
+
+protected:
+    ~idle_sessions() = default;
+};
+
+/// Opens them and measures them. The first is not counted: it pays for what all share.
+idle_round watch_idle(idle_sessions& all, const idle_work& w);
+
 /// Opens the sessions and measures them; throws what went wrong, such as a session that was lost.
 using idle_peer = idle_round (*)(const idle_work& w);
 

@@ -2,7 +2,6 @@
 //
 // Idle sessions of muster's client, all on one thread.
 #include "bench/sessions_bench.hpp"
-#include "bench/usage.hpp"
 
 #include <muster/zk/client.hpp>
 
@@ -23,24 +22,24 @@ using clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds connect_patience{20};
 
-class sessions {
+class sessions final : public idle_sessions {
 public:
     explicit sessions(const idle_work& w) : cfg_(w.hosts) {
         cfg_.session_timeout = w.timeout;
         clients_.reserve(w.sessions);
     }
 
-    void open() { clients_.emplace_back(ioc_, cfg_).start(); }
+    void open() override { clients_.emplace_back(ioc_, cfg_).start(); }
 
     /// As a program would run: `run_for` looks at the sockets more often.
-    void run_until(clock::time_point end) {
+    void run_until(clock::time_point end) override {
         asio::steady_timer timer(ioc_, end);
         timer.async_wait([this](error_code) { ioc_.stop(); });
         ioc_.run();
         ioc_.restart();
     }
 
-    void await_connected() {
+    void await_connected() override {
         const auto end = clock::now() + connect_patience;
         while (connected() != clients_.size()) {
             if (clock::now() >= end) throw std::runtime_error(fmt::format("{} of {} connected", connected(), clients_.size()));
@@ -49,7 +48,7 @@ public:
     }
 
     /// Throws if one had to connect twice, or was lost.
-    void check() const {
+    void check() override {
         if (connected() != clients_.size()) throw std::runtime_error("sessions were lost");
         for (const zk::client& c : clients_) {
             const auto m = c.metrics();
@@ -74,30 +73,7 @@ private:
 
 idle_round idle_muster(const idle_work& w) {
     sessions all(w);
-    all.open();
-    all.await_connected();
-    // The first has paid for what all share.
-    const memory before = memory::now();
-    const auto start = clock::now();
-    for (std::size_t i = 1; i != w.sessions; ++i) {
-        all.open();
-        all.run_until(start + w.ping_interval() * static_cast<std::int64_t>(i) / static_cast<std::int64_t>(w.sessions));
-    }
-    all.await_connected();
-    all.run_until(clock::now() + w.ping_interval() * 3 / 2);
-
-    const double cpu = cpu_seconds();
-    const auto watched_since = clock::now();
-    all.run_until(watched_since + w.duration);
-    const std::chrono::duration<double> watched = clock::now() - watched_since;
-    idle_round r;
-    r.cpu_percent = (cpu_seconds() - cpu) / watched.count() * 100;
-    const memory after = memory::now();
-    all.check();
-    const auto others = static_cast<double>(w.sessions - 1);
-    r.bytes_per_session = (after.resident_bytes - before.resident_bytes) / others;
-    r.heap_per_session = (after.heap_bytes - before.heap_bytes) / others;
-    return r;
+    return watch_idle(all, w);
 }
 
 }    // namespace muster::bench

@@ -230,7 +230,7 @@ error_code session::replace_hosts(std::span<const std::optional<std::size_t>> fo
 
 /// Who moves at once would leave requests without their replies, and nobody would know whether they were applied.
 error_code session::move_if_idle() const noexcept {
-    if (!moving_ || closing_ || !written_.empty() || !auths_.empty()) return {};
+    if (!moving_ || closing_ || awaits_replies()) return {};
     return client_errc::moving;
 }
 

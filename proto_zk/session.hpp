@@ -138,6 +138,9 @@ public:
 
     bool wants_write() const noexcept;
 
+    /// True while requests wait for their replies on this connection.
+    bool awaits_replies() const noexcept { return !written_.empty() || !auths_.empty(); }
+
     /// Appends what is to be written now: at most `limit` bytes and what completes the last request.
     void fill(std::string& out, std::size_t limit, time_point now);
 

@@ -188,7 +188,7 @@ channel_ptr publisher::get(const selection& s) {
     return c;
 }
 
-std::vector<plan_ptr> publisher::publish_shared(std::shared_ptr<const node_list> all) {
+std::vector<plan_ptr> publisher::publish(std::shared_ptr<const node_list> all) {
     all_ = std::move(all);
     known_ = true;
     std::vector<plan_ptr> replaced;

@@ -99,11 +99,10 @@ public:
     channel_ptr get(const selection& s);
     channel_ptr get(policy p, pool q) { return get(selection{p, q}); }
 
-    /// Rebuilds the tables whose nodes changed. `all` is what `membership::nodes()` gives.
-    void publish(node_list all) { publish_shared(std::make_shared<const node_list>(std::move(all))); }
-    /// The same of a list that others hold as well: to copy one touches all of its nodes. Gives the plans that were shown before,
-    /// for the same reason: they are best destroyed when everybody has been told.
-    std::vector<plan_ptr> publish_shared(std::shared_ptr<const node_list> all);
+    /// Rebuilds the tables whose nodes changed. `all` is what `membership::nodes()` gives, shared with others who hold it, since
+    /// to copy a list touches all of its nodes. Gives the plans that were shown before, for the same reason: they are best
+    /// destroyed when everybody has been told.
+    std::vector<plan_ptr> publish(std::shared_ptr<const node_list> all);
 
     /// From now on picks give `closed`.
     void close();

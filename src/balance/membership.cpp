@@ -8,8 +8,12 @@
 namespace muster::balance {
 namespace {
 
-/// Of one identity, the sighting that counts has the greatest rank.
-auto rank(const sighting& s) noexcept { return std::pair(s.role == role::master, s.czxid); }
+/// Of two sightings of one identity, whether `b` counts before `a`. Znodes of one transaction have the same czxid: the order must
+/// not depend on which one was heard of first.
+bool counts_less(const sighting& a, const sighting& b) noexcept {
+    const auto rank = [](const sighting& s) { return std::pair(s.role == role::master, s.czxid); };
+    return rank(a) != rank(b) ? rank(a) < rank(b) : a.path > b.path;
+}
 
 bool same_data(const sighting& a, const sighting& b) { return a.instance == b.instance || *a.instance == *b.instance; }
 
@@ -35,14 +39,6 @@ struct membership::edit {
     node_ref was;          ///< Null for a new one.
     node_ref now;          ///< Null for one that goes.
 };
-
-std::vector<difference> membership::apply(std::vector<sighting> seen, time_point now) {
-    std::vector<sighting> before;
-    before.reserve(nodes_.size() + others_.size());
-    for (const node_ref& n : nodes_) before.push_back(n->seen);
-    for (const auto& [identity, s] : others_) before.push_back(s);
-    return apply(std::move(before), std::move(seen), now);
-}
 
 std::vector<difference> membership::apply(std::vector<sighting> gone, std::vector<sighting> come, time_point now) {
     forget(now);
@@ -90,8 +86,7 @@ std::optional<sighting> membership::elect(const std::string& who, const node_ref
     std::move(come.begin(), come.end(), std::back_inserter(candidates));
     if (candidates.empty()) return std::nullopt;
 
-    const auto best = std::max_element(candidates.begin(), candidates.end(),
-                                       [](const sighting& a, const sighting& b) { return rank(a) < rank(b); });
+    const auto best = std::max_element(candidates.begin(), candidates.end(), counts_less);
     for (auto it = candidates.begin(); it != candidates.end(); ++it)
         if (it != best) others_.emplace(who, std::move(*it));
     return std::move(*best);

@@ -38,12 +38,11 @@ public:
     /// `shared`: what the states of all instances point at; may be null in tests.
     explicit membership(duration remember, service_state_ptr shared = {}) : remember_(remember), shared_(std::move(shared)) {}
 
-    /// Makes `seen` the list. Gives what changed, in the order of the identities; empty if nothing did, and then `nodes()`
-    /// holds the same nodes as before. An instance of which both data and role changed gives `updated` and `role`.
-    std::vector<difference> apply(std::vector<sighting> seen, time_point now);
-
-    /// The same where it is known what is different: `gone` were seen before and are not any more, or not like this; `come` are
-    /// seen from now on. The instances that did not change are not looked at, so that one change of many costs little.
+    /// Changes the list: `gone` were seen before and are not any more, or not like this; `come` are seen from now on. The
+    /// instances that did not change are not looked at, so that one change of many costs little.
+    ///
+    /// Gives what changed, in the order of the identities; empty if nothing did, and then `nodes()` holds the same nodes as
+    /// before. An instance of which both data and role changed gives `updated` and `role`.
     std::vector<difference> apply(std::vector<sighting> gone, std::vector<sighting> come, time_point now);
 
     /// The instances, sorted by identity.

@@ -206,7 +206,7 @@ void service::show() {
     {
         const std::lock_guard lock(mutex_);
         exhibit_.swap(shown);
-        if (nodes_changed) replaced = publisher_.publish_shared(std::shared_ptr<const node_list>(next, &next->nodes));
+        if (nodes_changed) replaced = publisher_.publish(std::shared_ptr<const node_list>(next, &next->nodes));
         for (const auto& weak : queues_) {
             if (auto q = weak.lock()) queues.push_back(std::move(q));
         }

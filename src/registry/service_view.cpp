@@ -25,15 +25,13 @@ bool place(std::vector<T>& v, const std::string& key, Key key_of, std::optional<
 
 }    // namespace
 
-service_view::service_view(std::shared_ptr<const layout> l, std::string service_path, std::size_t window,
-                           std::chrono::milliseconds retry_min, std::chrono::milliseconds retry_max, time_point now, bool chroot,
-                           std::chrono::milliseconds spread)
-    : layout_(std::move(l)),
-      path_(std::move(service_path)),
-      window_(std::max<std::size_t>(window, 1)),
-      chroot_(chroot),
-      spread_(std::max(spread, std::chrono::milliseconds(0))),
-      retry_(retry_min, retry_max) {
+service_view::service_view(view_params p, time_point now)
+    : layout_(std::move(p.layout)),
+      path_(std::move(p.service_path)),
+      window_(std::max<std::size_t>(p.read_window, 1)),
+      chroot_(p.chroot),
+      spread_(std::max(p.spread, std::chrono::milliseconds(0))),
+      retry_(p.retry_min, p.retry_max) {
     state_.since = now;
 }
 

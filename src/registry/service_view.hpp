@@ -41,11 +41,7 @@ public:
         ask() = default;
     };
 
-    /// `chroot`: paths are below one, which may not exist. Where the service is not there, that is looked into. `spread`: what is
-    /// shown is read again at a moment that is drawn from this time after the connection was lost and is back.
-    service_view(std::shared_ptr<const layout> l, std::string service_path, std::size_t window,
-                 std::chrono::milliseconds retry_min, std::chrono::milliseconds retry_max, time_point now, bool chroot = false,
-                 std::chrono::milliseconds spread = {});
+    service_view(view_params p, time_point now);
 
     /// The next thing to ask; call it until it gives none. Replies may be outstanding, up to the window.
     std::optional<ask> next(time_point now);

@@ -8,6 +8,7 @@
 #include "registry/layout.hpp"
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -21,6 +22,19 @@ struct rejected_child {
     std::string reason;    ///< A sentence that names the value and what was expected.
 
     friend bool operator==(const rejected_child&, const rejected_child&) = default;
+};
+
+/// How a view reads.
+struct view_params {
+    std::string service_path;    ///< See `layout::service_path`.
+    bool chroot = false;    ///< Paths are below one, which may not exist: where the service is not there, that is looked into.
+    std::shared_ptr<const registry::layout> layout = make_micro_service_layout();
+    std::size_t read_window = 128;                 ///< Reads in flight at a time. 0 counts as 1.
+    std::chrono::milliseconds retry_min{50};       ///< Back-off after a failure: doubles from here ...
+    std::chrono::milliseconds retry_max{5'000};    ///< ... to here, drawn uniformly from 0 to that bound.
+    std::chrono::milliseconds spread{};            ///< See `balancer_params::spread`.
+
+    view_params() = default;    // not an aggregate: GCC 12 destroys aggregate temporaries in co_await expressions twice
 };
 
 /// What is known of a service. Unchanged instances keep their pointer from one state to the next.

@@ -19,6 +19,15 @@ namespace muster::registry {
 
 namespace asio = boost::asio;
 
+namespace {
+
+view_params for_client(view_params p, const zk::client& c) {
+    p.chroot = !c.configuration().servers.chroot().empty();
+    return p;
+}
+
+}    // namespace
+
 /// Handlers hold it weakly: once the driver has let go of it they do nothing.
 class view_driver::impl : public std::enable_shared_from_this<impl> {
 public:
@@ -28,8 +37,7 @@ public:
           world_(zk::detail::world_of(client_)),
           observer_(std::move(o)),
           retry_(*world_, ex_),
-          machine_(std::move(p.layout), std::move(p.service_path), p.read_window, p.retry_min, p.retry_max, world_->now(),
-                   !client_.configuration().servers.chroot().empty(), p.spread) {}
+          machine_(for_client(std::move(p), client_), world_->now()) {}
 
     /// `f(*this)`, or nothing if the driver was stopped or destroyed meanwhile.
     template <class F>

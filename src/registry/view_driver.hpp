@@ -9,24 +9,9 @@
 
 #include <boost/asio/any_io_executor.hpp>
 
-#include <chrono>
-#include <cstddef>
 #include <memory>
-#include <string>
 
 namespace muster::registry {
-
-/// How a view reads.
-struct view_params {
-    std::string service_path;    ///< See `layout::service_path`.
-    std::shared_ptr<const registry::layout> layout = make_micro_service_layout();
-    std::size_t read_window = 128;                 ///< Reads in flight at a time. 0 counts as 1.
-    std::chrono::milliseconds retry_min{50};       ///< Back-off after a failure: doubles from here ...
-    std::chrono::milliseconds retry_max{5'000};    ///< ... to here, drawn uniformly from 0 to that bound.
-    std::chrono::milliseconds spread{};            ///< See `balancer_params::spread`.
-
-    view_params() = default;    // not an aggregate: GCC 12 destroys aggregate temporaries in co_await expressions twice
-};
 
 /// The live view of one service.
 ///
@@ -34,6 +19,7 @@ struct view_params {
 /// Starting it starts the client. The observer is held weakly; once `stop()` has returned it is not called any more.
 class view_driver {
 public:
+    /// The client says whether there is a chroot.
     view_driver(boost::asio::any_io_executor ex, zk::client client, view_params p, std::weak_ptr<view_observer> o);
     view_driver(const view_driver&) = delete;
     view_driver& operator=(const view_driver&) = delete;

@@ -2,8 +2,10 @@
 #include "runtime/worker.hpp"
 
 #include <boost/asio/execution/context.hpp>
+#include <boost/asio/execution/outstanding_work.hpp>
 #include <boost/asio/execution_context.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/prefer.hpp>
 #include <boost/asio/query.hpp>
 #include <boost/asio/thread_pool.hpp>
 
@@ -51,7 +53,10 @@ private:
 }    // namespace
 
 void run_on_worker(const asio::any_io_executor& ex, asio::any_completion_handler<void()> job) {
-    asio::use_service<worker_service>(asio::query(ex, asio::execution::context)).run(std::move(job));
+    asio::use_service<worker_service>(asio::query(ex, asio::execution::context))
+        .run([job = std::move(job), work = asio::prefer(ex, asio::execution::outstanding_work.tracked)]() mutable {
+            std::move(job)();
+        });
 }
 
 }    // namespace muster::runtime

@@ -7,7 +7,8 @@
 namespace muster::runtime {
 
 /// Calls `job` on a thread of the context of `ex` that does nothing else, for what would block. Jobs are done one after the
-/// other. When the context is destroyed it waits for the job that is being done, and destroys the others undone.
+/// other, and count as work of the context until then. When the context is destroyed it waits for the job that is being done,
+/// and destroys the others undone.
 void run_on_worker(const boost::asio::any_io_executor& ex, boost::asio::any_completion_handler<void()> job);
 
 }    // namespace muster::runtime

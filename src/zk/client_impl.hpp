@@ -85,7 +85,6 @@ private:
     void greet(const connection_ptr& c);
     void authenticate();
     void read(const connection_ptr& c);
-    std::uint64_t unanswered() const noexcept;
     void write();
     void expect_requests();
     void drop(const proto::failure& f);

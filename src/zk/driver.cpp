@@ -30,7 +30,6 @@ struct client_impl::connection {
     asio::cancellation_signal cancel_connect;
     std::shared_ptr<runtime::byte_stream> stream;
     proto::read_size reads;
-    std::uint64_t lost = 0;                          // requests whose replies will not come: those of earlier connections
     std::unique_ptr<runtime::sasl_exchange> sasl;    // until the user is proven
     std::string out;                                 // being written
     bool writing = false;
@@ -122,14 +121,8 @@ void client_impl::secure(const connection_ptr& c) {
 
 void client_impl::greet(const connection_ptr& c) {
     session_.connected(world_->now());
-    c->lost = unanswered();
     write();
     read(c);
-}
-
-/// Requests that were written and have had no reply, on any connection.
-std::uint64_t client_impl::unanswered() const noexcept {
-    return session_.metrics().requests_sent - session_.metrics().replies_received;
 }
 
 void client_impl::read(const connection_ptr& c) {
@@ -143,7 +136,7 @@ void client_impl::read(const connection_ptr& c) {
                                    self->proceed(self->session_.received(n, self->world_->now()));
                                    if (self->connection_ != c) return;
                                    const bool answered = count.replies_received != replies;
-                                   c->reads.after_read(answered || self->unanswered() != c->lost);
+                                   c->reads.after_read(answered || self->session_.awaits_replies());
                                    if (answered) self->expect_requests();
                                    self->read(c);
                                });

@@ -35,8 +35,6 @@ namespace {
 
 constexpr auto tuple = asio::as_tuple(asio::deferred);
 
-bool connected(const client& c) { return c.session().state == session_state::connected; }
-
 /// Counts events per path, for as long as the watches give any.
 class event_log {
 public:

@@ -34,8 +34,6 @@ namespace {
 
 constexpr auto tuple = asio::as_tuple(asio::deferred);
 
-bool connected(const client& c) { return c.session().state == session_state::connected; }
-
 }    // namespace
 
 TEST_CASE("containers, times to live, counts, ephemerals and reads of several things") {

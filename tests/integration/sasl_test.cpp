@@ -108,19 +108,6 @@ config kerberos_config(const std::string& servers) {
     return c;
 }
 
-bool connected(const client& c) { return c.session().state == session_state::connected; }
-
-session_info given_up(const config& cfg) {
-    loop l;
-    client c(l.io, cfg);
-    c.start();
-    const bool final = l.until([&] { return is_final(c.session().state); });
-    CAPTURE(c.session().last_error.message());
-    CAPTURE(c.session().message);
-    REQUIRE(final);
-    return c.session();
-}
-
 asio::awaitable<void> knows(client& c, std::string id) {
     const auto who = co_await c.who_am_i();
     CHECK(std::find(who.begin(), who.end(), identity("sasl", id)) != who.end());

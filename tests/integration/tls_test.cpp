@@ -81,19 +81,6 @@ secure_server& shared() {
     return s;
 }
 
-bool connected(const client& c) { return c.session().state == session_state::connected; }
-
-session_info given_up(const config& cfg) {
-    loop l;
-    client c(l.io, cfg);
-    c.start();
-    const bool final = l.until([&] { return is_final(c.session().state); });
-    CAPTURE(c.session().last_error.message());
-    CAPTURE(c.session().message);
-    REQUIRE(final);
-    return c.session();
-}
-
 }    // namespace
 
 TEST_CASE("mutual TLS: requests, watches, who one is, and a session that outlives its connection") {

@@ -4,9 +4,13 @@
 #pragma once
 
 #include "support/kazoo.hpp"
+#include "support/loop.hpp"
 
+#include <muster/zk/client.hpp>
 #include <muster/zk/config.hpp>
 #include <muster/zk/session_info.hpp>
+
+#include <doctest/doctest.h>
 
 #include <fmt/format.h>
 
@@ -21,6 +25,20 @@ inline zk::config config_for(const std::string& servers, std::chrono::millisecon
     c.session_timeout = timeout;
     c.backoff_max = std::chrono::milliseconds(300);
     return c;
+}
+
+inline bool connected(const zk::client& c) { return c.session().state == zk::session_state::connected; }
+
+/// The state in which a client of this configuration ends, which it must.
+inline zk::session_info given_up(const zk::config& cfg) {
+    loop l;
+    zk::client c(l.io, cfg);
+    c.start();
+    const bool final = l.until([&] { return is_final(c.session().state); });
+    CAPTURE(c.session().last_error.message());
+    CAPTURE(c.session().message);
+    REQUIRE(final);
+    return c.session();
 }
 
 /// Ends a session from a second connection, with its id and password, by the other client.

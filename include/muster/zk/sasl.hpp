@@ -15,8 +15,8 @@ enum class sasl_mechanism {
 /// `client::who_am_i` then names the user with the scheme `sasl`, which ACLs can name, too.
 ///
 /// It takes a library built with Cyrus SASL (the meson feature `sasl`), and Cyrus SASL's plug-in for the mechanism: in Debian
-/// `libsasl2-modules`, and `libsasl2-modules-gssapi-mit` for Kerberos. Only the user is proven, and to users of DIGEST-MD5 also
-/// that the server knows the password: nothing is encrypted by it, see `tls_options` for that.
+/// `libsasl2-modules`, and `libsasl2-modules-gssapi-mit` for Kerberos. The server is proven as well: it has to know the password,
+/// or to have the key of its principal. Nothing is encrypted by it: see `tls_options` for that.
 ///
 /// Kerberos takes its tickets from where the environment of the process says: the credential cache (`KRB5CCNAME`), or a key
 /// table from which it gets and renews them by itself (`KRB5_CLIENT_KTNAME`). Asking for them may take time, so each step is

@@ -85,7 +85,7 @@ struct scene {
     }
 
     asio::io_context io;
-    membership members{remember};
+    listed_membership members{remember};
     std::shared_ptr<muster::detail::change_queue> queue;
     change_stream stream;
 };

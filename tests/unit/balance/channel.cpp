@@ -42,13 +42,13 @@ TEST_CASE("a picker sees each table that is published") {
     publisher pub(1);
     hot_picker p(pub.get(policy::roundrobin, pool::normals_then_master));
     CHECK(picked(p) == message(registry_errc::unknown_service));
-    pub.publish({});
+    publish(pub, {});
     CHECK(picked(p) == message(registry_errc::no_instances));
-    pub.publish(nodes_of({normal(numbered(1))}));
+    publish(pub, nodes_of({normal(numbered(1))}));
     CHECK(picked(p) == numbered(1).identity());
-    pub.publish(nodes_of({normal(numbered(2))}));
+    publish(pub, nodes_of({normal(numbered(2))}));
     CHECK(picked(p) == numbered(2).identity());
-    pub.publish({});
+    publish(pub, {});
     CHECK(picked(p) == message(registry_errc::no_instances));
     pub.close();
     CHECK(picked(p) == message(registry_errc::closed));
@@ -56,7 +56,7 @@ TEST_CASE("a picker sees each table that is published") {
 
 TEST_CASE("a picker outlives its publisher") {
     auto pub = std::make_unique<publisher>(1);
-    pub->publish(nodes_of(normals(3)));
+    publish(*pub, nodes_of(normals(3)));
     hot_picker p(pub->get(policy::random, pool::all));
     pub.reset();
     CHECK(picked(p).starts_with("10.0.0."));
@@ -64,7 +64,7 @@ TEST_CASE("a picker outlives its publisher") {
 
 TEST_CASE("a channel that is asked for later knows what was published before") {
     publisher pub(1);
-    pub.publish(nodes_of({master(numbered(1))}));
+    publish(pub, nodes_of({master(numbered(1))}));
     hot_picker master_only(pub.get(policy::iphash, pool::master));
     hot_picker normals_only(pub.get(policy::iphash, pool::normals));
     CHECK(picked(master_only) == numbered(1).identity());
@@ -78,30 +78,30 @@ TEST_CASE("a channel that is asked for later knows what was published before") {
 
 TEST_CASE("without a master") {
     publisher pub(1);
-    pub.publish(nodes_of(normals(2)));
+    publish(pub, nodes_of(normals(2)));
     hot_picker p(pub.get(policy::roundrobin, pool::master));
     CHECK(picked(p) == message(registry_errc::no_master));
 }
 
 TEST_CASE("tables are rebuilt only if their nodes changed") {
     publisher pub(1);
-    membership m(remember);
+    listed_membership m(remember);
     const auto of_normals = pub.get(policy::roundrobin, pool::normals);
     const auto of_all = pub.get(policy::roundrobin, pool::all);
     m.apply({normal(numbered(1), 1), master(numbered(2), 2)}, start);
-    pub.publish(m.nodes());
+    publish(pub, m.nodes());
     const auto normals_version = of_normals->version();
     const auto all_version = of_all->version();
 
     m.apply({normal(numbered(1), 1), master(numbered(3), 3)}, start);
-    pub.publish(m.nodes());
+    publish(pub, m.nodes());
     CHECK(of_normals->version() == normals_version);
     CHECK(of_all->version() != all_version);
 }
 
 TEST_CASE("pickers and their copies go ways of their own") {
     publisher pub(1);
-    pub.publish(nodes_of(normals(50)));
+    publish(pub, nodes_of(normals(50)));
     hot_picker a(pub.get(policy::random, pool::all));
     hot_picker b(pub.get(policy::random, pool::all));
     hot_picker c = a;
@@ -114,7 +114,7 @@ TEST_CASE("pickers and their copies go ways of their own") {
 TEST_CASE("the same seed gives the same picks") {
     const auto run = [](std::uint64_t seed) {
         publisher pub(seed);
-        pub.publish(nodes_of(normals(50)));
+        publish(pub, nodes_of(normals(50)));
         hot_picker p(pub.get(policy::random, pool::all));
         return sequence(p, 20);
     };
@@ -128,10 +128,10 @@ TEST_CASE("nodes are freed when the last picker has moved on") {
     {
         const auto nodes = nodes_of({normal(numbered(1))});
         old = nodes.front()->seen.instance;
-        pub.publish(nodes);
+        publish(pub, nodes);
     }
     hot_picker p(pub.get(policy::roundrobin, pool::all));
-    pub.publish(nodes_of({normal(numbered(2))}));
+    publish(pub, nodes_of({normal(numbered(2))}));
     CHECK(!old.expired());
     CHECK(picked(p) == numbered(2).identity());
     CHECK(old.expired());

@@ -54,7 +54,7 @@ TEST_CASE("two threads pick while a third republishes") {
     for (const policy p : muster::all_policies()) {
         CAPTURE(muster::to_string(p));
         const bool hashes = muster::needs_key(p);    // their tables take long to build
-        membership m(std::chrono::hours(1));
+        listed_membership m(std::chrono::hours(1));
         publisher pub(1);
         pick_state random(20240502);
         // One that never goes, and ten that come, go, and change weight. The czxid tells the weight.
@@ -65,7 +65,7 @@ TEST_CASE("two threads pick while a third republishes") {
                 if (random.random_below(3) > 0) seen.push_back(normal(numbered(i, weight), weight));
             }
             m.apply(std::move(seen), start);
-            pub.publish(m.nodes());
+            publish(pub, m.nodes());
         };
         change();
 

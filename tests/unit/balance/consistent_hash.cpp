@@ -85,7 +85,7 @@ TEST_CASE("clients agree, however they learned of the instances") {
         CHECK(owners(std::move(backward), p) == expected);
 
         // One that saw them come one by one, some go and come back, others change.
-        membership m(remember);
+        listed_membership m(remember);
         std::vector<sighting> some;
         for (std::size_t i = forward.size(); i-- > 0;) {
             some.push_back(forward[i]);

@@ -56,8 +56,24 @@ struct hand_clock final : time_source {
     time_point now() noexcept override { return at; }
 };
 
+/// A membership that is told whole lists.
+struct listed_membership : membership {
+    using membership::apply;
+    using membership::membership;
+
+    std::vector<difference> apply(std::vector<sighting> seen, time_point now) {
+        auto before = std::exchange(last_, seen);
+        return apply(std::move(before), std::move(seen), now);
+    }
+
+private:
+    std::vector<sighting> last_;
+};
+
+inline void publish(publisher& to, node_list nodes) { to.publish(std::make_shared<const node_list>(std::move(nodes))); }
+
 inline node_list nodes_of(std::vector<sighting> seen, service_state_ptr shared = {}) {
-    membership m(remember, std::move(shared));
+    listed_membership m(remember, std::move(shared));
     m.apply(std::move(seen), start);
     return m.nodes();
 }
@@ -69,7 +85,7 @@ struct published {
 
     void show(std::vector<sighting> seen) {
         members.apply(std::move(seen), clock->at);
-        pub.publish(members.nodes());
+        publish(pub, members.nodes());
     }
     /// Instance number `i`.
     node& of(std::size_t i) {
@@ -87,7 +103,7 @@ struct published {
 
     std::shared_ptr<hand_clock> clock = std::make_shared<hand_clock>();
     service_state_ptr shared;
-    membership members;
+    listed_membership members;
     publisher pub{1};
 };
 

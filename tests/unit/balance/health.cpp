@@ -245,7 +245,7 @@ TEST_CASE("with panic off nobody gets a pick where all of a pool are out") {
     auto seen = normals(2);
     seen.push_back(master(numbered(9), 9));
     s.members.apply(seen, s.clock->at);
-    s.pub.publish(s.members.nodes());
+    publish(s.pub, s.members.nodes());
     s.fail(9, 5);
     hot_picker of_master(s.pub.get(policy::random, pool::master));
     error_code ec;
@@ -254,7 +254,7 @@ TEST_CASE("with panic off nobody gets a pick where all of a pool are out") {
 
     service with_panic(0);
     with_panic.members.apply(seen, with_panic.clock->at);
-    with_panic.pub.publish(with_panic.members.nodes());
+    publish(with_panic.pub, with_panic.members.nodes());
     with_panic.fail(9, 5);
     hot_picker same(with_panic.pub.get(policy::random, pool::master));
     CHECK(same.pick("", ec));

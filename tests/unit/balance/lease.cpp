@@ -20,7 +20,7 @@ using muster::lease;
 namespace {
 
 struct service {
-    membership m{remember};
+    listed_membership m{remember};
     service() { m.apply({master(numbered(1), 77)}, start); }
 
     lease take() { return node::lend(node()); }

@@ -90,7 +90,7 @@ TEST_CASE("among very many it finds one of the least loaded") {
 }
 
 TEST_CASE("a new version counts the leases of the earlier ones") {
-    membership m(remember);
+    listed_membership m(remember);
     m.apply(normals({1, 1}), start);
     std::vector<lease> out;
     for (int i = 0; i < 3; ++i) out.push_back(node::lend(*m.nodes()[0]));

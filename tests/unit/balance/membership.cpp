@@ -40,7 +40,7 @@ instance coded(std::string code, std::uint16_t port, std::uint32_t weight = 1) {
 }    // namespace
 
 TEST_CASE("the list is sorted by identity, whatever the order of the sightings") {
-    membership m(remember);
+    listed_membership m(remember);
     m.apply({normal(coded("c", 1)), normal(coded("a", 2)), normal(coded("b", 3))}, start);
     REQUIRE(m.nodes().size() == 3);
     CHECK(m.nodes()[0]->seen.identity == "a");
@@ -49,7 +49,7 @@ TEST_CASE("the list is sorted by identity, whatever the order of the sightings")
 }
 
 TEST_CASE("differences") {
-    membership m(remember);
+    listed_membership m(remember);
     CHECK(summary(m.apply({normal(coded("a", 1), 1), normal(coded("b", 2), 2)}, start)) ==
           whats{{kind::added, "a"}, {kind::added, "b"}});
     CHECK(summary(m.apply({normal(coded("b", 2, 7), 2), normal(coded("c", 3), 3)}, start)) ==
@@ -64,7 +64,7 @@ TEST_CASE("differences") {
 }
 
 TEST_CASE("what did not change keeps its node, and nothing at all gives no difference") {
-    membership m(remember);
+    listed_membership m(remember);
     m.apply({normal(coded("a", 1), 1), normal(coded("b", 2), 2)}, start);
     const node_list before = m.nodes();
     CHECK(m.apply({normal(coded("b", 2), 2), normal(coded("a", 1), 1)}, start).empty());
@@ -75,7 +75,7 @@ TEST_CASE("what did not change keeps its node, and nothing at all gives no diffe
 }
 
 TEST_CASE("who is sighted twice counts once") {
-    membership m(remember);
+    listed_membership m(remember);
     SUBCASE("a seed server in mid-promotion is master") {
         m.apply({normal(coded("a", 1), 9), master(coded("a", 1), 5)}, start);
         REQUIRE(m.nodes().size() == 1);
@@ -88,6 +88,17 @@ TEST_CASE("who is sighted twice counts once") {
         CHECK(m.nodes()[0]->seen.instance->port == 2);
         CHECK(summary(m.apply({normal(coded("a", 1), 3), normal(coded("a", 3), 5)}, start)) == whats{{kind::updated, "a"}});
     }
+    SUBCASE("of two that one transaction has created it is the same one, in whatever order they are seen") {
+        const sighting one(coded("a", 1), "/micro-service/svc/normal1", 7, muster::role::normal);
+        const sighting other(coded("a", 2), "/micro-service/svc/normal2", 7, muster::role::normal);
+        for (const auto& [first, second] : {std::pair(one, other), std::pair(other, one)}) {
+            membership told(remember);
+            told.apply({}, {first}, start);
+            told.apply({}, {second}, start);
+            REQUIRE(told.nodes().size() == 1);
+            CHECK(told.nodes()[0]->seen.path == one.path);
+        }
+    }
     SUBCASE("without a unique code the address is the identity") {
         m.apply({normal(instance("h", 1), 1), normal(instance("h", 2), 2), normal(instance("h", 1), 3)}, start);
         CHECK(m.nodes().size() == 2);
@@ -95,7 +106,7 @@ TEST_CASE("who is sighted twice counts once") {
 }
 
 TEST_CASE("open leases and counters survive promotion, change of weight, and both at once") {
-    membership m(remember);
+    listed_membership m(remember);
     m.apply({normal(coded("a", 1), 1)}, start);
     std::vector<lease> out;
     for (int i = 0; i < 3; ++i) out.push_back(node::lend(*m.nodes()[0]));
@@ -125,7 +136,7 @@ TEST_CASE("open leases and counters survive promotion, change of weight, and bot
 }
 
 TEST_CASE("and brief absence, but not a long one") {
-    membership m(remember);
+    listed_membership m(remember);
     m.apply({normal(coded("a", 1), 1)}, start);
     lease l = node::lend(*m.nodes()[0]);
     m.apply({}, start);
@@ -157,7 +168,7 @@ TEST_CASE("and brief absence, but not a long one") {
 }
 
 TEST_CASE("earlier versions are freed once their leases are back and another change came") {
-    membership m(remember);
+    listed_membership m(remember);
     std::vector<std::weak_ptr<const instance>> versions;
     std::vector<lease> out;
     for (std::uint32_t w = 1; w <= 5; ++w) {
@@ -185,7 +196,7 @@ TEST_CASE("earlier versions are freed once their leases are back and another cha
 TEST_CASE("differences that are told have the same effect as lists that are compared") {
     std::mt19937 draw(5);
     membership told(remember);
-    membership compared(remember);
+    listed_membership compared(remember);
     std::vector<sighting> seen;
     std::int64_t czxid = 0;
     for (int step = 0; step < 2'000; ++step) {
@@ -222,7 +233,7 @@ TEST_CASE("differences that are told have the same effect as lists that are comp
 }
 
 TEST_CASE("the nodes of those that did not change are not touched by a change of others") {
-    membership m(remember);
+    listed_membership m(remember);
     m.apply(normals(100), start);
     const node_list before = m.nodes();
     sighting other = before[50]->seen;

@@ -52,7 +52,7 @@ struct service {
 
     std::shared_ptr<hand_clock> clock = std::make_shared<hand_clock>();
     service_state_ptr shared;
-    membership members;
+    listed_membership members;
     exhibit_ptr shown;
 };
 

@@ -101,7 +101,7 @@ TEST_CASE("picks go to the subset, and on when none of it is to be had; those by
         const node_list all = nodes_of(normals(50), shared);
         const subset part = of_client(3, 5);
         publisher pub(1, part);
-        pub.publish(all);
+        publish(pub, all);
         hot_picker picker(pub.get(p, pool::normals));
         const auto reached = [&] {
             std::set<std::string> r;
@@ -129,7 +129,7 @@ TEST_CASE("picks go to the subset, and on when none of it is to be had; those by
 
 TEST_CASE("a service that is not larger than the subset is used as it is") {
     publisher pub(1, of_client(3, 5));
-    pub.publish(nodes_of(normals(5)));
+    publish(pub, nodes_of(normals(5)));
     CHECK(pub.get(policy::random, pool::normals)->current().first->first()->nodes().size() == 5);
     CHECK(pub.get(policy::random, pool::normals)->current().first->tables().size() == 1);
 }

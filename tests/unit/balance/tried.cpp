@@ -23,7 +23,7 @@ using muster::tried_set;
 namespace {
 
 struct service {
-    service(std::size_t n, policy p) : picker(pub.get(p, pool::all)) { pub.publish(nodes_of(normals(n))); }
+    service(std::size_t n, policy p) : picker(pub.get(p, pool::all)) { publish(pub, nodes_of(normals(n))); }
     lease take(std::string_view key, const tried_set& tried) {
         error_code ec;
         lease l = picker.pick(key, tried, ec);

@@ -2,6 +2,7 @@
 #include "runtime/worker.hpp"
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 
 #include <doctest/doctest.h>
 
@@ -24,6 +25,21 @@ TEST_CASE("jobs are done one after the other, on a thread that is not the caller
     runtime::run_on_worker(io.get_executor(), [&last] { last.set_value(std::this_thread::get_id()); });
     CHECK(last.get_future().get() != std::this_thread::get_id());
     CHECK(done == std::vector{0, 1, 2});
+}
+
+TEST_CASE("a job keeps its context at work") {
+    asio::io_context io;
+    bool told = false;
+    std::promise<void> go_on;
+    runtime::run_on_worker(io.get_executor(), [&, wait = go_on.get_future()]() mutable {
+        wait.get();
+        asio::post(io, [&told] { told = true; });
+    });
+    CHECK(io.poll() == 0);
+    CHECK(!io.stopped());
+    go_on.set_value();
+    io.run();
+    CHECK(told);
 }
 
 TEST_CASE("a context that is destroyed waits for the job that is being done, and nothing is left of the others") {

@@ -120,13 +120,13 @@ struct fixture {
     server_end server;
 
     /// Waits for the client's connection and answers its handshake.
-    proto::connect_request attach(std::int64_t id = 0x1234) {
+    proto::connect_request attach(std::int64_t id = 0x1234, std::chrono::milliseconds timeout = 9s) {
         client.start();
         std::shared_ptr<sim_peer> peer;
         REQUIRE(sim.run_until([&] { return (peer = sim.world->accept()) != nullptr; }, 1min));
         server = server_end{peer, {}};
         sim.run_ready();
-        auto r = server.greet(id);
+        auto r = server.greet(id, timeout);
         sim.run_ready();
         return r;
     }

@@ -25,16 +25,7 @@ zk::config configuration() {
 struct slow_fixture : fixture {
     slow_fixture() : fixture(configuration()) { attach(); }
 
-    proto::connect_request attach(std::int64_t id = 0x1234) {
-        client.start();
-        std::shared_ptr<sim_peer> peer;
-        REQUIRE(sim.run_until([&] { return (peer = sim.world->accept()) != nullptr; }, 1min));
-        server = server_end{peer, {}};
-        sim.run_ready();
-        auto r = server.greet(id, timeout);
-        sim.run_ready();
-        return r;
-    }
+    proto::connect_request attach() { return fixture::attach(0x1234, timeout); }
 
     /// Sends `bytes` at 100 KB/s, and counts the pings that come meanwhile.
     std::size_t trickle(const std::string& bytes) {
