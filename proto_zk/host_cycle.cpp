@@ -59,6 +59,11 @@ void host_cycle::lost() noexcept {
     bound_ = min_;
 }
 
+void host_cycle::next(std::size_t host) noexcept {
+    const auto at = static_cast<std::size_t>(std::find(order_.begin(), order_.end(), host) - order_.begin());
+    position_ = (at + order_.size() - 1) % order_.size();    // leaving advances
+}
+
 bool host_cycle::replace(std::span<const std::optional<std::size_t>> former, bool under_way, std::uint64_t random) {
     std::mt19937_64 engine(random);
     const std::size_t before = order_.size();

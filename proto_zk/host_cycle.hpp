@@ -35,6 +35,9 @@ public:
     /// A connection that lasted was lost: moves to the next server, which may be tried at once.
     void lost() noexcept;
 
+    /// A connection is to be left for this server.
+    void next(std::size_t host) noexcept;
+
     /// The list is another one now: server i of it was server `former[i]` of the one before, if any. `under_way`: there is an
     /// attempt or a connection; true if it should be left for one to another server, which is next then. Else the server to
     /// be tried now is chosen. `random` are 64 random bits. Precondition: `former` is not empty.

@@ -8,12 +8,14 @@ log_level level_of(log_event e) noexcept {
         case log_event::connecting:
             return log_level::debug;
         case log_event::connected:
+        case log_event::writable_found:
         case log_event::resumed:
         case log_event::watches_rearmed:
         case log_event::batching_refused:
         case log_event::closed:
             return log_level::info;
         case log_event::attempt_failed:
+        case log_event::connected_read_only:
         case log_event::connection_lost:
         case log_event::session_expired:
         case log_event::unimplemented:
@@ -35,6 +37,10 @@ const char* describe(log_event e) noexcept {
             return "server not reached";
         case log_event::connected:
             return "connected, with a new session";
+        case log_event::connected_read_only:
+            return "connected to a server that takes no writes";
+        case log_event::writable_found:
+            return "a server that takes writes was found";
         case log_event::resumed:
             return "connected, session resumed";
         case log_event::watches_rearmed:

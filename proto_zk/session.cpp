@@ -30,6 +30,7 @@ session::session(const session_settings& settings, std::uint64_t seed)
       hosts_(settings.hosts, settings.backoff_min, settings.backoff_max, seed),
       frames_(settings.max_frame),
       batching_(settings.batch_reads, settings.hosts, settings.max_request, settings.max_frame),
+      search_(settings.connect_timeout),
       notes_(settings.log),
       refusals_(settings.hosts),
       capabilities_(settings.hosts),
@@ -157,6 +158,7 @@ void session::disconnected(const failure& f, time_point now, std::uint64_t rando
         tell(log_event::attempt_failed, why, now - attempted_at_);
     }
     if (batching_.take_refusal()) tell(log_event::batching_refused);
+    leave_read_only();
     unrepeatable_ = 0;
     if (!was_attached && !renew_ && !moved) ++metrics_.connect_failures;
 
@@ -215,6 +217,7 @@ error_code session::replace_hosts(std::span<const std::optional<std::size_t>> fo
     const bool leave = hosts_.replace(former, phase_ != phase::idle, random) || moving_;
     batching_.replace_hosts(former);
     capabilities_.replace_hosts(former);
+    search_.replace_hosts(former.size());
     refusals_.assign(former.size(), false);    // these may be better
     if (const auto before = std::exchange(host_, std::nullopt)) {
         const auto now = std::find(former.begin(), former.end(), before);
@@ -255,7 +258,7 @@ session::time_point session::deadline() const noexcept {
             return std::min({attempt_deadline_, expiry(), close_deadline_, deadlines_.next()});
         case phase::attached:
             return std::min({last_received_ + fraction_of_timeout(2, 3), ping_time(last_sent_, duration(info_.timeout)),
-                             close_deadline_, deadlines_.next()});
+                             close_deadline_, deadlines_.next(), moving_ || closing_ ? time_point::max() : search_.due()});
         case phase::finished:
             break;
     }
@@ -299,7 +302,9 @@ error_code session::tick(time_point now) {
 }
 
 void session::prove(time_point sent) noexcept {
-    // The server had the session alive when it read a request, which was after it was written here.
+    // The server had the session alive when it read a request, which was after it was written here. Without a quorum it says
+    // nothing about anything that others may take over.
+    if (info_.read_only) return;
     info_.safe_until = std::max(info_.safe_until, sent + duration(info_.timeout));
 }
 

@@ -16,6 +16,7 @@
 #include "proto_zk/records_connect.hpp"
 #include "proto_zk/request.hpp"
 #include "proto_zk/watch_table.hpp"
+#include "proto_zk/writable_search.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -45,6 +46,7 @@ struct session_settings {
     std::int32_t first_xid = 1;
     bool batch_reads = false;
     bool sasl = false;                 // the user is to be proven on each connection
+    bool read_only = false;            // a server without a quorum will do
     log_level log = log_level::off;    // the least that is noted
 };
 
@@ -154,10 +156,19 @@ public:
 
     bool authenticating() const noexcept { return phase_ == phase::authenticating; }
 
+    // While the server takes no writes ------------------------------------------------------------------------------------------
+
+    /// The server to be asked now whether it takes writes, by its place on the list; given once, at `deadline`. A question that
+    /// is not answered yet is to be forgotten then.
+    std::optional<std::size_t> take_question(time_point now);
+
+    /// What that server answered; no if it was not reached. An error is the reason to drop the connection.
+    error_code answered_question(std::size_t host, bool writable, time_point now, std::uint64_t random);
+
     // Time -----------------------------------------------------------------------------------------------------------------
 
-    /// When `tick` is due; it never moves to an earlier time but by a call of `submit`, `connecting`, `connected`, `received`
-    /// with the handshake, `respond`, or `close`.
+    /// When `tick` or `take_question` is due; it never moves to an earlier time but by a call of `submit`, `connecting`,
+    /// `connected`, `received` with the handshake, `respond`, or `close`.
     time_point deadline() const noexcept;
 
     /// Lets time act: pings, time-outs, expiry, deadlines of requests. An error is the reason to drop the connection.
@@ -195,6 +206,8 @@ private:
     error_code on_token(std::string_view frame, time_point now);
     error_code answer_batch(std::size_t reads, std::string_view reply, zxid at);
     error_code answer_each(std::size_t requests, const error_code& ec, std::string_view body, zxid at);
+    error_code refuse_write(const reply_header& header);
+    error_code answer(std::unique_ptr<request> r, const error_code& ec, std::string_view body, zxid at);
     error_code answer_oldest(const error_code& ec, std::string_view body, zxid at);
     void begin_sasl(connect_response granted, time_point now);
     void append_token(std::string& out);
@@ -216,6 +229,7 @@ private:
     void note_reply(const request& r, const error_code& ec, zxid at);
     void reclaim_credentials();
     void present_credentials();
+    void leave_read_only();
     void note_refusal(const failure& f);
     bool refused_everywhere() const noexcept;
     std::int32_t next_xid() noexcept;
@@ -248,6 +262,7 @@ private:
     host_cycle hosts_;
     frame_reader frames_;
     read_batching batching_;
+    writable_search search_;
     watch_table watches_;
     session_info info_;
     client_metrics metrics_;

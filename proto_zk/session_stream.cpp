@@ -11,15 +11,11 @@
 
 #include <boost/endian/conversion.hpp>
 
-#include <algorithm>
 #include <limits>
 #include <utility>
 
 namespace muster::zk::proto {
 namespace {
-
-// Servers accept frames of 1 MiB by default; the field's clients keep setWatches far below (ZOOKEEPER-706).
-constexpr std::size_t rearm_bytes = 128 * 1024 - 256;
 
 void patch_xid(std::string& frame, std::int32_t xid) {
     boost::endian::endian_store<std::int32_t, 4, boost::endian::order::big>(reinterpret_cast<unsigned char*>(frame.data() + 4),
@@ -128,7 +124,7 @@ error_code session::on_reply(std::string_view frame) {
 
     if (written_.empty()) return protocol_errc::unexpected_reply;
     const request& oldest = *written_.front();
-    if (oldest.xid_ != header.xid) return protocol_errc::xid_out_of_order;
+    if (oldest.xid_ != header.xid) return refuse_write(header);
 
     error_code ec;
     if (header.err != 0) ec = error_code(header.err, server_category());
@@ -178,8 +174,12 @@ error_code session::answer_batch(std::size_t reads, std::string_view reply, zxid
 }
 
 error_code session::answer_oldest(const error_code& ec, std::string_view body, zxid at) {
-    const auto r = std::move(written_.front());
+    auto r = std::move(written_.front());
     written_.pop_front();
+    return answer(std::move(r), ec, body, at);
+}
+
+error_code session::answer(std::unique_ptr<request> r, const error_code& ec, std::string_view body, zxid at) {
     ++metrics_.replies_received;
     latency_.add(last_received_ - r->sent_);
     if (!r->repeatable && !r->own_) --unrepeatable_;
@@ -187,66 +187,6 @@ error_code session::answer_oldest(const error_code& ec, std::string_view body, z
     const auto undecodable = r->abandoned_ ? error_code{} : r->complete(ec, body);
     if (!undecodable) note_reply(*r, ec, at);
     return undecodable;
-}
-
-error_code session::on_handshake(std::string_view frame, time_point now) {
-    reader in(frame);
-    connect_response response;
-    response.read(in);
-    if (in.error()) return in.error();
-
-    // Servers say "expired" in three ways; ClickHouse Keeper hands out a fresh session without a word.
-    const bool refused = response.timeout_ms <= 0 || response.session_id == 0;
-    const bool replaced = info_.id != 0 && response.session_id != info_.id;
-    if (info_.id != 0 && (refused || replaced)) {
-        expire(server_errc::session_expired);
-        renew_ = true;
-    }
-    if (phase_ == phase::finished) return {};
-    if (refused) return server_errc::session_expired;
-
-    if (settings_.sasl) {
-        begin_sasl(std::move(response), now);
-    } else {
-        attach(response, now);
-    }
-    return {};
-}
-
-void session::attach(const connect_response& granted, time_point now) {
-    phase_ = phase::attached;
-    attached_at_ = now;
-    last_received_ = now;
-    last_sent_ = connect_sent_;
-    hosts_.attached();
-    batching_.attached(host_.value_or(std::numeric_limits<std::size_t>::max()));    // none: one that is off the list
-    const bool resumes = info_.id != 0;
-    if (!resumes) ++info_.generation;
-    given_up_ = false;
-    info_.id = granted.session_id;
-    metrics_.connects = ++info_.connection;
-    if (resumes) ++metrics_.resumptions;
-    renew_ = false;
-    info_.password.fill(0);
-    std::copy_n(granted.password.begin(), std::min(granted.password.size(), info_.password.size()), info_.password.begin());
-    info_.timeout = std::chrono::milliseconds(granted.timeout_ms);
-    info_.last_error = {};
-    info_.message.clear();
-    refusals_.assign(refusals_.size(), false);
-    ++info_.version;
-    prove(connect_sent_);
-    tell(resumes ? log_event::resumed : log_event::connected, {}, now - attempted_at_);
-
-    // Watches first: what the user asks next may rely on them. All batches name the zxid as it was before this connection.
-    auto batches = watches_.rearm(last_zxid_, rearm_bytes);
-    for (auto it = batches.rbegin(); it != batches.rend(); ++it) queued_.push_front(housekeeping(std::move(*it), true));
-    if (!batches.empty()) {
-        metrics_.watches_rearmed += watches_.size();
-        tell(log_event::watches_rearmed, {}, {}, watches_.size());
-    }
-    set_state(session_state::connected);
-    watches_.resync();
-    present_credentials();    // ahead even of the watches: who may read is asked when an event is due
 }
 
 bool session::wants_write() const noexcept {
@@ -266,6 +206,7 @@ void session::fill(std::string& out, std::size_t limit, time_point now) {
         request.last_zxid_seen = last_zxid_;
         request.timeout_ms = static_cast<std::int32_t>(settings_.timeout.count());
         request.session_id = info_.id;
+        request.read_only = settings_.read_only;
         request.password.assign(info_.password.begin(), info_.password.end());
         const auto at = begin_frame(out);
         writer w(out);

@@ -237,6 +237,11 @@ error_code service::why_not(const error_code& pick_error) const {
     if (driver_ && driver_->state().last_error == registry_errc::no_chroot) return registry_errc::no_chroot;
     if (pick_error != registry_errc::unknown_service) return pick_error;
     const bool reached = env_->client.session().state == zk::session_state::connected;
+    // The servers have answered, and what they say is why there is nothing to pick from.
+    if (driver_) {
+        const error_code& e = driver_->state().last_error;
+        if (e == zk::protocol_errc::frame_too_large || (reached && e.category() == zk::server_category())) return e;
+    }
     return reached ? registry_errc::timed_out : registry_errc::registry_unavailable;
 }
 

@@ -34,12 +34,13 @@ struct service_count {
     std::string service;
     std::size_t masters = 0;
     std::size_t normals = 0;
+    error_code error;    ///< Why they could not be counted.
 };
 
 /// The names below a path, sorted; none where the path does not exist.
-asio::awaitable<std::vector<std::string>> names_below(zk::client client, std::string path) {
+asio::awaitable<std::vector<std::string>> names_below(zk::client client, std::string path, error_code& failed) {
     auto [ec, found] = co_await client.children(path, asio::as_tuple(asio::use_awaitable));
-    if (ec && ec != zk::server_errc::no_node) throw boost::system::system_error(ec, path);
+    if (ec && ec != zk::server_errc::no_node) failed = ec;
     std::sort(found.names.begin(), found.names.end());
     co_return std::move(found.names);
 }
@@ -55,7 +56,7 @@ asio::awaitable<void> count_in_turn(zk::client client, std::string prefix, count
     const auto layout = registry::make_micro_service_layout();
     while (all.next < all.counts.size()) {
         service_count& count = all.counts[all.next++];
-        const auto children = co_await names_below(client, layout->service_path(prefix, count.service));
+        const auto children = co_await names_below(client, layout->service_path(prefix, count.service), count.error);
         for (const std::string& child : children) {
             const role r = layout->role_of(child);
             if (r == role::master) ++count.masters;
@@ -67,7 +68,9 @@ asio::awaitable<void> count_in_turn(zk::client client, std::string prefix, count
 asio::awaitable<std::vector<service_count>> count_services(environment& env, zk::client client, std::string prefix) {
     constexpr std::size_t window = 128;    // reads in flight
     counting all;
-    const auto services = co_await names_below(client, "/" + prefix);
+    error_code failed;
+    const auto services = co_await names_below(client, "/" + prefix, failed);
+    if (failed) throw boost::system::system_error(failed, "/" + prefix);
     if (services.empty()) co_return all.counts;
     for (const std::string& service : services) all.counts.emplace_back().service = service;
     const auto ex = env.io.get_executor();
@@ -90,7 +93,17 @@ asio::awaitable<int> list_services(environment& env, zk::client client) {
         co_return exit_nothing_found;
     }
     table rows({"SERVICE", "INSTANCES", "MASTER", "NORMALS"});
+    int code = exit_done;
     for (const service_count& c : counts) {
+        if (c.error) {
+            code = exit_failed;
+            diagnose(fmt::format("service '{}' cannot be listed: {}", printable(c.service), c.error.message()));
+            if (env.json)
+                print_json({{"service", c.service}, {"error", c.error.message()}});
+            else
+                rows.add({printable(c.service), "?", "?", "?"});
+            continue;
+        }
         const auto all = c.masters + c.normals;
         if (env.json) {
             print_json({{"service", c.service}, {"instances", all}, {"masters", c.masters}, {"normals", c.normals}});
@@ -99,7 +112,7 @@ asio::awaitable<int> list_services(environment& env, zk::client client) {
         }
     }
     if (!env.json) rows.print();
-    co_return exit_done;
+    co_return code;
 }
 
 void print_lines(const service_description& d) {

@@ -175,6 +175,7 @@ options check(command what, const CLI::App& a, raw_options raw, std::vector<std:
     }
     if (what == command::demo && a.count("--session-timeout") == 0) raw.session_timeout = "1s";
     o.zk.servers = checked(zk::connect_string::parse(raw.zk));
+    o.zk.max_reply = 64 * 1024 * 1024;    // a list of all that people have put there
     o.zk.session_timeout = checked(parse_duration("--session-timeout", raw.session_timeout, milliseconds(1)));
     check_tls(o, raw, a);
     check_sasl(o, raw, a);

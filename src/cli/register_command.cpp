@@ -108,13 +108,14 @@ registering::registering(environment& env)
 
 /// Says once what keeps us from being registered.
 void registering::complain(const registration_status& s) {
-    if (s.role != role::none) {
-        complained_ = {};
-        return;
-    }
+    if (!s.last_error) complained_ = {};
     if (!s.last_error || s.last_error == complained_ || s.closed) return;
+    // That connections break is told by what follows; what a server refuses would be told by nothing.
+    if (s.role != role::none && s.last_error.category() != zk::server_category()) return;
     complained_ = s.last_error;
-    diagnose(fmt::format("not registered, trying again: ZooKeeper at {}: {}", env_.options.zk.servers.to_string(), s.message));
+    diagnose(fmt::format("{}, trying again: ZooKeeper at {}: {}",
+                         s.role == role::none ? "not registered" : "registered, but something else fails",
+                         env_.options.zk.servers.to_string(), s.message));
 }
 
 asio::awaitable<int> registering::follow() {

@@ -270,6 +270,7 @@ registration::step registration::read_master() {
 }
 
 registration::step registration::next_promotion(time_point now) {
+    if (!promotion_.ranked && drawn_rank_) rank_is(static_cast<std::int64_t>(*drawn_rank_), now);
     if (!promotion_.ranked) return ask(purpose::rank, request(request::kind::children, p_.service_path));
     if (now < promotion_.at) return wait(promotion_.at);
     if (!promotion_.rechecked) return read_master();

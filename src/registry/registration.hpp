@@ -180,6 +180,7 @@ private:
     void created(reply r, time_point now, std::uint64_t random);
     void master_read(reply r, time_point now, std::uint64_t random);
     void own_read(reply r, time_point now, std::uint64_t random);
+    void rank_is(std::int64_t rank, time_point now);
     void ranked(const reply& r, time_point now, std::uint64_t random);
     void promoted(const reply& r, time_point now, std::uint64_t random);
     void data_set(const reply& r, time_point now, std::uint64_t random);
@@ -228,6 +229,7 @@ private:
     zk::zxid blind_czxid_ = 0;    ///< Of the znode it was meant for.
     zk::zxid overwritten_ = 0;    ///< The znode of another to which that happened: what it says of us does not count.
     promotion promotion_;
+    std::optional<std::uint64_t> drawn_rank_;    // while the normals cannot be listed; until there is a master
     std::optional<search> search_;
     std::vector<std::string> parents_;    ///< Still to be created, outermost first.
 

@@ -11,6 +11,8 @@
 namespace muster::registry {
 namespace {
 
+constexpr std::uint64_t drawn_ranks = 16;    // of those that nobody can count, some are tried at once
+
 /// Index of the operation that failed a transaction; the number of operations where none is named.
 std::size_t failed_operation(const zk::multi_result& r) {
     const auto failed = [](const zk::operation_result& o) { return o.ec && o.ec != zk::server_errc::runtime_inconsistency; };
@@ -148,6 +150,7 @@ void registration::master_read(reply r, time_point now, std::uint64_t random) {
     if (r.ec) return fail(r.ec, now, random);
     const zk::stat& s = *r.stat;
     master_ = master_state::present;
+    drawn_rank_.reset();
     master_owner_ = s.ephemeral_owner;
     master_czxid_ = s.czxid;
     const auto parsed = p_.layout->parse(p_.service_path, last_component(master_path_), r.data, s);
@@ -197,6 +200,8 @@ void registration::ranked(const reply& r, time_point now, std::uint64_t random) 
     if (!own_) return;
     if (r.ec == zk::server_errc::no_node) own_->verified = false;
     if (r.ec == zk::server_errc::no_node) return;
+    // Nobody can tell who is how old, and that is no reason to be without a master: chance takes the place of rank.
+    if (r.ec == zk::server_errc::no_auth || r.ec == zk::protocol_errc::frame_too_large) drawn_rank_ = random % drawn_ranks;
     if (r.ec) return fail(r.ec, now, random);
     const auto own = p_.layout->sequence_of(last_component(own_->path));
     std::int64_t rank = 0;
@@ -206,6 +211,10 @@ void registration::ranked(const reply& r, time_point now, std::uint64_t random) 
         // The counter wraps: earlier is what lies less than half of its range behind.
         if (static_cast<std::int32_t>(static_cast<std::uint32_t>(*other) - static_cast<std::uint32_t>(*own)) < 0) ++rank;
     }
+    rank_is(rank, now);
+}
+
+void registration::rank_is(std::int64_t rank, time_point now) {
     promotion_.ranked = true;
     promotion_.rechecked = rank == 0;    // the master was read a moment ago
     promotion_.at = now + rank * p_.promotion_step;

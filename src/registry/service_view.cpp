@@ -154,6 +154,8 @@ void service_view::fail(const error_code& ec, time_point now, std::uint64_t rand
         state_.last_error = ec;
         changed();
     }
+    // Whoever asks again as soon as there is a connection would break that one as well, for all who share it.
+    if (ec == zk::protocol_errc::frame_too_large) breaks_connections_ = true;
     // Many reads fail together: that counts as one failure.
     if (!retry_at_) retry_at_ = now + retry_.next(random);
 }
@@ -164,6 +166,7 @@ void service_view::settle() {
     const bool all_read = listed() && root_ == root_state::fine && arriving_.empty() && owed_.empty();
     if (!state_.stale || !connected_ || resync_owed_ || reread_at_ || !watched || !all_read) return;
     retry_.reset();
+    breaks_connections_ = false;
     const bool first = !state_.known;
     state_.known = true;
     state_.stale = false;
@@ -189,7 +192,7 @@ void service_view::on_session(zk::session_state s, zk::session_id id, time_point
             resync_owed_ = false;
             read_again(now, random);
         }
-        retry_at_.reset();
+        if (!breaks_connections_) retry_at_.reset();
         return settle();
     }
     if (connected_ && s == zk::session_state::suspended) resync_owed_ = recursive_ && watch_ == watch_state::armed;

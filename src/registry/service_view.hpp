@@ -135,6 +135,7 @@ private:
     std::map<std::uint64_t, outstanding> outstanding_;
     backoff retry_;
     std::optional<time_point> retry_at_;
+    bool breaks_connections_ = false;        ///< A reply is too large: the delay holds across connections.
     std::optional<time_point> reread_at_;    ///< When everything becomes dirty, once the watch stands.
 
     view_state state_;

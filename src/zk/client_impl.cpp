@@ -35,6 +35,7 @@ void check(const sasl_options& o) {
 proto::session_settings settings_of(const config& c) {
     // The protocol has 32 bits for it, and with much longer ones the arithmetic of time points would overflow.
     static constexpr milliseconds longest{2'147'483'647};
+    static constexpr milliseconds shortest_attempt{100};    // servers grant more than so short a session timeout
     static constexpr std::size_t smallest_frame = 1'024;
     static constexpr std::size_t largest_frame = 2'147'483'647;
     const auto range = [](const char* name, milliseconds value, milliseconds least) {
@@ -65,7 +66,7 @@ proto::session_settings settings_of(const config& c) {
     if (c.max_reply != 0) frame("max_reply", c.max_reply);
     proto::session_settings s;
     s.timeout = c.session_timeout;
-    s.connect_timeout = c.connect_timeout.count() != 0 ? c.connect_timeout : std::max(c.session_timeout / 3, milliseconds(1));
+    s.connect_timeout = c.connect_timeout.count() != 0 ? c.connect_timeout : std::max(c.session_timeout / 3, shortest_attempt);
     s.close_timeout = c.close_timeout;
     s.backoff_min = c.backoff_min;
     s.backoff_max = c.backoff_max;
@@ -73,6 +74,7 @@ proto::session_settings settings_of(const config& c) {
     s.max_frame = c.max_reply != 0 ? c.max_reply : c.max_frame;
     s.max_request = c.max_frame;
     s.batch_reads = c.batch_reads;
+    s.read_only = c.read_only;
     if (c.sasl) check(*c.sasl);
     s.sasl = c.sasl.has_value();
     if (c.log) s.log = c.log_level;
@@ -197,6 +199,7 @@ void client_impl::set_servers(const connect_string& s) {
             if (it != self->hosts_.end()) former.back() = static_cast<std::size_t>(it - self->hosts_.begin());
         }
         self->hosts_ = hosts;
+        self->forget_question();
         const auto why = self->session_.replace_hosts(former, self->world_->random());
         if (self->connection_)
             self->proceed(why);
@@ -329,6 +332,7 @@ void client_impl::on_context_shutdown() noexcept {
     capacity_waiters_.take();
     session_.discard();
     connection_.reset();
+    inquiry_.reset();
     // What belongs to the context must not outlive it.
     timer_.reset();
 }

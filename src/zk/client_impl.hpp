@@ -25,6 +25,7 @@
 
 namespace muster::zk::detail {
 
+class dialer;
 class subscription;
 
 /// Drives a session machine over the runtime: connects, reads, writes and keeps time as it says.
@@ -70,6 +71,7 @@ public:
 
 private:
     struct connection;
+    struct inquiry;
     using connection_ptr = std::shared_ptr<connection>;
     using time_point = runtime::time_point;
 
@@ -79,14 +81,17 @@ private:
     // On the strand.
     void drive();
     void take_inbox();
+    std::shared_ptr<dialer> dial(std::size_t host);
     void attempt(std::size_t host);
-    void connect_next(const connection_ptr& c);
-    void secure(const connection_ptr& c);
     void greet(const connection_ptr& c);
     void authenticate();
     void read(const connection_ptr& c);
     void write();
     void expect_requests();
+    void search();
+    void read_answer();
+    void answered(bool writable);
+    void forget_question();
     void drop(const proto::failure& f);
     void proceed(const error_code& ec);
     void arm(time_point t);
@@ -111,6 +116,7 @@ private:
     proto::load returned_;    // by requests that are done; before all that holds requests
     proto::session session_;
     connection_ptr connection_;
+    std::shared_ptr<inquiry> inquiry_;    // the server that is being asked whether it takes writes
     std::optional<runtime::tls_credentials> tls_;
     std::unique_ptr<runtime::timer> timer_;
     time_point armed_ = time_point::max();    // when the pending wait ends, max if there is none

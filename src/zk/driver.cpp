@@ -4,13 +4,10 @@
 #include "zk/client_impl.hpp"
 
 #include "proto_zk/read_size.hpp"
-#include "runtime/tls_stream.hpp"
+#include "zk/dialer.hpp"
 
-#include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/bind_executor.hpp>
-#include <boost/asio/error.hpp>
 
-#include <algorithm>
 #include <utility>
 
 namespace muster::zk::detail {
@@ -22,13 +19,10 @@ constexpr std::size_t write_bytes = 256 * 1024;    // a ping waits no longer tha
 
 /// One attempt and the connection it becomes. Handlers that find it replaced do nothing.
 struct client_impl::connection {
-    explicit connection(const host_port& h) : host(h) {}
+    explicit connection(std::shared_ptr<dialer> d) : way(std::move(d)) {}
 
-    const host_port host;
-    std::vector<runtime::endpoint> endpoints;     // still to be tried, the next one last
-    std::optional<proto::failure> tls_failure;    // of the first address where there was one: others may just not be there
-    asio::cancellation_signal cancel_connect;
-    std::shared_ptr<runtime::byte_stream> stream;
+    const std::shared_ptr<dialer> way;
+    std::shared_ptr<runtime::byte_stream> stream;    // once it stands
     proto::read_size reads;
     std::unique_ptr<runtime::sasl_exchange> sasl;    // until the user is proven
     std::string out;                                 // being written
@@ -36,10 +30,7 @@ struct client_impl::connection {
     bool broken = false;    // a write failed: what the server said before is still read, up to the end of the stream
 
     ~connection() { shut(); }
-    void shut() {
-        cancel_connect.emit(asio::cancellation_type::terminal);
-        if (stream) stream->close();
-    }
+    void shut() { way->shut(); }
 };
 
 template <class F>
@@ -64,59 +55,20 @@ void client_impl::drive() {
     }
 }
 
+std::shared_ptr<dialer> client_impl::dial(std::size_t host) {
+    return std::make_shared<dialer>(*strand_, world_, tls_ ? &*tls_ : nullptr, hosts_[host]);
+}
+
 void client_impl::attempt(std::size_t host) {
-    const auto now = world_->now();
-    session_.connecting(now);
+    session_.connecting(world_->now());
     arm(session_.deadline());
-    const auto c = connection_ = std::make_shared<connection>(hosts_[host]);
-    world_->async_resolve(*strand_, c->host.host, c->host.port,
-                          on_strand([self = shared_from_this(), c](error_code ec, std::vector<runtime::endpoint> found) {
-                              if (self->connection_ != c) return;
-                              if (!ec && found.empty()) ec = asio::error::host_not_found;
-                              if (ec) return self->drop(ec);
-                              c->endpoints = std::move(found);
-                              // One name of many servers: each client begins with another of them.
-                              const auto shift = self->world_->random() % c->endpoints.size();
-                              std::rotate(c->endpoints.begin(), c->endpoints.begin() + static_cast<std::ptrdiff_t>(shift),
-                                          c->endpoints.end());
-                              self->connect_next(c);
-                          }));
-}
-
-void client_impl::connect_next(const connection_ptr& c) {
-    const auto to = c->endpoints.back();
-    c->endpoints.pop_back();
-    world_->async_connect(*strand_, to,
-                          asio::bind_cancellation_slot(
-                              c->cancel_connect.slot(),
-                              on_strand([self = shared_from_this(), c](error_code ec, std::shared_ptr<runtime::byte_stream> s) {
-                                  if (self->connection_ != c) {
-                                      if (s) s->close();
-                                      return;
-                                  }
-                                  if (ec && !c->endpoints.empty()) return self->connect_next(c);
-                                  if (ec) return self->drop(c->tls_failure ? *c->tls_failure : ec);
-                                  c->stream = std::move(s);
-                                  if (self->tls_) return self->secure(c);
-                                  self->greet(c);
-                              })));
-}
-
-void client_impl::secure(const connection_ptr& c) {
-    const auto context = tls_->current();
-    if (!context) return drop({tls_errc::files_unusable, context.error().message});
-    const auto stream = runtime::make_tls_stream(*strand_, c->stream, tls_->options(), *context, {c->host.host, c->host.port},
-                                                 world_->wall_now());
-    c->stream = stream;
-    stream->async_handshake(on_strand([self = shared_from_this(), c, stream](error_code ec) {
+    const auto c = connection_ = std::make_shared<connection>(dial(host));
+    c->way->start([self = shared_from_this(), c](const proto::failure* failed) {
         if (self->connection_ != c) return;
-        if (!ec) return self->greet(c);
-        if (!c->tls_failure) c->tls_failure.emplace(ec, stream->explanation());
-        if (c->endpoints.empty()) return self->drop(*c->tls_failure);
-        stream->close();
-        c->stream.reset();
-        self->connect_next(c);
-    }));
+        if (failed) return self->drop(*failed);
+        c->stream = c->way->stream();
+        self->greet(c);
+    });
 }
 
 void client_impl::greet(const connection_ptr& c) {
@@ -130,7 +82,7 @@ void client_impl::read(const connection_ptr& c) {
     c->stream->async_read_some(asio::buffer(room.data(), room.size()),
                                [self = shared_from_this(), c](error_code ec, std::size_t n) {
                                    if (self->connection_ != c) return;
-                                   if (ec) return self->drop({ec, c->stream->explanation(), !c->endpoints.empty()});
+                                   if (ec) return self->drop({ec, c->stream->explanation(), c->way->untried()});
                                    const auto& count = self->session_.metrics();
                                    const auto replies = count.replies_received;
                                    self->proceed(self->session_.received(n, self->world_->now()));
@@ -149,7 +101,7 @@ void client_impl::authenticate() {
     if (c->sasl && !session_.authenticating()) c->sasl.reset();
     auto challenge = session_.take_challenge();
     if (!challenge) return;
-    if (!c->sasl) c->sasl = world_->make_sasl(*strand_, *config_.sasl, c->host.host);
+    if (!c->sasl) c->sasl = world_->make_sasl(*strand_, *config_.sasl, c->way->host().host);
     c->sasl->async_step(std::move(*challenge),
                         on_strand([self = shared_from_this(), c](error_code ec, std::optional<std::string> token, bool complete) {
                             if (self->connection_ != c) return;
@@ -197,11 +149,13 @@ void client_impl::proceed(const error_code& ec) {
     publish();
     if (session_.finished()) {
         if (const auto c = std::exchange(connection_, nullptr)) c->shut();
+        forget_question();
         finish();
     } else if (ec) {
         drop({ec, connection_ && connection_->sasl ? connection_->sasl->explanation(ec) : std::string()});
     } else {
         authenticate();
+        search();
         write();
         if (connection_) {
             arm(session_.deadline());
@@ -214,6 +168,7 @@ void client_impl::proceed(const error_code& ec) {
 void client_impl::drop(const proto::failure& f) {
     if (const auto c = std::exchange(connection_, nullptr)) {
         c->shut();
+        forget_question();
         session_.disconnected(f, world_->now(), world_->random());
     }
     drive();

@@ -4,6 +4,7 @@
 #include "cli_fixture.hpp"
 #include "support/eventually.hpp"
 #include "support/loop.hpp"
+#include "support/session.hpp"
 
 #include <muster/zk/client.hpp>
 
@@ -12,10 +13,13 @@
 
 #include <chrono>
 #include <csignal>
+#include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 using namespace muster::test;
 using namespace std::chrono_literals;
@@ -204,6 +208,42 @@ TEST_CASE("ls: as many services as there are, sorted") {
         CHECK(text(o, "service") == "s" + std::to_string(1'000 + i));
         CHECK(o.at("instances") == i % 3);
         CHECK(o.at("masters") == (i % 3 > 0 ? 1 : 0));
+    }
+}
+
+TEST_CASE("a service that nobody may read is named, and the others are shown") {
+    zk_server own;
+    own.start();
+    const std::string servers = own.connect_string();
+    loop l;
+    zk::client admin(l.io, config_for(servers, 10s));
+    std::optional<error_code> done;
+    const auto finished = [&](error_code ec) { done = ec; };
+    const auto await = [&] {
+        REQUIRE(l.until([&] { return done.has_value(); }));
+        REQUIRE_FALSE(*done);
+        done.reset();
+    };
+    for (const char* path : {"/micro-service", "/micro-service/hidden", "/micro-service/open"}) {
+        admin.create(path, "", {}, [&](error_code ec, const zk::create_result&) { finished(ec); });
+        await();
+    }
+    std::vector<zk::acl> acls(1);
+    acls[0].permissions = static_cast<std::int32_t>(zk::permission::create);
+    admin.set_acl("/micro-service/hidden", acls, zk::any_version, [&](error_code ec, const zk::stat&) { finished(ec); });
+    await();
+
+    const std::string forbidden = "the znode's ACL does not permit this";
+    const auto all = run_muster({"ls", "--zk", servers});
+    CHECK(all.code == 1);
+    REQUIRE(all.out.size() == 2);
+    CHECK(all.out[0] == R"({"service":"hidden","error":")" + forbidden + "\"}");
+    CHECK(all.out[1] == R"({"service":"open","instances":0,"masters":0,"normals":0})");
+    CHECK(all.err.find("service 'hidden' cannot be listed: " + forbidden) != std::string::npos);
+    for (const char* what : {"pick", "master"}) {
+        const auto r = run_muster({what, "--zk", servers, "--service", "hidden", "--wait", "500ms"});
+        CHECK(r.code == 1);
+        CHECK(r.err.find("service 'hidden': " + forbidden) != std::string::npos);
     }
 }
 

@@ -31,12 +31,13 @@ std::string frame_of(const Records&... records) {
 
 /// The answer to a connect request.
 inline std::string handshake_frame(std::int64_t session, std::chrono::milliseconds timeout, char password = 'p',
-                                   bool has_read_only = true) {
+                                   bool has_read_only = true, bool read_only = false) {
     zk::proto::connect_response r;
     r.timeout_ms = static_cast<std::int32_t>(timeout.count());
     r.session_id = session;
     r.password.assign(16, password);
     r.has_read_only = has_read_only;
+    r.read_only = read_only;
     return frame_of(r);
 }
 

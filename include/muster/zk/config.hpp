@@ -21,7 +21,7 @@ struct config {
     std::chrono::milliseconds session_timeout{10'000};
 
     /// How long a connection attempt, including the handshakes of TLS, ZooKeeper and SASL, may take. 0: a third of the session
-    /// timeout.
+    /// timeout, and 100 ms at least.
     std::chrono::milliseconds connect_timeout{0};
 
     /// Back-off between rounds over all servers: a delay drawn uniformly from 0 to a bound that starts at `backoff_min` and
@@ -58,6 +58,14 @@ struct config {
     /// over it: the first one of each connection is sent while nothing is under way that must not be sent twice, and a server
     /// that has dropped one is then asked read by read.
     bool batch_reads = true;
+
+    /// Whether a server that has lost its quorum will do, for reads (the servers' `readonlymode.enabled` and
+    /// `localSessionsEnabled`); `session_info` tells where it is so. Its data may be old, and writes and `sync` complete with
+    /// `server_errc::not_read_only`. While the client is there it asks the servers one after the other, by the word `isro`,
+    /// whether one takes writes, every 100 ms at first and ever more seldom down to once a minute, and goes there: requests that
+    /// wait and watches go along. A session that was begun before is not given up for it: only when that has expired does the
+    /// client begin one at such a server. What registers or elects waits for a server that takes writes.
+    bool read_only = false;
 
     /// TLS for all connections; none: they are plain. The default values trust what the system trusts.
     std::optional<tls_options> tls;

@@ -26,20 +26,23 @@ enum class log_level {
 
 /// What happened.
 enum class log_event {
-    connecting,          ///< debug. An attempt to reach a server begins.
-    attempt_failed,      ///< warning. It failed: `error`, after `duration`.
-    connected,           ///< info. A server gave a new session, `duration` after the attempt began.
-    resumed,             ///< info. A server resumed the session, likewise.
-    watches_rearmed,     ///< info. The watches on `count` paths are armed again there.
-    connection_lost,     ///< warning. The connection broke: `error`, after `duration`. The session may live on.
-    protocol_error,      ///< error. The same, or a failed handshake, over what the server sent: `error` names it.
-    session_expired,     ///< warning. By word of a server or by the own clock: `error`.
-    auth_refused,        ///< error. A server refused credentials; the client has given up.
-    unimplemented,       ///< warning. A server does not know requests of type `count`; they are not sent to it for an hour.
-    batching_refused,    ///< info. A server dropped the connection over a batch of reads, as those before 3.6 do.
-    overloaded,          ///< warning. The first request was refused; `count` wait or are under way.
-    closed,              ///< info. The client has ended.
-    close_timed_out,     ///< warning. It has ended, and no server has confirmed that its session has.
+    connecting,             ///< debug. An attempt to reach a server begins.
+    attempt_failed,         ///< warning. It failed: `error`, after `duration`.
+    connected,              ///< info. A server gave a new session, `duration` after the attempt began.
+    connected_read_only,    ///< warning. A server without a quorum gave a session for reads, likewise. Another one is searched
+                            ///< for.
+    writable_found,         ///< info. A server that takes writes was found: the client goes there.
+    resumed,                ///< info. A server resumed the session, likewise.
+    watches_rearmed,        ///< info. The watches on `count` paths are armed again there.
+    connection_lost,        ///< warning. The connection broke: `error`, after `duration`. The session may live on.
+    protocol_error,         ///< error. The same, or a failed handshake, over what the server sent: `error` names it.
+    session_expired,        ///< warning. By word of a server or by the own clock: `error`.
+    auth_refused,           ///< error. A server refused credentials; the client has given up.
+    unimplemented,          ///< warning. A server does not know requests of type `count`; they are not sent to it for an hour.
+    batching_refused,       ///< info. A server dropped the connection over a batch of reads, as those before 3.6 do.
+    overloaded,             ///< warning. The first request was refused; `count` wait or are under way.
+    closed,                 ///< info. The client has ended.
+    close_timed_out,        ///< warning. It has ended, and no server has confirmed that its session has.
 };
 
 /// One record. There is one per change of state, none per request; and none has secrets: no credentials, no password of the

@@ -103,6 +103,46 @@ TEST_CASE("a normal of rank n waits n steps and looks again before it tries") {
     CHECK(c.tree.find("/p/s/master")->stat.ephemeral_owner == 99);
 }
 
+TEST_CASE("where the normals cannot be listed, chance takes the place of rank") {
+    error_code why;
+    SUBCASE("forbidden") { why = zk::server_errc::no_auth; }
+    SUBCASE("too many") { why = zk::protocol_errc::frame_too_large; }
+    cluster c;
+    for (const char* name : {"a", "b", "c"}) {
+        c.add(name);
+        c.settle();
+    }
+    c.at(0).kill();
+    std::uint64_t random = 4;
+    const auto end = c.now + std::chrono::seconds(10);
+    for (bool elected = false; !elected;) {
+        REQUIRE(c.now < end);
+        bool asked = false;
+        for (auto& x : c.members()) {
+            if (x.dead) continue;
+            c.deliver();
+            const auto s = x.m.next(c.now);
+            if (s.what != registration::step::kind::ask) continue;
+            asked = true;
+            if (s.ask.what != request::kind::children) {
+                c.answer(x, s, fault::none);
+                continue;
+            }
+            reply r;
+            r.ec = why;
+            x.m.on_reply(std::move(r), c.now, random++);
+            if (why != zk::protocol_errc::frame_too_large) continue;
+            x.m.on_session(zk::session_state::suspended, x.session);    // it costs the connection
+            x.m.on_session(zk::session_state::connected, x.session);
+        }
+        elected = c.at(1).m.role() == role::master || c.at(2).m.role() == role::master;
+        if (!asked) c.now += std::chrono::milliseconds(1);
+    }
+    CHECK(random == 6);    // each has asked once
+    c.settle();
+    c.check_invariants();
+}
+
 TEST_CASE("the master dies between the failed create and the watch") {
     cluster c;
     c.add("a");

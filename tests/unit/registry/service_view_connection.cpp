@@ -7,6 +7,8 @@
 
 #include <doctest/doctest.h>
 
+#include <chrono>
+#include <cstdint>
 #include <string>
 #include <utility>
 
@@ -69,6 +71,52 @@ TEST_CASE("a view that hears of the lost connection after the watch has told wha
     v.settle();
     CHECK_FALSE(v.m.state().stale);
     CHECK(v.names() == "a b");
+}
+
+TEST_CASE("a list that is too large is asked for ever more seldom, however often there is a connection") {
+    viewer v;
+    fill(v.tree);
+    v.connect();
+    const auto too_large = [&v] {
+        for (;;) {
+            const auto a = v.m.next(v.now);
+            if (!a) return false;
+            auto r = v.perform(a->what);
+            const bool list = a->what.what == request::kind::children;
+            if (list) {
+                r = reply();
+                r.ec = zk::protocol_errc::frame_too_large;
+            }
+            v.m.on_reply(a->id, std::move(r), v.now, ~std::uint64_t{0});
+            if (!list) continue;
+            v.disconnect();
+            v.connect();
+            v.deliver();
+            return true;
+        }
+    };
+    REQUIRE(too_large());
+    CHECK(v.m.state().last_error == zk::protocol_errc::frame_too_large);
+    auto before = 0ms;
+    for (int i = 0; i != 4; ++i) {
+        CHECK_FALSE(v.m.next(v.now).has_value());
+        REQUIRE(v.m.wake_at());
+        const auto delay = std::chrono::duration_cast<std::chrono::milliseconds>(*v.m.wake_at() - v.now);
+        CHECK(delay >= before);
+        CHECK(delay > 0ms);
+        before = delay;
+        v.now = *v.m.wake_at();
+        REQUIRE(too_large());
+    }
+    CHECK_FALSE(v.m.next(v.now).has_value());
+    v.now = *v.m.wake_at();
+    v.settle();
+    CHECK_FALSE(v.m.state().stale);
+    CHECK(v.names() == "m a b");
+    v.disconnect();
+    v.connect();
+    v.m.refresh();
+    CHECK(v.m.next(v.now).has_value());    // that is over
 }
 
 TEST_CASE("R13: a new session sets a new watch and reads everything") {
