@@ -49,7 +49,7 @@ struct registration_status {
     std::uint64_t registrations = 0;           ///< Times a znode was created for this instance, promotions included.
     bool closed = false;                       ///< `close()` has completed.
     error_code last_error;                     ///< Why the last attempt failed; success once registered.
-    std::string message;                       ///< The same in words, with what it is about; empty once registered.
+    std::string message;    ///< The same in words, with the value or file it is about if there is one; empty once registered.
 };
 
 class registrar;

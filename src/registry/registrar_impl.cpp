@@ -34,15 +34,26 @@ error_code registrar_impl::check(const muster::instance& i) {
 
 void registrar_impl::start(void_handler h) {
     runtime::completion<void(error_code)> done(std::move(h), ex_, strand_);
-    error_code wrong;
-    if (const auto r = validate_prefix(params_.prefix); !r) wrong = r.error().code;
-    if (const auto r = validate_name(params_.service, "service name"); !r) wrong = r.error().code;
     std::unique_lock lock(mutex_);
-    if (!wrong) wrong = check(instance_);
-    if (phase_ == phase::closing || phase_ == phase::closed) wrong = registry_errc::closed;
-    if (wrong || status_.role != role::none) {
+    if (phase_ == phase::closing || phase_ == phase::closed) {
+        lock.unlock();
+        return done.post(error_code(registry_errc::closed));
+    }
+    auto sound = validate_prefix(params_.prefix);
+    if (sound) sound = validate_name(params_.service, "service name");
+    if (sound) sound = validate(instance_);
+    if (!sound) {
+        const error_code wrong = sound.error().code;
+        status_.last_error = wrong;
+        status_.message = sound.error().message;    // the code does not tell the value
+        ++status_.version;
+        status_waiters_.complete({}, status_);
         lock.unlock();
         return done.post(wrong);
+    }
+    if (status_.role != role::none) {
+        lock.unlock();
+        return done.post(error_code());
     }
     start_waiters_.add(std::move(done));
     if (phase_ != phase::idle) return;

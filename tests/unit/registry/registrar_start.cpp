@@ -13,16 +13,17 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 namespace muster::test {
 namespace {
 
 /// A registrar that is not started, on a shared session in the virtual world.
 struct newcomer {
-    explicit newcomer(zk::config c = config_for_tests())
+    explicit newcomer(zk::config c = config_for_tests(), registration r = {"s", instance("10.1.1.1", 80)})
         : registry(sim),
           client(make_client(sim.io.get_executor(), std::move(c), sim.world)),
-          reg(std::in_place, client, registration("s", instance("10.1.1.1", 80))) {}
+          reg(std::in_place, client, std::move(r)) {}
 
     simulation sim;
     sim_registry registry;
@@ -80,6 +81,38 @@ TEST_CASE("an update that cannot be published is refused before the start, and k
     n.reg->start(started.handler());
     n.registry.serve();
     CHECK_FALSE(started.ec());
+}
+
+TEST_CASE("what cannot be registered is refused with the value, to who starts and to who watches") {
+    registration r("s", instance("10.1.1.1", 80));
+    error_code expected = registry_errc::invalid_name;
+    const char* value = nullptr;
+    SUBCASE("prefix") {
+        r.prefix = "..";
+        value = "'..'";
+    }
+    SUBCASE("service") {
+        r.service = "a/b";
+        value = "'a/b'";
+    }
+    SUBCASE("instance") {
+        r.instance.port = 0;
+        expected = registry_errc::invalid_instance;
+        value = "port 0";
+    }
+    newcomer n(config_for_tests(), std::move(r));
+    outcome<registration_status> changed;
+    n.reg->status_change(0, changed.handler());
+    outcome<> started;
+    n.reg->start(started.handler());
+    n.registry.serve();
+    CHECK(started.ec() == expected);
+    CHECK(changed.value().last_error == expected);
+    const auto message = n.reg->status().message;
+    CAPTURE(message);
+    CHECK(message.find(value) != std::string::npos);
+    CHECK(message.find("expected") != std::string::npos);
+    CHECK(n.registry.requests() == 0);
 }
 
 TEST_CASE("a registrar that ends before its start completes what waits") {
