@@ -3,7 +3,8 @@
 // What a client reads. An input is a byte that chooses how it is served, and the bytes of a server:
 //
 //     bit 0   the handshake has succeeded already       bits 2-4   how the bytes arrive, see deliver() in fuzz.hpp
-//     bit 1   requests are under way
+//     bit 1   requests are under way                    bit 5      reads are batched
+//     bit 6   servers without a quorum will do, and that is what the first one is
 //
 // Whatever comes, every request completes once, and memory is bounded by the largest frame.
 #include "fuzz/fuzz.hpp"
@@ -59,9 +60,9 @@ public:
 /// A session, and what became of its requests.
 class conversation {
 public:
-    conversation(bool attached, bool busy, bool batches) : session_(settings(batches), 1) {
+    conversation(bool attached, bool busy, bool batches, bool read_only) : session_(settings(batches, read_only), 1) {
         reconnect();
-        if (attached) greet();
+        if (attached) greet(read_only);
         if (!busy) return;
         for (int kind = 0; kind != 5; ++kind) {
             const auto k = static_cast<watch_kind>(kind);
@@ -88,6 +89,8 @@ public:
         now_ += std::chrono::milliseconds(1);
         error_code ec = session_.received(n, now_);
         if (!ec && now_ >= session_.deadline()) ec = session_.tick(now_);
+        if (const auto asked = session_.take_question(now_); !ec && asked)
+            ec = session_.answered_question(*asked, bytes.size() % 4 == 0, now_, 7);
         if (ec) {
             session_.disconnected(ec, now_, 7);
             reconnect();
@@ -102,9 +105,10 @@ public:
     }
 
 private:
-    static session_settings settings(bool batches) {
+    static session_settings settings(bool batches, bool read_only) {
         session_settings s;
         s.batch_reads = batches;
+        s.read_only = read_only;
         s.max_frame = fuzz::max_frame;
         return s;
     }
@@ -139,10 +143,11 @@ private:
         fuzz::require(false, "a session that is not closed connects again");
     }
 
-    void greet() {
+    void greet(bool read_only) {
         connect_response hello;
         hello.timeout_ms = 10'000;
         hello.session_id = 0x1234;
+        hello.read_only = read_only;
         arrive(test::frame_of(hello));
     }
 
@@ -178,7 +183,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const unsigned mode = in.byte();
     records(in.rest());
 
-    conversation talk((mode & 1) != 0, (mode & 2) != 0, (mode & 32) != 0);
+    conversation talk((mode & 1) != 0, (mode & 2) != 0, (mode & 32) != 0, (mode & 64) != 0);
     fuzz::deliver(in, mode, [&talk](std::string_view bytes) { return talk.arrive(bytes); });
     talk.end();
     return 0;
