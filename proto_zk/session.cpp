@@ -258,7 +258,7 @@ session::time_point session::deadline() const noexcept {
             return std::min({attempt_deadline_, expiry(), close_deadline_, deadlines_.next()});
         case phase::attached:
             return std::min({last_received_ + fraction_of_timeout(2, 3), ping_time(last_sent_, duration(info_.timeout)),
-                             close_deadline_, deadlines_.next(), moving_ || closing_ ? time_point::max() : search_.due()});
+                             close_deadline_, deadlines_.next(), question_due()});
         case phase::finished:
             break;
     }

@@ -230,6 +230,7 @@ private:
     void reclaim_credentials();
     void present_credentials();
     void leave_read_only();
+    time_point question_due() const noexcept;
     void note_refusal(const failure& f);
     bool refused_everywhere() const noexcept;
     std::int32_t next_xid() noexcept;

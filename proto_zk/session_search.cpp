@@ -10,8 +10,12 @@
 
 namespace muster::zk::proto {
 
+session::time_point session::question_due() const noexcept {
+    return phase_ == phase::attached && !moving_ && !closing_ ? search_.due() : time_point::max();
+}
+
 std::optional<std::size_t> session::take_question(time_point now) {
-    if (phase_ != phase::attached || moving_ || closing_) return std::nullopt;
+    if (now < question_due()) return std::nullopt;
     return search_.take(now);
 }
 

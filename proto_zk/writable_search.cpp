@@ -21,12 +21,7 @@ void writable_search::begin(std::optional<std::size_t> here, std::size_t hosts, 
 }
 
 void writable_search::replace_hosts(std::size_t hosts) noexcept {
-    if (hosts_ == 0) return;
-    hosts_ = hosts;
-    next_ = 0;
-    asked_ = 0;
-    delay_ = shortest_delay;
-    due_ = {};
+    if (hosts_ != 0) begin({}, hosts, {});
 }
 
 std::optional<std::size_t> writable_search::take(time_point now) noexcept {

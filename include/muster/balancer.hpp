@@ -211,7 +211,8 @@ public:
     /// `registry_errc::policy_failed` and those of its own;
     /// `registry_errc::{no_instances, no_master}` when the service is known and the wait passed;
     /// `registry_errc::registry_unavailable` when ZooKeeper was not reached within the wait, `registry_errc::no_chroot` when the
-    /// chroot of the connect string did not exist; `asio::error::operation_aborted`. Where the client was closed or has given up
+    /// chroot of the connect string did not exist; `zk::server_errc`, as `no_auth`, or `zk::protocol_errc::frame_too_large` when
+    /// that was the answer to reading the service; `asio::error::operation_aborted`. Where the client was closed or has given up
     /// for good (`zk::session_state::auth_failed`) nothing can change any more, and what would wait ends at once.
     /// \par Per-operation cancellation
     /// Terminal, partial, total: no side effect, the waiter is removed.

@@ -106,7 +106,7 @@ registering::registering(environment& env)
     program_ = std::make_unique<child_process>(c);
 }
 
-/// Says once what keeps us from being registered.
+/// Says once what keeps us from being registered, or what a server refuses us beside that.
 void registering::complain(const registration_status& s) {
     if (!s.last_error) complained_ = {};
     if (!s.last_error || s.last_error == complained_ || s.closed) return;

@@ -229,7 +229,7 @@ private:
     zk::zxid blind_czxid_ = 0;    ///< Of the znode it was meant for.
     zk::zxid overwritten_ = 0;    ///< The znode of another to which that happened: what it says of us does not count.
     promotion promotion_;
-    std::optional<std::uint64_t> drawn_rank_;    // while the normals cannot be listed; until there is a master
+    std::optional<std::uint64_t> drawn_rank_;    ///< While the normals cannot be listed; until there is a master.
     std::optional<search> search_;
     std::vector<std::string> parents_;    ///< Still to be created, outermost first.
 

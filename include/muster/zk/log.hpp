@@ -29,8 +29,7 @@ enum class log_event {
     connecting,             ///< debug. An attempt to reach a server begins.
     attempt_failed,         ///< warning. It failed: `error`, after `duration`.
     connected,              ///< info. A server gave a new session, `duration` after the attempt began.
-    connected_read_only,    ///< warning. A server without a quorum gave a session for reads, likewise. Another one is searched
-                            ///< for.
+    connected_read_only,    ///< warning. A server without a quorum gave a session for reads, likewise.
     writable_found,         ///< info. A server that takes writes was found: the client goes there.
     resumed,                ///< info. A server resumed the session, likewise.
     watches_rearmed,        ///< info. The watches on `count` paths are armed again there.
