@@ -122,6 +122,8 @@ std::string not_reached(const options& o, milliseconds wait, const zk::session_i
     const std::string why = !s.message.empty() ? s.message : s.last_error ? s.last_error.message() : "no server answered";
     if (s.state == zk::session_state::auth_failed)
         return fmt::format("ZooKeeper at {} cannot be used: {}", o.zk.servers.to_string(), why);
+    if (s.state == zk::session_state::connected)
+        return fmt::format("ZooKeeper at {} has not answered within {}", o.zk.servers.to_string(), to_text(wait));
     return fmt::format("ZooKeeper at {} was not reached within {}: {}", o.zk.servers.to_string(), to_text(wait), why);
 }
 

@@ -24,10 +24,11 @@ struct verdict {
 };
 
 verdict judge(const options& o, const error_code& ec, const zk::session_info& session) {
-    if (ec == registry_errc::registry_unavailable) return {exit_not_reached, not_reached(o, *o.wait, session)};
+    // No view of the service has come: who asks has not learned that it has no instance.
+    if (ec == registry_errc::registry_unavailable || ec == registry_errc::timed_out || ec == registry_errc::unknown_service)
+        return {exit_not_reached, not_reached(o, *o.wait, session)};
     if (ec == registry_errc::no_chroot) return {exit_nothing_found, no_chroot(o)};
-    if (ec == registry_errc::no_instances || ec == registry_errc::no_master || ec == registry_errc::timed_out ||
-        ec == registry_errc::unknown_service) {
+    if (ec == registry_errc::no_instances || ec == registry_errc::no_master) {
         const auto pool = o.what == command::master ? pool::master : o.pool;
         const auto wanted = pool == pool::master ? "master" : pool == pool::normals ? "normal instance" : "instance";
         return {exit_nothing_found,

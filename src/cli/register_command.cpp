@@ -14,6 +14,7 @@
 
 #include <unistd.h>
 
+#include <chrono>
 #include <csignal>
 #include <memory>
 #include <optional>
@@ -66,6 +67,7 @@ private:
     asio::awaitable<int> register_in_time();
     asio::awaitable<int> stop_requested();
     asio::awaitable<void> program_ended();
+    asio::awaitable<void> deregistered(error_code& ec);
     asio::awaitable<int> closed();
     asio::awaitable<int> close_and_wait();
     void complain(const registration_status& s);
@@ -76,6 +78,7 @@ private:
     registrar registrar_;
     register_events events_;
     error_code complained_;
+    std::chrono::milliseconds closing_limit_ = std::chrono::hours(1);    // the registrar has a limit of its own
     std::unique_ptr<child_process> program_;
 };
 
@@ -151,7 +154,7 @@ asio::awaitable<int> registering::register_in_time() {
         const bool in_time = co_await within(env_, *env_.options.wait, registered());
         if (!in_time) {
             const registration_status s = registrar_.status();
-            if (s.session.state != zk::session_state::connected) {
+            if (s.session.state != zk::session_state::connected || !s.last_error) {
                 diagnose(not_reached(env_.options, *env_.options.wait, s.session));
                 co_return exit_not_reached;
             }
@@ -185,11 +188,18 @@ asio::awaitable<void> registering::program_ended() {
     }
 }
 
+asio::awaitable<void> registering::deregistered(error_code& ec) {
+    const auto [result] = co_await registrar_.close(asio::as_tuple(asio::use_awaitable));
+    ec = result;
+}
+
 asio::awaitable<int> registering::closed() {
-    const auto [ec] = co_await registrar_.close(asio::as_tuple(asio::use_awaitable));
+    error_code ec;
+    const bool in_time = co_await within(env_, closing_limit_, deregistered(ec));
     registration_status s = registrar_.status();
     s.closed = true;
     events_.show(s);
+    if (!in_time) co_return exit_failed;    // why has been said
     if (!ec) co_return exit_done;
     diagnose(fmt::format("ZooKeeper was not told, and keeps the znode until the session expires: {}", ec.message()));
     co_return exit_failed;
@@ -210,6 +220,8 @@ asio::awaitable<int> registering::run() {
     const auto first = co_await (guarded(follow()) || guarded(register_in_time()) || guarded(stop_requested()));
     const int code = std::visit([](int c) { return c; }, first);
     if (code != exit_done && program_runs()) program_->signal(SIGTERM);
+    // Who has not answered so far need not hear of the end.
+    if (code == exit_not_reached) closing_limit_ = std::chrono::milliseconds(100);
     const bool registered = registrar_.status().registrations > 0;
     if (code == exit_done && !registered) {
         diagnose(fmt::format("instance {} of service '{}' was never registered: it was ended before",

@@ -1,5 +1,6 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 #include "runtime/completion.hpp"
+#include "runtime/look_up.hpp"
 #include "runtime/world.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -93,23 +94,11 @@ public:
     std::unique_ptr<timer> make_timer(const asio::any_io_executor& ex) override { return std::make_unique<asio_timer>(ex); }
 
     void async_resolve(const asio::any_io_executor& ex, std::string host, std::uint16_t port, resolve_handler h) override {
-        completion<void(error_code, std::vector<endpoint>)> done(std::move(h), ex);
         error_code not_an_address;
         const auto address = asio::ip::make_address(host, not_an_address);
-        if (!not_an_address) {
-            done.post(error_code{}, std::vector<endpoint>{endpoint(address, port)});
-            return;
-        }
-        // Asio looks names up on a thread of its own, one per context.
-        auto resolver = std::make_shared<tcp::resolver>(ex);
-        auto& r = *resolver;
-        r.async_resolve(host, std::to_string(port), tcp::resolver::numeric_service,
-                        [resolver = std::move(resolver), done = std::move(done)](
-                            const error_code& ec, const tcp::resolver::results_type& found) mutable {
-                            std::vector<endpoint> endpoints;
-                            for (const auto& entry : found) endpoints.push_back(entry.endpoint());
-                            done.post(ec, std::move(endpoints));
-                        });
+        if (not_an_address) return look_up(ex, host, port, std::move(h));
+        completion<void(error_code, std::vector<endpoint>)> done(std::move(h), ex);
+        done.post(error_code{}, std::vector<endpoint>{endpoint(address, port)});
     }
 
     void async_connect(const asio::any_io_executor& ex, endpoint to, connect_handler h) override {

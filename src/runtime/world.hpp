@@ -83,7 +83,8 @@ public:
     /// 64 independent random bits.
     virtual std::uint64_t random() noexcept = 0;
     virtual std::unique_ptr<timer> make_timer(const asio::any_io_executor& ex) = 0;
-    /// Looks a name up, off the I/O path. Addresses are answered without a look-up.
+    /// Looks a name up, off the I/O path. Addresses are answered without a look-up. Cancelling through the handler's slot
+    /// (terminal) gives up.
     virtual void async_resolve(const asio::any_io_executor& ex, std::string host, std::uint16_t port, resolve_handler h) = 0;
     /// Connects to `to`. Cancelling through the handler's slot (terminal) gives up.
     virtual void async_connect(const asio::any_io_executor& ex, endpoint to, connect_handler h) = 0;

@@ -22,39 +22,40 @@ auto dialer::on_strand(F f) {
 }
 
 void dialer::start(handler done) {
-    world_->async_resolve(strand_, host_.host, host_.port,
-                          on_strand([self = shared_from_this(), done = std::move(done)](
-                                        error_code ec, std::vector<runtime::endpoint> found) mutable {
-                              if (self->shut_) return;
-                              if (!ec && found.empty()) ec = asio::error::host_not_found;
-                              if (ec) return self->fail(done, ec);
-                              self->endpoints_ = std::move(found);
-                              // One name of many servers: each client begins with another of them.
-                              const auto shift = self->world_->random() % self->endpoints_.size();
-                              std::rotate(self->endpoints_.begin(), self->endpoints_.begin() + static_cast<std::ptrdiff_t>(shift),
-                                          self->endpoints_.end());
-                              self->connect_next(std::move(done));
-                          }));
+    world_->async_resolve(
+        strand_, host_.host, host_.port,
+        asio::bind_cancellation_slot(cancel_.slot(), on_strand([self = shared_from_this(), done = std::move(done)](
+                                                                   error_code ec, std::vector<runtime::endpoint> found) mutable {
+                                         if (self->shut_) return;
+                                         if (!ec && found.empty()) ec = asio::error::host_not_found;
+                                         if (ec) return self->fail(done, ec);
+                                         self->endpoints_ = std::move(found);
+                                         // One name of many servers: each client begins with another of them.
+                                         const auto shift = self->world_->random() % self->endpoints_.size();
+                                         std::rotate(self->endpoints_.begin(),
+                                                     self->endpoints_.begin() + static_cast<std::ptrdiff_t>(shift),
+                                                     self->endpoints_.end());
+                                         self->connect_next(std::move(done));
+                                     })));
 }
 
 void dialer::connect_next(handler done) {
     const auto to = endpoints_.back();
     endpoints_.pop_back();
-    world_->async_connect(
-        strand_, to,
-        asio::bind_cancellation_slot(cancel_connect_.slot(),
-                                     on_strand([self = shared_from_this(), done = std::move(done)](
-                                                   error_code ec, std::shared_ptr<runtime::byte_stream> s) mutable {
-                                         if (self->shut_) {
-                                             if (s) s->close();
-                                             return;
-                                         }
-                                         if (ec && self->untried()) return self->connect_next(std::move(done));
-                                         if (ec) return self->fail(done, self->tls_failure_ ? *self->tls_failure_ : ec);
-                                         self->stream_ = std::move(s);
-                                         if (self->tls_) return self->secure(std::move(done));
-                                         done(nullptr);
-                                     })));
+    world_->async_connect(strand_, to,
+                          asio::bind_cancellation_slot(
+                              cancel_.slot(), on_strand([self = shared_from_this(), done = std::move(done)](
+                                                            error_code ec, std::shared_ptr<runtime::byte_stream> s) mutable {
+                                  if (self->shut_) {
+                                      if (s) s->close();
+                                      return;
+                                  }
+                                  if (ec && self->untried()) return self->connect_next(std::move(done));
+                                  if (ec) return self->fail(done, self->tls_failure_ ? *self->tls_failure_ : ec);
+                                  self->stream_ = std::move(s);
+                                  if (self->tls_) return self->secure(std::move(done));
+                                  done(nullptr);
+                              })));
 }
 
 void dialer::secure(handler done) {
@@ -78,7 +79,7 @@ void dialer::fail(const handler& done, const proto::failure& f) { done(&f); }
 
 void dialer::shut() noexcept {
     shut_ = true;
-    cancel_connect_.emit(asio::cancellation_type::terminal);
+    cancel_.emit(asio::cancellation_type::terminal);
     if (stream_) stream_->close();
 }
 

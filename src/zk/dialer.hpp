@@ -55,7 +55,7 @@ private:
     const host_port host_;
     std::vector<runtime::endpoint> endpoints_;     // still to be tried, the next one last
     std::optional<proto::failure> tls_failure_;    // of the first address where there was one: others may just not be there
-    asio::cancellation_signal cancel_connect_;
+    asio::cancellation_signal cancel_;
     std::shared_ptr<runtime::byte_stream> stream_;
     bool shut_ = false;
 };

@@ -93,8 +93,8 @@ TEST_CASE("pick and master: nothing found in time is exit 3") {
     }
     const auto only_master = registered("alone", 50000);
     for (const strings& args : {strings{"pick", "--wait", "0s", "--pool", "normals"}, strings{"pick", "--wait", "0ms"}}) {
-        const auto r = run_muster(on("alone", args));    // there was no time to read anything
-        CHECK(r.code == 3);
+        const auto r = run_muster(on("alone", args));    // there was no time to learn anything
+        CHECK(r.code == 4);
         CHECK(r.err.find("within 0ms") != std::string::npos);
     }
     CHECK(run_muster(on("alone", {"pick", "--wait", "300ms", "--pool", "normals"})).code == 3);
