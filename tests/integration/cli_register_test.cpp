@@ -3,6 +3,10 @@
 // muster register on a real ZooKeeper. Wrong usage is in cli_usage_test.cpp.
 #include "cli_fixture.hpp"
 #include "support/eventually.hpp"
+#include "support/loop.hpp"
+#include "support/session.hpp"
+
+#include <muster/zk/client.hpp>
 
 #include <doctest/doctest.h>
 #include <boost/json.hpp>
@@ -10,11 +14,15 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <cstdint>
+#include <optional>
 #include <string>
+#include <vector>
 
 using namespace muster::test;
 using namespace std::chrono_literals;
 namespace json = boost::json;
+namespace zk = muster::zk;
 
 TEST_CASE("register: events, znode, and SIGTERM") {
     const auto p =
@@ -112,6 +120,42 @@ TEST_CASE("register: who reads the events may go") {
     CHECK(run_muster(on("unread", {"ls"})).out.size() == 2);
     ::kill(static_cast<pid_t>(std::stoi(p.err())), SIGTERM);
     CHECK(text(wait_event(*second, "role"), "role") == "master");
+}
+
+TEST_CASE("register: a normal that may not become master says so, and stays registered") {
+    zk_server own;
+    own.start();
+    const std::string servers = own.connect_string();
+    const auto start = [&](const char* port) {
+        auto p = start_muster({"register", "--zk", servers, "--service", "s", "--ip", "127.0.0.1", "--port", port});
+        wait_event(*p, "registered");
+        return p;
+    };
+    const auto first = start("1");
+    const auto second = start("2");
+    loop l;
+    zk::client admin(l.io, config_for(servers, 10s));
+    const auto permit = [&](std::int32_t permissions) {
+        std::optional<muster::error_code> done;
+        std::vector<zk::acl> acls(1);
+        acls[0].permissions = permissions;
+        admin.set_acl("/micro-service/s", acls, zk::any_version, [&](muster::error_code ec, const zk::stat&) { done = ec; });
+        REQUIRE(l.until([&] { return done.has_value(); }));
+        REQUIRE_FALSE(*done);
+    };
+    const auto all = static_cast<std::int32_t>(zk::permission::all);
+    permit(all & ~static_cast<std::int32_t>(zk::permission::create));
+    first->signal(SIGTERM);
+    CHECK(finish(*first).code == 0);
+    const std::string refused =
+        "registered, but something else fails, trying again: ZooKeeper at " + servers + ": the znode's ACL does not permit this";
+    CHECK(eventually([&] { return second->err().find(refused) != std::string::npos; }));
+    permit(all);
+    CHECK(text(wait_event(*second, "role"), "role") == "master");
+    second->signal(SIGTERM);
+    const auto r = finish(*second);
+    CHECK(r.code == 0);
+    CHECK(r.err.find(refused) == r.err.rfind(refused));    // said once
 }
 
 TEST_CASE("register -- COMMAND: registered for as long as it lives, with its exit code") {

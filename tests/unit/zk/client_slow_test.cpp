@@ -102,4 +102,18 @@ TEST_CASE("R37: a black hole from the handshake on is left when the attempt has 
     CHECK(f.sim.world->now() - start <= 1s);    // `connect_timeout`
 }
 
+TEST_CASE("an attempt has 100 ms by default, however short a session is asked for") {
+    auto c = config_for_tests();
+    c.session_timeout = 1ms;
+    c.connect_timeout = 0ms;
+    fixture f(c);
+    f.client.start();
+    std::shared_ptr<sim_peer> peer;
+    REQUIRE(f.sim.run_until([&] { return (peer = f.sim.world->accept()) != nullptr; }, 1min));
+    f.sim.run_for(90ms);
+    CHECK(!peer->closed());
+    f.sim.run_for(20ms);
+    CHECK(peer->closed());
+}
+
 TEST_SUITE_END();
