@@ -18,7 +18,7 @@ TEST_CASE("R36: an idle session pings at a third of its time-out, for as long as
     const auto start = m.now;
     int pings = 0;
     while (m.now < start + 10min) {
-        CHECK(!m.next_deadline());
+        REQUIRE(!m.next_deadline());    // CHECK would go on for ever
         for (const auto& r : m.sent()) {
             CHECK(r.is(opcode::ping));
             CHECK(r.xid == -2);
