@@ -57,6 +57,7 @@ zk::client environment::make_client(const std::shared_ptr<process>& p) {
     c.backoff_max = 2s;
     c.batch_reads = chance_.percent(80);
     c.close_timeout = std::chrono::milliseconds(chance_.percent(10) ? 0 : 3'000);
+    c.read_only = chance_.percent(50);
     return zk::detail::make_client(time.executor(), std::move(c), p);
 }
 

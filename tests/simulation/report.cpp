@@ -26,6 +26,7 @@ struct totals {
     std::uint64_t steps = 0;
     std::uint64_t picks = 0;
     std::uint64_t operations = 0;
+    std::uint64_t refused = 0;
     std::uint64_t events = 0;
     std::int64_t simulated_ms = 0;
     std::array<std::uint64_t, fault_names.size()> faults{};
@@ -35,6 +36,7 @@ struct totals {
         steps += o.steps;
         picks += o.picks;
         operations += o.operations;
+        refused += o.refused;
         events += o.events;
         simulated_ms += std::chrono::duration_cast<std::chrono::milliseconds>(o.simulated).count();
         for (std::size_t i = 0; i != faults.size(); ++i) faults[i] += o.faults.all()[i];
@@ -45,6 +47,7 @@ struct totals {
         steps += o.steps;
         picks += o.picks;
         operations += o.operations;
+        refused += o.refused;
         events += o.events;
         simulated_ms += o.simulated_ms;
         for (std::size_t i = 0; i != faults.size(); ++i) faults[i] += o.faults[i];
@@ -126,7 +129,8 @@ void print(const totals& sum, std::chrono::duration<double> real) {
         fmt::print("\n");
     }
     const double simulated = static_cast<double>(sum.simulated_ms) / 1'000;
-    fmt::print("{} picks, {} operations, {} watch events, {} steps\n", sum.picks, sum.operations, sum.events, sum.steps);
+    fmt::print("{} picks, {} operations ({} refused without a quorum), {} watch events, {} steps\n", sum.picks, sum.operations,
+               sum.refused, sum.events, sum.steps);
     fmt::print("{} seeds, {} violations; {:.1f} h simulated in {:.1f} s: {:.0f} times real time, {:.3f} s a seed\n", sum.runs,
                sum.violations, simulated / 3'600, real.count(), simulated / real.count(),
                real.count() / static_cast<double>(std::max<std::uint64_t>(sum.runs, 1)));

@@ -152,7 +152,10 @@ outcome run(std::uint64_t seed) {
     out.simulated = time.now();
     out.faults = l.env().faults;
     for (const auto& o : l.actors().observers) out.picks += o.picks();
-    for (const auto& w : l.actors().workers) out.operations += w.done();
+    for (const auto& w : l.actors().workers) {
+        out.operations += w.done();
+        out.refused += w.refused();
+    }
     for (const auto& o : l.actors().onlookers) out.events += o.events();
     return out;
 }

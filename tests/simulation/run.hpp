@@ -19,6 +19,7 @@ struct outcome {
     fault_counts faults;
     std::uint64_t picks = 0;
     std::uint64_t operations = 0;
+    std::uint64_t refused = 0;    ///< Of them those that a server without a quorum refused.
     std::uint64_t events = 0;
 };
 

@@ -194,6 +194,8 @@ void worker::ended(slot& s, effect e, const std::string& v, const error_code& ec
     } else if (ec == zk::server_errc::no_node && e != effect::create && e != effect::fail) {
         expect_possible(s, std::nullopt, "was absent");
         s.possible = {std::nullopt};
+    } else if (ec == zk::server_errc::not_read_only) {
+        ++refused_;    // and nothing done
     } else if (ec.category() == zk::server_category()) {
         const bool refused = e == effect::fail && (ec == zk::server_errc::bad_version || ec == zk::server_errc::no_node ||
                                                    ec == zk::server_errc::no_children_for_ephemerals);

@@ -36,6 +36,8 @@ public:
     /// How the tree differs from what it believes; empty: not at all.
     std::string complaint() const;
     std::uint64_t done() const noexcept { return done_; }
+    /// Of them those that a server without a quorum refused.
+    std::uint64_t refused() const noexcept { return refused_; }
 
 private:
     using value = std::optional<std::string>;    // none: the znode does not exist
@@ -72,6 +74,7 @@ private:
     std::set<std::string> certain_;       // values of sequential znodes that were acknowledged
     std::set<std::string> impossible_;    // and of those that were not created
     std::uint64_t done_ = 0;
+    std::uint64_t refused_ = 0;
 };
 
 }    // namespace muster::sim
