@@ -14,7 +14,6 @@
 #include <signal.h>
 
 #include <algorithm>
-#include <iterator>
 #include <list>
 #include <map>
 #include <memory>
