@@ -206,14 +206,15 @@ public:
     ///
     /// Where there is an instance, `co_await` does not suspend.
     /// \par Errors
-    /// Thrown as `boost::system::system_error`: `registry_errc::{timed_out, key_required, invalid_name, closed}`, or, with the
+    /// Thrown as `boost::system::system_error`: `registry_errc::{key_required, invalid_name, closed}`, or, with the
     /// `health_params` for it, at once `registry_errc::{all_ejected, recovering}`; so with a custom policy
     /// `registry_errc::policy_failed` and those of its own;
     /// `registry_errc::{no_instances, no_master}` when the service is known and the wait passed;
-    /// `registry_errc::registry_unavailable` when ZooKeeper was not reached within the wait, `registry_errc::no_chroot` when the
-    /// chroot of the connect string did not exist; `zk::server_errc`, as `no_auth`, or `zk::protocol_errc::frame_too_large` when
-    /// that was the answer to reading the service; `asio::error::operation_aborted`. Where the client was closed or has given up
-    /// for good (`zk::session_state::auth_failed`) nothing can change any more, and what would wait ends at once.
+    /// `registry_errc::registry_unavailable` when ZooKeeper was not reached within the wait, `registry_errc::timed_out` when it
+    /// was reached and has not told of the service, `registry_errc::no_chroot` when the chroot of the connect string did not
+    /// exist; `zk::server_errc`, as `no_auth`, or `zk::protocol_errc::frame_too_large` when that was the answer to reading the
+    /// service; `asio::error::operation_aborted`. Where the client was closed or has given up for good
+    /// (`zk::session_state::auth_failed`) nothing can change any more, and what would wait ends at once.
     /// \par Per-operation cancellation
     /// Terminal, partial, total: no side effect, the waiter is removed.
     asio::awaitable<lease> pick(std::string service, pick_options o = {});

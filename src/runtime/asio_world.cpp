@@ -1,6 +1,6 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 #include "runtime/completion.hpp"
-#include "runtime/look_up.hpp"
+#include "runtime/resolve.hpp"
 #include "runtime/world.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -96,7 +96,7 @@ public:
     void async_resolve(const asio::any_io_executor& ex, std::string host, std::uint16_t port, resolve_handler h) override {
         error_code not_an_address;
         const auto address = asio::ip::make_address(host, not_an_address);
-        if (not_an_address) return look_up(ex, host, port, std::move(h));
+        if (not_an_address) return runtime::async_resolve(ex, host, port, std::move(h));
         completion<void(error_code, std::vector<endpoint>)> done(std::move(h), ex);
         done.post(error_code{}, std::vector<endpoint>{endpoint(address, port)});
     }

@@ -1,5 +1,5 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
-#include "runtime/look_up.hpp"
+#include "runtime/resolve.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
@@ -24,7 +24,7 @@ class silent_resolver {
 public:
     ~silent_resolver() { tell(); }
 
-    runtime::ask_for_addresses ask() const {
+    runtime::blocking_resolver resolver() const {
         return [asked = asked_, told = told_](const std::string& host, std::uint16_t port, error_code& ec) {
             ++*asked;
             told.wait();
@@ -60,17 +60,17 @@ struct answer {
 
 }    // namespace
 
-TEST_SUITE_BEGIN("look_up");
+TEST_SUITE_BEGIN("resolve");
 
-TEST_CASE("who asks for a name that is being looked up gets the same answer; other names do not wait for it") {
+TEST_CASE("who asks for a name that is being resolved gets the same answer; other names do not wait for it") {
     asio::io_context io;
     silent_resolver silent;
     const std::vector<runtime::endpoint> there{{asio::ip::make_address("127.0.0.9"), 2181}};
     answer a, again, port, quick;
-    runtime::look_up(io.get_executor(), "a", 2181, a.handler(), silent.ask());
-    runtime::look_up(io.get_executor(), "a", 2181, again.handler(), silent.ask());
-    runtime::look_up(io.get_executor(), "a", 2182, port.handler(), silent.ask());
-    runtime::look_up(io.get_executor(), "quick", 1, quick.handler(), [](auto&, auto, error_code& ec) {
+    runtime::async_resolve(io.get_executor(), "a", 2181, a.handler(), silent.resolver());
+    runtime::async_resolve(io.get_executor(), "a", 2181, again.handler(), silent.resolver());
+    runtime::async_resolve(io.get_executor(), "a", 2182, port.handler(), silent.resolver());
+    runtime::async_resolve(io.get_executor(), "quick", 1, quick.handler(), [](auto&, auto, error_code& ec) {
         ec = asio::error::host_not_found;
         return std::vector<runtime::endpoint>{};
     });
@@ -93,9 +93,9 @@ TEST_CASE("who gives up has its answer at once, and nobody else has") {
     silent_resolver silent;
     answer given_up, waiting;
     asio::cancellation_signal cancel;
-    runtime::look_up(io.get_executor(), "a", 1, asio::bind_cancellation_slot(cancel.slot(), given_up.handler()), silent.ask());
-    runtime::look_up(io.get_executor(), "a", 1, waiting.handler(), silent.ask());
-    cancel.emit(asio::cancellation_type::total);
+    runtime::async_resolve(io.get_executor(), "a", 1, asio::bind_cancellation_slot(cancel.slot(), given_up.handler()),
+                           silent.resolver());
+    runtime::async_resolve(io.get_executor(), "a", 1, waiting.handler(), silent.resolver());
     CHECK(io.poll() == 0);
     cancel.emit(asio::cancellation_type::terminal);
     CHECK(io.poll() == 1);
@@ -113,7 +113,8 @@ TEST_CASE("a name server that is silent holds neither the run of a context nor i
     auto io = std::make_unique<asio::io_context>();
     answer given_up;
     asio::cancellation_signal cancel;
-    runtime::look_up(io->get_executor(), "a", 1, asio::bind_cancellation_slot(cancel.slot(), given_up.handler()), silent.ask());
+    runtime::async_resolve(io->get_executor(), "a", 1, asio::bind_cancellation_slot(cancel.slot(), given_up.handler()),
+                           silent.resolver());
     cancel.emit(asio::cancellation_type::terminal);
     io->run();
     CHECK(given_up.ec == error_code(asio::error::operation_aborted));
@@ -122,8 +123,8 @@ TEST_CASE("a name server that is silent holds neither the run of a context nor i
     auto owned = std::make_shared<int>();
     const std::weak_ptr<int> watched = owned;
     bool called = false;
-    runtime::look_up(
-        io->get_executor(), "b", 1, [&called, owned = std::move(owned)](error_code, auto) { called = true; }, silent.ask());
+    runtime::async_resolve(
+        io->get_executor(), "b", 1, [&called, owned = std::move(owned)](error_code, auto) { called = true; }, silent.resolver());
     CHECK(io->poll() == 0);
     CHECK(!io->stopped());
     io.reset();
@@ -136,10 +137,10 @@ TEST_CASE("a name that nobody waits for any more can be asked for again") {
     silent_resolver silent;
     answer given_up, later;
     asio::cancellation_signal cancel;
-    runtime::look_up(io.get_executor(), "nowhere", 1, asio::bind_cancellation_slot(cancel.slot(), given_up.handler()),
-                     silent.ask());
+    runtime::async_resolve(io.get_executor(), "nowhere", 1, asio::bind_cancellation_slot(cancel.slot(), given_up.handler()),
+                           silent.resolver());
     cancel.emit(asio::cancellation_type::terminal);
-    runtime::look_up(io.get_executor(), "nowhere", 1, later.handler(), silent.ask());
+    runtime::async_resolve(io.get_executor(), "nowhere", 1, later.handler(), silent.resolver());
     silent.tell();
     io.run();
     CHECK(given_up.ec == error_code(asio::error::operation_aborted));
