@@ -130,7 +130,8 @@ class change_queue;
 /// The changes of one service, in order, beginning with one `added` for each instance that is there at first.
 ///
 /// Changes that are not read are merged per instance, so that a subscriber that does not read costs bounded memory and
-/// holds nobody up: it sees the latest state when it reads again.
+/// holds nobody up: it sees the latest state when it reads again. Nothing is told of an instance that came and went meanwhile,
+/// though it be one of those that were there at first.
 /// \par Thread safety
 /// Distinct objects: safe. Same object: unsafe.
 /// \par Object lifetimes

@@ -19,7 +19,7 @@ namespace asio = boost::asio;
 
 /// How an embedded server runs.
 struct embedded_server_params {
-    /// Where it listens: an IP address, not a name. "0.0.0.0" or "::" stand for all interfaces.
+    /// Where it listens. Legal: an IP address, not a name. "0.0.0.0" or "::" stand for all interfaces.
     std::string address = "127.0.0.1";
 
     /// 0: any free one, told by `embedded_server::port()`.
@@ -43,8 +43,8 @@ struct embedded_server_params {
     /// Replies and events, in bytes, that a client may leave unread before the server stops reading from it. 0 counts as 1.
     std::size_t max_unread = 4 * 1024 * 1024;
 
-    /// The identity of scheme `digest` that no ACL binds, as Apache's `superDigest` is written: "super:" and the Base64 of the
-    /// SHA-1 of "super:PASSWORD". Empty: there is none.
+    /// The identity of scheme `digest` that no ACL binds, as Apache's `superDigest` is written. Legal: "super:" and the Base64 of
+    /// the SHA-1 of "super:PASSWORD", or empty: there is none.
     std::string super_digest;
 
     embedded_server_params() = default;
@@ -74,7 +74,8 @@ class embedded_server_impl;
 /// Apache ZooKeeper.
 ///
 /// Its hooks make happen what a test of a client needs: sessions that expire, connections that break, replies that are late.
-/// They take effect before they return, so that a test need not wait for them.
+/// The server has done what they say when they return. Its clients hear of it when their executor runs next: a test awaits
+/// what it expects of them, as by `registrar::status_change` or `change_stream::next`, or it sees what was before.
 ///
 /// \code
 /// asio::io_context io;
@@ -85,7 +86,9 @@ class embedded_server_impl;
 /// server.expire_session(client.session().id);
 /// \endcode
 /// \par Executor
-/// It serves while the executor's context runs, by handlers that take a moment each; it starts no thread.
+/// It serves while the executor's context runs, by handlers that take a moment each; it starts no thread. Until `stop()` it
+/// counts as work of the context: `io.run()` does not return by itself. Close clients before: with nobody to answer,
+/// theirs takes `zk::config::close_timeout`.
 /// \par Thread safety
 /// Distinct objects: safe. Same object: safe, except for assignment and destruction. All members may be called from any
 /// thread, also from handlers of the executor: a mutex that is held for as long as one read takes to serve, and never while
@@ -97,7 +100,7 @@ public:
     using executor_type = asio::any_io_executor;
 
     /// Prepares it; it serves from `start()` on. Throws `boost::system::system_error` with `client_errc::invalid_argument`
-    /// where `p` is out of its ranges.
+    /// where `p` is out of its ranges; the message tells which, its value and what was expected.
     explicit embedded_server(asio::any_io_executor ex, embedded_server_params p = embedded_server_params());
 
     template <class Context>
@@ -128,7 +131,8 @@ public:
     /// The port on which it listens, or will: 0 before the first `start()` where any was asked for.
     std::uint16_t port() const;
 
-    /// What clients connect to, such as "127.0.0.1:2181"; the loopback address where it listens on all interfaces.
+    /// What clients connect to, such as "127.0.0.1:2181"; the loopback address where it listens on all interfaces. Before the
+    /// first `start()` with any port it has port 0, which no client takes.
     std::string connect_string() const;
 
     /// Ends a session as if it had expired: its ephemerals go, watches on them fire, its connection is closed. False if there
@@ -140,7 +144,7 @@ public:
     void drop_connections();
 
     /// Holds back what the server sends from now on, replies as well as events, by `d`, as a slow network would. What each
-    /// client gets stays in order. 0 ends it, for what is sent after that.
+    /// client gets stays in order. 0 ends it, for what is sent after that; what is below 0 counts as 0.
     void delay(std::chrono::milliseconds d);
 
     /// While it is on, new connections are closed as soon as they were accepted; those that are there stay. Where clients

@@ -32,7 +32,9 @@ struct instance {
     instance(std::string ip_, std::uint16_t port_, std::uint32_t weight_ = 1)
         : ip(std::move(ip_)), port(port_), weight(weight_) {}
 
-    /// `unique_code`, else `ip:port`. Everything that is remembered of an instance is kept under this name.
+    /// `unique_code`, else `ip:port`. Everything that is remembered of an instance is kept under this name. Two live processes
+    /// that register the same one for a service take it from each other, again and again (`registry_errc::conflict`): a znode
+    /// with the own identity passes for one that was left behind.
     std::string identity() const;
 
     friend bool operator==(const instance&, const instance&) = default;

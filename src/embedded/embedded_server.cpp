@@ -33,7 +33,9 @@ embedded_server::executor_type embedded_server::get_executor() const noexcept { 
 void embedded_server::start() {
     error_code ec;
     impl_->start(ec);
-    if (ec) throw boost::system::system_error(ec, "cannot listen on " + detail::to_text(impl_->endpoint()));
+    if (!ec) return;
+    const error_code plain(ec.value(), ec.category());    // without the line of Asio's that it came from
+    throw boost::system::system_error(plain, "cannot listen on " + detail::to_text(impl_->endpoint()));
 }
 
 void embedded_server::start(error_code& ec) { impl_->start(ec); }

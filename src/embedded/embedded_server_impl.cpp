@@ -7,9 +7,12 @@
 #include <boost/asio/socket_base.hpp>
 #include <boost/system/system_error.hpp>
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace muster::detail {
@@ -26,19 +29,38 @@ constexpr auto accept_pause = 100ms;
 constexpr auto longest_timeout = std::chrono::hours(24 * 24);
 constexpr std::size_t smallest_frame = 1024;
 
+void require(bool holds, const char* name, const std::string& value, const char* expected) {
+    if (holds) return;
+    throw boost::system::system_error(zk::client_errc::invalid_argument,
+                                      fmt::format("{} of {}: expected {}", name, value, expected));
+}
+
+/// As `digest_id` writes the one of "super".
+bool is_super_digest(std::string_view s) {
+    constexpr std::string_view user = "super:";
+    constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    constexpr std::size_t size = 27;    // of a SHA-1, and a '=' behind it
+    return s.starts_with(user) && s.size() == user.size() + size + 1 && s.ends_with('=') &&
+           s.substr(user.size(), size).find_first_not_of(digits) == std::string_view::npos;
+}
+
 embedded_server_params checked(embedded_server_params p) {
     error_code not_an_address;
     asio::ip::make_address(p.address, not_an_address);
-    const auto check = [](bool good, const char* what) {
-        if (!good) throw boost::system::system_error(zk::client_errc::invalid_argument, what);
+    require(!not_an_address, "address", "'" + p.address + "'", "an IP address, as 127.0.0.1, 0.0.0.0 or ::1");
+    const auto range = [](const char* name, std::chrono::milliseconds value) {
+        require(value >= 1ms && value <= longest_timeout, name, fmt::format("{} ms", value.count()), "1 ms to 24 days");
     };
-    check(!not_an_address, "address of an embedded server");
-    check(p.tick >= 1ms && p.tick <= longest_timeout, "tick of an embedded server");
-    check(p.min_session_timeout >= 1ms && p.max_session_timeout <= longest_timeout &&
-              p.min_session_timeout <= p.max_session_timeout,
-          "session timeouts of an embedded server");
-    check(p.cleanup_interval >= 1ms && p.cleanup_interval <= longest_timeout, "cleanup_interval of an embedded server");
-    check(p.max_frame >= smallest_frame && p.max_frame <= INT32_MAX, "max_frame of an embedded server");
+    range("tick", p.tick);
+    range("min_session_timeout", p.min_session_timeout);
+    range("max_session_timeout", p.max_session_timeout);
+    range("cleanup_interval", p.cleanup_interval);
+    require(p.max_session_timeout >= p.min_session_timeout, "max_session_timeout",
+            fmt::format("{} ms", p.max_session_timeout.count()), "at least min_session_timeout");
+    require(p.max_frame >= smallest_frame && p.max_frame <= INT32_MAX, "max_frame", fmt::format("{} bytes", p.max_frame),
+            "1024 to 2147483647");
+    require(p.super_digest.empty() || is_super_digest(p.super_digest), "super_digest", "'" + p.super_digest + "'",
+            "\"super:\" and the Base64 of the SHA-1 of \"super:PASSWORD\"");
     return p;
 }
 

@@ -323,6 +323,9 @@ std::string registrar_impl::describe(const error_code& ec) const {
     if (!ec) return {};
     if (ec == registry_errc::no_chroot)
         return fmt::format("the chroot '{}' does not exist", client_.configuration().servers.chroot());
+    if (ec == registry_errc::conflict)
+        return fmt::format("{}: instance {} of service '{}', expected an identity that no other process has", ec.message(),
+                           instance_.identity(), params_.service);
     const zk::session_info session = client_.session();
     return ec == session.last_error && !session.message.empty() ? session.message : ec.message();
 }

@@ -206,6 +206,29 @@ TEST_CASE("a chroot that does not exist ends the call that starts with an error;
     CHECK(n.registry.tree.find("/chroot/of/ours/micro-service/s/master"));
 }
 
+TEST_CASE("R22: two processes with one identity are told which one it is") {
+    newcomer n;
+    const zk::client other = make_client(n.sim.io.get_executor(), config_for_tests(), n.sim.world);
+    registrar twin(other, registration("s", instance("10.1.1.1", 80)));
+    for (registrar* each : {&*n.reg, &twin}) {
+        outcome<> started;
+        each->start(started.handler());
+        n.registry.serve();
+        REQUIRE_FALSE(started.ec());
+    }
+    registration_status told;
+    for (int i = 0; i < 6000 && told.last_error != registry_errc::conflict; ++i) {
+        n.sim.run_for(10ms);
+        n.registry.serve();
+        for (const registrar* each : {&*n.reg, &twin})
+            if (each->status().last_error == registry_errc::conflict) told = each->status();
+    }
+    REQUIRE(told.last_error == registry_errc::conflict);
+    CAPTURE(told.message);
+    for (const char* part : {"10.1.1.1:80", "'s'", "expected an identity that no other process has"})
+        CHECK(told.message.find(part) != std::string::npos);
+}
+
 TEST_CASE("closing on a shared session with nothing to remove asks for nothing and waits for nothing") {
     SUBCASE("never registered, since no server was reached") {
         newcomer n;
