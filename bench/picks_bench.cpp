@@ -12,6 +12,7 @@
 
 #include <fmt/format.h>
 
+#include <map>
 #include <stdexcept>
 #include <string>
 
@@ -22,10 +23,10 @@ namespace asio = boost::asio;
 
 std::string service_of(std::size_t instances) { return fmt::format("svc{}", instances); }
 
-/// A balancer that knows a service of each size.
+/// A balancer for so many threads that knows a service of each size.
 class bed {
 public:
-    explicit bed(const std::vector<std::size_t>& sizes) : lb_(ioc_, served(registry_, sizes), parameters()) {
+    bed(const std::vector<std::size_t>& sizes, unsigned threads) : lb_(ioc_, served(registry_, sizes), parameters(threads)) {
         for (const std::size_t n : sizes) wait_for(n);
     }
     balancer& lb() noexcept { return lb_; }
@@ -39,8 +40,9 @@ private:
         return cfg;
     }
 
-    static balancer_params parameters() {
+    static balancer_params parameters(unsigned threads) {
         balancer_params p;
+        p.threads = threads;
         p.pool = pool::normals;
         return p;
     }
@@ -174,12 +176,16 @@ void bench_picks(const picks_options& o, report& out) {
     out.say(fmt::format("picks: medians of {} rounds of {} s", o.rounds, std::chrono::duration<double>(o.duration).count()));
     std::vector<share_of_picks> shares;
     try {
-        bed b(o.instances);
+        std::map<unsigned, bed> beds;
+        for (const unsigned threads : o.threads) beds.try_emplace(threads, o.instances, threads);
         // Every second round goes backwards, so that a drift of the machine does not favour the first cases.
-        for (unsigned round = 0; round != o.rounds; ++round)
-            for (std::size_t i = 0; i != tallies.size(); ++i)
-                add_round(tallies[round % 2 == 0 ? i : tallies.size() - 1 - i], b.lb(), o.duration);
-        if (!o.plot.empty()) shares = shares_of_picks(b.lb(), service_of(o.instances.front()), o.policies);
+        for (unsigned round = 0; round != o.rounds; ++round) {
+            for (std::size_t i = 0; i != tallies.size(); ++i) {
+                tally& t = tallies[round % 2 == 0 ? i : tallies.size() - 1 - i];
+                add_round(t, beds.at(t.what.threads).lb(), o.duration);
+            }
+        }
+        if (!o.plot.empty()) shares = shares_of_picks(beds.begin()->second.lb(), service_of(o.instances.front()), o.policies);
     } catch (const std::exception& e) {
         return out.fail("picks", {e.what()});
     }

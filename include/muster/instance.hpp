@@ -11,7 +11,7 @@
 namespace muster {
 
 /// What an instance is for its service at the moment.
-enum class role { none, normal, master };
+enum class role : std::uint8_t { none, normal, master };
 
 /// Name of a role: `none`, `normal` or `master`.
 const char* to_string(role r) noexcept;

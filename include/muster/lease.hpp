@@ -14,7 +14,8 @@ namespace muster {
 
 namespace balance {
 struct node;
-}
+struct stripe;
+}    // namespace balance
 
 /// In which way a call failed.
 ///
@@ -50,19 +51,19 @@ failure_class classify(const error_code& ec) noexcept;
 class lease {
 public:
     lease() noexcept = default;
-    lease(lease&& o) noexcept : node_(std::exchange(o.node_, nullptr)), loan_(std::exchange(o.loan_, 0)) {}
+    lease(lease&& o) noexcept : taken_(std::exchange(o.taken_, nullptr)), loan_(std::exchange(o.loan_, 0)) {}
     lease& operator=(lease&& o) noexcept {
         lease t(std::move(o));
-        std::swap(node_, t.node_);
+        std::swap(taken_, t.taken_);
         std::swap(loan_, t.loan_);
         return *this;
     }
     ~lease() {
-        if (node_) release();
+        if (taken_) release();
     }
 
     /// True if there is an instance.
-    bool valid() const noexcept { return node_ != nullptr; }
+    bool valid() const noexcept { return taken_ != nullptr; }
     explicit operator bool() const noexcept { return valid(); }
 
     /// The instance. Precondition: `valid()`.
@@ -95,12 +96,12 @@ public:
 private:
     friend struct balance::node;
     friend class tried_set;
-    lease(balance::node* n, std::uint64_t loan) noexcept : node_(n), loan_(loan) {}
+    lease(balance::stripe* s, std::uint64_t loan) noexcept : taken_(s), loan_(loan) {}
     bool take_back() noexcept;
     void release() noexcept;
 
-    balance::node* node_ = nullptr;    // holds one reference
-    std::uint64_t loan_ = 0;           // see balance/node_state.hpp
+    balance::stripe* taken_ = nullptr;    // counts this lease, and holds the instance for it
+    std::uint64_t loan_ = 0;              // see balance/node_state.hpp
 };
 
 /// The instances that a request was sent to in vain, so that the next pick takes another. By identity: an instance that is

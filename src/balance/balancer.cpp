@@ -285,7 +285,7 @@ result<service_view> balancer::view(std::string_view service) {
         i.path = std::string(n->seen.path);
         i.czxid = n->seen.czxid;
         i.open = n->open();
-        i.successes = n->state->successes.load(std::memory_order_relaxed);
+        i.successes = n->state->successes();
         i.failures = n->state->failures();
         const auto standing = n->state->standing.load(std::memory_order_relaxed);
         i.ejected = standing == balance::standing::ejected || standing == balance::standing::trial;

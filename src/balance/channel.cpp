@@ -20,7 +20,10 @@ std::pair<plan_ptr, std::uint64_t> channel::current() const {
     return {plan_, version_.load(std::memory_order_relaxed)};
 }
 
-hot_picker::hot_picker(channel_ptr c) : channel_(std::move(c)), state_(channel_->draw_seed()) { reload(); }
+hot_picker::hot_picker(channel_ptr c) : channel_(std::move(c)), state_(channel_->draw_seed()) {
+    state_.stripe = channel_->draw_stripe();
+    reload();
+}
 
 hot_picker::hot_picker(const hot_picker& o) : hot_picker(o.channel_) {}
 
@@ -42,7 +45,7 @@ lease hot_picker::pick(std::string_view key, const tried_set& tried, error_code&
         n = choose_another(*n, key, &tried, ec);
     if (!n) return {};
     const std::uint64_t how = tried.contains(n->id) ? loan::last_chance : 0;
-    return node::lend(*n, state_.loan | how);
+    return node::lend(*n, state_.loan | how, state_.stripe);
 }
 
 namespace {

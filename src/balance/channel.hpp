@@ -37,11 +37,15 @@ public:
     /// A seed; another one each time.
     std::uint64_t draw_seed() noexcept { return seeds_.fetch_add(0x9e3779b97f4a7c15, std::memory_order_relaxed); }
 
+    /// A number for `pick_state::stripe`; the next one each time.
+    std::uint32_t draw_stripe() noexcept { return stripes_.fetch_add(1, std::memory_order_relaxed); }
+
 private:
     mutable std::mutex mutex_;
     plan_ptr plan_;
     std::atomic<std::uint64_t> version_{1};
     std::atomic<std::uint64_t> seeds_;
+    std::atomic<std::uint32_t> stripes_{0};
 };
 
 using channel_ptr = std::shared_ptr<channel>;
@@ -64,7 +68,7 @@ public:
         node* n = table_->pick(state_, key, ec);
         if (n && n->state->standing.load(std::memory_order_relaxed) != standing::fine) [[unlikely]]
             n = choose_another(*n, key, nullptr, ec);
-        return n ? node::lend(*n, state_.loan) : lease();
+        return n ? node::lend(*n, state_.loan, state_.stripe) : lease();
     }
 
     /// The same, one that is not in `tried`; if there is none, one that is, and the lease says so.

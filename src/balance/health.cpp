@@ -96,7 +96,7 @@ void health::failed(node_state& s, failure_class why, bool first, std::int64_t n
     ++h.failures_in_row;
     h.unreachable_in_row = why == failure_class::unreachable ? h.unreachable_in_row + 1 : 0;
 
-    const std::uint64_t successes = s.successes.load(relaxed);
+    const std::uint64_t successes = s.successes();
     if (h.interval_from == 0 || now - h.interval_from >= ticks_of(params_.interval)) {
         h.interval_from = now;
         h.successes_then = successes;

@@ -17,15 +17,15 @@ using balance::node;
 namespace loan = balance::loan;
 
 // The loan is over, but the lease still shows the instance: one unit moves from load to reference.
-void give_back(node& n) noexcept { fetch_add(n.count, node::reference - 1); }
+void give_back(balance::stripe& s) noexcept { fetch_add(s.count, node::reference - 1); }
 
 }    // namespace
 
-const instance& lease::operator*() const noexcept { return *node_->seen.instance; }
+const instance& lease::operator*() const noexcept { return *taken_->whose->seen.instance; }
 
-role lease::role() const noexcept { return node_->seen.role; }
+role lease::role() const noexcept { return taken_->whose->seen.role; }
 
-std::int64_t lease::czxid() const noexcept { return node_->seen.czxid; }
+std::int64_t lease::czxid() const noexcept { return taken_->whose->seen.czxid; }
 
 failure_class classify(const error_code& ec) noexcept {
     namespace errc = boost::system::errc;
@@ -41,34 +41,37 @@ failure_class classify(const error_code& ec) noexcept {
 bool lease::last_chance() const noexcept { return (loan_ & loan::last_chance) != 0; }
 
 void tried_set::insert(const lease& l) noexcept {
-    if (!l || contains(l.node_->id)) return;
-    ids_[next_] = l.node_->id;
+    if (!l || contains(l.taken_->whose->id)) return;
+    ids_[next_] = l.taken_->whose->id;
     next_ = (next_ + 1) % capacity;
     size_ = std::min(size_ + 1, capacity);
 }
 
-/// Ends the loan; false if it had ended. The state is still to be told what came of it.
-bool lease::take_back() noexcept {
+/// Ends the loan; false if it had ended. The state is still to be told what came of it. Inline, for `success` is on the way of
+/// every call.
+inline bool lease::take_back() noexcept {
     if (!(loan_ & loan::open)) return false;
-    if (loan_ & loan::counted) node::count_bounded(*node_->state, 0U - 1);
+    if (loan_ & loan::counted) [[unlikely]]
+        node::count_bounded(*taken_->whose->state, 0U - 1);
     loan_ &= ~(loan::open | loan::counted);
-    give_back(*node_);
+    give_back(*taken_);
     return true;
 }
 
 void lease::success() noexcept {
     if (!take_back()) return;
-    balance::node_state& s = *node_->state;
-    fetch_add(s.successes, std::uint64_t{1});
+    fetch_add(taken_->outcomes->successes, std::uint64_t{1});
+    balance::node_state& s = *taken_->whose->state;
     const bool fine =
         s.strikes.load(std::memory_order_relaxed) == 0 && s.standing.load(std::memory_order_relaxed) == balance::standing::fine;
-    if (!fine) s.recover();
+    if (!fine) [[unlikely]]
+        s.recover();
     if (const std::int64_t taken_at = loan::time_of(loan_)) s.observe(taken_at);
 }
 
 void lease::success(double load) noexcept {
     if (!(loan_ & loan::open)) return;
-    node_->state->report_load(load);
+    taken_->whose->state->report_load(load);
     success();
 }
 
@@ -77,21 +80,21 @@ void lease::failure(const error_code& ec) noexcept { failure(classify(ec)); }
 void lease::failure(failure_class why) noexcept {
     if (why == failure_class::cancelled) return canceled();
     if (!take_back()) return;
-    node_->state->count(why);
-    node_->state->fail(why, loan::time_of(loan_));
+    taken_->whose->state->count(why);
+    taken_->whose->state->fail(why, loan::time_of(loan_));
 }
 
 void lease::canceled() noexcept {
-    if (take_back()) fetch_add(node_->state->canceled, std::uint64_t{1});
+    if (take_back()) fetch_add(taken_->whose->state->canceled, std::uint64_t{1});
 }
 
 void lease::release() noexcept {
     if (loan_ & loan::open) {
-        if (loan_ & loan::counted) node::count_bounded(*node_->state, 0U - 1);
-        fetch_add(node_->state->abandoned, std::uint64_t{1});
-        node_->release(1);
+        if (loan_ & loan::counted) node::count_bounded(*taken_->whose->state, 0U - 1);
+        fetch_add(taken_->outcomes->abandoned, std::uint64_t{1});
+        node::release(*taken_, 1);
     } else {
-        node_->release(node::reference);
+        node::release(*taken_, node::reference);
     }
 }
 

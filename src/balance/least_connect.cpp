@@ -57,8 +57,8 @@ template <class Order>
 class least_connect final : public table {
 public:
     explicit least_connect(node_list nodes) : table(std::move(nodes)), order_(this->nodes()) {
-        succeeding_ = std::any_of(this->nodes().begin(), this->nodes().end(),
-                                  [](const node_ref& n) { return n->predecessor.load(std::memory_order_relaxed); });
+        in_one_place_ =
+            std::all_of(this->nodes().begin(), this->nodes().end(), [](const node_ref& n) { return n->counts_in_one_place(); });
     }
 
     // Draws in proportion to the weights, so that ties do not always go to the same. One without any lease cannot be beaten;
@@ -79,8 +79,8 @@ private:
         const auto behind = [healthy_first](const node& n) {
             return healthy_first && n.state->strikes.load(std::memory_order_relaxed) != 0 ? failing : 0;
         };
-        const std::uint32_t i = succeeding_ ? best_one(s, [&](const node& n) { return n.open() + behind(n); })
-                                            : best_one(s, [&](const node& n) { return n.own_open() + behind(n); });
+        const std::uint32_t i = in_one_place_ ? best_one(s, [&](const node& n) { return n.own.open() + behind(n); })
+                                              : best_one(s, [&](const node& n) { return n.open() + behind(n); });
         return nodes()[i].get();
     }
 
@@ -106,7 +106,7 @@ private:
     }
 
     Order order_;
-    bool succeeding_;    // some node has predecessors; after the table was built they only go
+    bool in_one_place_;
 };
 
 }    // namespace

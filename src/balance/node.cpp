@@ -28,20 +28,41 @@ sighting::sighting(muster::instance instance_, std::string path_, std::int64_t c
     path = kept->path;
 }
 
-node::node(sighting s, service_state_ptr shared)
-    : state(new node_state(std::move(shared))),
-      id(hash64(s.identity)),
-      weight(std::clamp<std::uint32_t>(s.instance->weight, 1, max_weight)),
+node::node(sighting s, const boost::intrusive_ptr<node_state>& of, std::uint64_t id_, node* previous)
+    : predecessor(previous),
+      state(of),
+      others(previous && of->stripes > 0 ? new stripe_line[of->stripes] : of->lines.get()),
+      id(id_),
+      weight(static_cast<std::uint16_t>(std::clamp<std::uint32_t>(s.instance->weight, 1, max_weight))),
       role(s.role),
-      seen(std::move(s)) {}
+      stripes(of->stripes),
+      seen(std::move(s)) {
+    own.count.store(reference * (1U + stripes), std::memory_order_relaxed);
+    own.whose = this;
+    own.outcomes = &state->common;
+    for (unsigned i = 0; i != stripes; ++i) {
+        others[i].count.store(reference, std::memory_order_relaxed);
+        others[i].whose = this;
+        others[i].outcomes = &state->lines[i];
+    }
+    if (previous) intrusive_ptr_add_ref(previous);
+}
 
-node::node(sighting s, const node_ref& previous)
-    : predecessor(node_ref(previous).detach()),
-      state(previous->state),
-      id(previous->id),
-      weight(std::clamp<std::uint32_t>(s.instance->weight, 1, max_weight)),
-      role(s.role),
-      seen(std::move(s)) {}
+node::node(sighting s, service_state_ptr shared)
+    : node(s, boost::intrusive_ptr<node_state>(new node_state(std::move(shared))), hash64(s.identity), nullptr) {}
+
+node::node(sighting s, const node_ref& previous) : node(s, previous->state, previous->id, previous.get()) {}
+
+node::~node() {
+    if (others != state->lines.get()) delete[] others;
+}
+
+bool node::disown() noexcept {
+    for (unsigned i = 0; i != stripes; ++i) {
+        if (drop(others[i])) drop(own);
+    }
+    return drop(own);
+}
 
 void node::drop_idle_predecessors() noexcept {
     for (node* n = this; node* p = n->predecessor.load(std::memory_order_relaxed);) {
@@ -61,8 +82,8 @@ void node::destroy(node* n) noexcept {
     while (n) {
         node* next = n->predecessor.load(std::memory_order_relaxed);
         delete n;
-        if (!next || fetch_add(next->count, std::uint64_t{0} - reference, std::memory_order_acq_rel) != reference) return;
-        n = next;
+        const bool owned = !next || fetch_add(next->owners, 0U - 1, std::memory_order_acq_rel) != 1;
+        n = owned || !next->disown() ? nullptr : next;
     }
 }
 

@@ -7,6 +7,7 @@
 #include <muster/lease.hpp>
 
 #include "balance/node_state.hpp"
+#include "balance/stripe.hpp"
 
 #include <boost/smart_ptr/intrusive_ptr.hpp>
 
@@ -45,29 +46,33 @@ struct sighting {
     sighting(muster::instance instance_, std::string path_, std::int64_t czxid_, muster::role role_);
 };
 
-/// One version of an instance. Immutable, but for the counter and the link to its predecessor.
+/// One version of an instance. Immutable, but for the counters and the link to its predecessor.
 ///
-/// `count` holds two numbers, so that each step of a lease's life is one atomic operation:
+/// `stripe::count` holds two numbers, so that each step of a lease's life is one atomic operation:
 ///
 ///     63            32 31             0
-///     [ references    | open leases    ]      freed when both are 0
+///     [ references    | open leases    ]      it holds the node until both are 0
 ///
 ///     lend               +1                   the lease keeps the node alive and counts as load
 ///     success, failure   +reference -1        it still keeps the node alive, but is load no longer
 ///     ~lease             -1 or -reference
 ///
-/// References are held by the membership, by tables, and by the version that succeeds this one.
+/// The node is owned by the membership, by tables, and by the version that succeeds it. As long as anybody owns it, every
+/// stripe has one reference more, so that none of them lets go of the node between two leases. The stripe within the node counts
+/// one reference for each other one that holds the node, and when it has let go, the node is freed.
 struct alignas(64) node {
     static constexpr std::uint64_t reference = std::uint64_t{1} << 32;
 
-    // The line that every pick touches.
-    std::atomic<std::uint64_t> count{0};
-    std::atomic<node*> predecessor{
-        nullptr};    ///< Earlier version with leases out; holds a reference. See drop_idle_predecessors.
+    // The line that every pick touches. With stripes of their own for the threads, no lease writes it.
+    stripe own;
+    std::atomic<node*> predecessor{nullptr};    ///< Earlier version with leases out; owned. See drop_idle_predecessors.
     const boost::intrusive_ptr<node_state> state;
-    const std::uint64_t id;        ///< Hash of the identity.
-    const std::uint32_t weight;    ///< 1 to max_weight.
+    stripe_line* const others;    ///< Those of the state if this is the first version, else its own; null if there are none.
+    const std::uint64_t id;       ///< Hash of the identity.
+    std::atomic<std::uint32_t> owners{0};
+    const std::uint16_t weight;    ///< 1 to max_weight.
     const muster::role role;       ///< As in `seen`, which need not be fetched for it when tables are built.
+    const stripe_count stripes;    ///< As in `state`.
 
     // What is read through a lease only.
     alignas(64) const sighting seen;
@@ -78,13 +83,15 @@ struct alignas(64) node {
     node(sighting s, const node_ref& previous);
     node(const node&) = delete;
     node& operator=(const node&) = delete;
+    ~node();
 
-    /// A lease on `n`. The caller holds a reference to it, if only through the table it picks from.
-    /// `loan`: what the policy left in `pick_state::loan`.
-    static lease lend(node& n, std::uint64_t loan = 0) noexcept {
-        fetch_add(n.count, std::uint64_t{1});
+    /// A lease on `n`, counted by stripe number `s`; any number will do. The caller owns `n`, if only through the table it picks
+    /// from. `loan`: what the policy left in `pick_state::loan`.
+    static lease lend(node& n, std::uint64_t loan = 0, std::uint32_t s = 0) noexcept {
+        stripe& by = n.stripes == 0 ? n.own : n.others[s & (n.stripes - 1U)];
+        fetch_add(by.count, std::uint64_t{1});
         if (loan & loan::counted) count_bounded(*n.state, 1);
-        return lease(&n, loan | loan::open);
+        return lease(&by, loan | loan::open);
     }
 
     /// Adds to the leases that boundedhash counts.
@@ -94,10 +101,14 @@ struct alignas(64) node {
     }
 
     /// Leases of this version that are out.
-    std::uint32_t own_open() const noexcept { return static_cast<std::uint32_t>(count.load(std::memory_order_relaxed)); }
+    std::uint32_t own_open() const noexcept {
+        std::uint32_t n = own.open();
+        for (unsigned i = 0; i != stripes; ++i) n += others[i].open();
+        return n;
+    }
 
-    /// Leases of this instance that are out. The caller holds references to this node and to the predecessors it had when
-    /// the caller got hold of it; that is what `append_with_predecessors` collects.
+    /// Leases of this instance that are out. The caller owns this node and the predecessors it had when the caller got hold of
+    /// it; that is what `append_with_predecessors` collects.
     std::uint32_t open() const noexcept {
         std::uint32_t n = own_open();
         for (const node* p = predecessor.load(std::memory_order_acquire); p; p = p->predecessor.load(std::memory_order_acquire))
@@ -105,20 +116,37 @@ struct alignas(64) node {
         return n;
     }
 
+    /// True if `own.open()` are all leases of this instance. It stays true: predecessors only go.
+    bool counts_in_one_place() const noexcept { return stripes == 0 && !predecessor.load(std::memory_order_relaxed); }
+
     /// Unlinks predecessors whose leases have all come back. For the writer.
     void drop_idle_predecessors() noexcept;
 
-    /// Gives up `unit` (1 or `reference`) and frees the node if nothing else holds it.
-    void release(std::uint64_t unit) noexcept {
-        if (fetch_add(count, std::uint64_t{0} - unit, std::memory_order_acq_rel) == unit) destroy(this);
+    /// Gives up `unit` (1 or `reference`) of `s`, and frees the node if nothing else holds it.
+    static void release(stripe& s, std::uint64_t unit) noexcept {
+        if (fetch_add(s.count, std::uint64_t{0} - unit, std::memory_order_acq_rel) == unit && s.whose->let_go(s))
+            destroy(s.whose);
     }
 
-    friend void intrusive_ptr_add_ref(node* n) noexcept { fetch_add(n->count, reference); }
-    friend void intrusive_ptr_release(node* n) noexcept { n->release(reference); }
+    friend void intrusive_ptr_add_ref(node* n) noexcept { fetch_add(n->owners, 1U); }
+    friend void intrusive_ptr_release(node* n) noexcept {
+        if (fetch_add(n->owners, 0U - 1, std::memory_order_acq_rel) == 1 && n->disown()) destroy(n);
+    }
 
 private:
+    node(sighting s, const boost::intrusive_ptr<node_state>& of, std::uint64_t id_, node* previous);
+
+    /// Whether nothing holds the node any more, now that `s` does not.
+    bool let_go(const stripe& s) noexcept { return &s == &own || drop(own); }
+    /// The same, now that nobody owns it.
+    bool disown() noexcept;
+    static bool drop(stripe& s) noexcept {
+        return fetch_add(s.count, std::uint64_t{0} - reference, std::memory_order_acq_rel) == reference;
+    }
     static void destroy(node* n) noexcept;
 };
+
+static_assert(sizeof(node) == 128, "two cache lines: what a pick touches, and what is read through a lease");
 
 /// A copy of `nodes`. Those of a large service stand all over the memory, and a reference to each is counted in the node: so they
 /// are fetched ahead, which saves most of the time.

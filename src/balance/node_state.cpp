@@ -2,6 +2,7 @@
 #include "balance/node_state.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace muster::balance {
 namespace {
@@ -33,6 +34,17 @@ void follow_usual(std::atomic<float>& usual, float rtt) noexcept {
 float follow_typical(float t, float rtt) noexcept { return t == 0 ? rtt : t + (std::min(rtt, 10 * t) - t) / 2; }
 
 }    // namespace
+
+node_state::node_state(service_state_ptr s)
+    : stripes(s ? stripes_for(s->threads) : stripe_count{0}),
+      lines(stripes > 0 ? new stripe_line[stripes] : nullptr),
+      shared(std::move(s)) {}
+
+std::uint64_t node_state::sum(std::atomic<std::uint64_t> tally::*counter) const noexcept {
+    std::uint64_t n = (common.*counter).load(relaxed);
+    for (unsigned i = 0; i != stripes; ++i) n += (lines[i].*counter).load(relaxed);
+    return n;
+}
 
 // Peak EWMA: a peak counts at once, what follows is averaged in as time passes.
 void node_state::observe(std::int64_t taken_at) noexcept {

@@ -5,6 +5,7 @@
 
 #include "balance/counter.hpp"
 #include "balance/service_state.hpp"
+#include "balance/stripe.hpp"
 
 #include <muster/lease.hpp>
 
@@ -13,6 +14,7 @@
 #include <atomic>
 #include <cmath>
 #include <cstdint>
+#include <memory>
 
 namespace muster::balance {
 
@@ -42,10 +44,9 @@ inline float faded(std::int64_t age) noexcept {
 ///
 /// All is relaxed: each number stands for itself, and two threads that learn at once may lose a sample, never a count.
 struct alignas(64) node_state {
-    explicit node_state(service_state_ptr s) noexcept : shared(std::move(s)) {}
+    explicit node_state(service_state_ptr s);
 
-    std::atomic<std::uint64_t> successes{0};    ///< Leases returned with `success()`.
-    std::atomic<std::uint64_t> abandoned{0};    ///< Leases destroyed without a word.
+    tally common;    ///< Where there are no stripes.
     std::atomic<std::uint32_t> references{0};
 
     std::atomic<std::uint32_t> strikes{0};    ///< Failures of any class since the last success.
@@ -58,6 +59,8 @@ struct alignas(64) node_state {
 
     std::atomic<std::uint32_t> bounded{0};    ///< Leases of policy boundedhash that are out.
     std::atomic<balance::standing> standing{balance::standing::fine};
+    const stripe_count stripes;
+    const std::unique_ptr<stripe_line[]> lines;    ///< The tallies of all versions, and the stripes of the first one.
 
     // What picks do not read, unless the instance is in trouble.
     std::atomic<std::uint64_t> unreachable{0};    ///< Leases returned with a failure of this class; and so on.
@@ -66,6 +69,14 @@ struct alignas(64) node_state {
     std::atomic<std::uint64_t> canceled{0};    ///< Leases returned without an outcome.
     health_record health;
     const service_state_ptr shared;    ///< Null in tests of what does without.
+
+    /// What stripe number `s` counts in; any number will do.
+    tally& tally_of(std::uint32_t s) noexcept { return stripes == 0 ? common : lines[s & (stripes - 1U)]; }
+    const tally& tally_of(std::uint32_t s) const noexcept { return stripes == 0 ? common : lines[s & (stripes - 1U)]; }
+    /// Leases returned with `success()`.
+    std::uint64_t successes() const noexcept { return sum(&tally::successes); }
+    /// Leases destroyed without a word.
+    std::uint64_t abandoned() const noexcept { return sum(&tally::abandoned); }
 
     /// A call that was timed took so long and succeeded.
     void observe(std::int64_t taken_at) noexcept;
@@ -86,6 +97,7 @@ struct alignas(64) node_state {
     }
 
 private:
+    std::uint64_t sum(std::atomic<std::uint64_t> tally::*counter) const noexcept;
     void rate() noexcept;
 };
 

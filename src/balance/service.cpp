@@ -79,8 +79,9 @@ private:
 service::service(std::shared_ptr<const environment> env, std::string name)
     : env_(std::move(env)),
       name_(std::move(name)),
-      members_(runtime::bounded(env_->params.remember),
-               std::make_shared<service_state>(std::make_shared<world_clock>(env_->world), env_->params.health)),
+      members_(
+          runtime::bounded(env_->params.remember),
+          std::make_shared<service_state>(std::make_shared<world_clock>(env_->world), env_->params.health, env_->params.threads)),
       timer_(env_->world->make_timer(env_->strand)),
       publisher_(env_->world->random(), subset_of(*env_)),
       exhibit_(std::make_shared<const exhibit>()) {}

@@ -48,12 +48,12 @@ instance_description describe(const node& n, std::int64_t now) {
 
     d.open = n.open();
     d.latency = nanoseconds(static_cast<std::int64_t>(s.latency.load(relaxed)));
-    d.successes = s.successes.load(relaxed);
+    d.successes = s.successes();
     d.unreachable = s.unreachable.load(relaxed);
     d.failed = s.failed.load(relaxed);
     d.overloaded = s.overloaded.load(relaxed);
     d.canceled = s.canceled.load(relaxed);
-    d.abandoned = s.abandoned.load(relaxed);
+    d.abandoned = s.abandoned();
     // Not counted by picks, which would cost each of them.
     d.picks = d.open + d.successes + d.unreachable + d.failed + d.overloaded + d.canceled + d.abandoned;
     return d;

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <utility>
@@ -29,10 +30,12 @@ public:
 
 /// What the instances of one service share. Leases keep it alive beyond the balancer.
 struct service_state {
-    explicit service_state(std::shared_ptr<time_source> c, const health_params& p = {}) noexcept
-        : clock(std::move(c)), health(p) {}
+    /// `threads_`: as for `stripes_for`.
+    explicit service_state(std::shared_ptr<time_source> c, const health_params& p = {}, std::size_t threads_ = 1) noexcept
+        : clock(std::move(c)), threads(threads_), health(p) {}
 
     const std::shared_ptr<time_source> clock;    ///< Never null.
+    const std::size_t threads;                   ///< How many the counters of new instances are for.
 
     /// What the clock showed when a lease was timed last: good enough to let estimates fade by.
     std::atomic<std::int64_t> latest{0};

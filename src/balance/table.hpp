@@ -42,6 +42,9 @@ public:
         return at;
     }
 
+    /// Number of the stripe that counts the leases of this picker: see `node::lend`.
+    std::uint32_t stripe = 0;
+
     /// Left by the policy for the lease: see `loan`.
     std::uint64_t loan = 0;
 

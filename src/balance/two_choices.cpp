@@ -69,7 +69,10 @@ class two_choices : public table {
 public:
     explicit two_choices(node_list nodes)
         : table(std::move(nodes)), draw_(this->nodes()), shared_(this->nodes().front()->state->shared.get()) {
-        for (const node_ref& n : this->nodes()) candidates_.push_back({n.get(), n->state.get()});
+        for (const node_ref& n : this->nodes()) {
+            candidates_.push_back({n.get(), n->state.get()});
+            in_one_place_ = in_one_place_ && n->counts_in_one_place();
+        }
     }
 
 protected:
@@ -84,9 +87,12 @@ protected:
 
     // Reading the clock costs more than all else. So of one that is idle one lease in `one_in` is timed; where there is a queue
     // the caller has more to do than that, and all are.
-    static bool due(const node_state& s, std::uint32_t one_in) noexcept {
-        return s.successes.load(relaxed) % one_in == 0 || s.typical.load(relaxed) == 0;
+    bool due(const pick_state& p, const node_state& s, std::uint32_t one_in) const noexcept {
+        const tally& t = in_one_place_ ? s.common : s.tally_of(p.stripe);
+        return t.successes.load(relaxed) % one_in == 0 || s.typical.load(relaxed) == 0;
     }
+
+    float open(const node& n) const noexcept { return static_cast<float>(in_one_place_ ? n.own.open() : n.open()); }
 
     // Both at once: with the state behind the node, a pick from very many would wait for memory one time more.
     struct candidate {
@@ -97,6 +103,7 @@ protected:
     Draw draw_;
     std::vector<candidate> candidates_;
     service_state* shared_;    // the nodes keep it; null: nothing is timed
+    bool in_one_place_ = true;
 };
 
 /// p2c: fewer open leases for the weight. The time of some leases is taken, and an instance that is far slower than others counts
@@ -111,8 +118,8 @@ public:
         const pair drawn = this->draw_.draw(s);
         const auto [a, state_a] = this->candidates_[drawn.first];
         const auto [b, state_b] = this->candidates_[drawn.second];
-        const float load_a = static_cast<float>(a->open()) * this->draw_.per_lease(drawn.first);
-        const float load_b = static_cast<float>(b->open()) * this->draw_.per_lease(drawn.second);
+        const float load_a = this->open(*a) * this->draw_.per_lease(drawn.first);
+        const float load_b = this->open(*b) * this->draw_.per_lease(drawn.second);
         const std::uint32_t strikes_a = state_a->strikes.load(relaxed);
         const std::uint32_t strikes_b = state_b->strikes.load(relaxed);
         const float handicap_a = state_a->handicap.load(relaxed);
@@ -127,7 +134,7 @@ public:
         }
         node* const taken = second ? b : a;
         s.loan = 0;
-        timed |= (second ? load_b : load_a) > 0 || this->due(second ? *state_b : *state_a, 16);
+        timed |= (second ? load_b : load_a) > 0 || this->due(s, second ? *state_b : *state_a, 16);
         if (this->shared_ && timed) s.loan = loan::taken_at(this->shared_->clock->ticks());
         return taken;
     }
@@ -168,7 +175,7 @@ public:
                                 : cost(*b, *state_b, drawn.second, now) < cost(*a, *state_a, drawn.first, now);
         // By index: which one it is cannot be foreseen, and so must not be a branch.
         const auto [taken, state] = this->candidates_[second ? drawn.second : drawn.first];
-        if (this->shared_ && (taken->open() > 0 || this->due(*state, 4))) {
+        if (this->shared_ && (this->open(*taken) > 0 || this->due(s, *state, 4))) {
             const std::int64_t ticks = this->shared_->clock->ticks();
             this->shared_->latest.store(ticks, relaxed);
             s.loan = loan::taken_at(ticks);
@@ -181,7 +188,7 @@ private:
     static constexpr float unknown = 1e18F;
 
     float cost(const node& n, const node_state& state, std::uint32_t i, std::int64_t now) const noexcept {
-        const float open = static_cast<float>(n.open()) * this->draw_.per_lease(i);
+        const float open = this->open(n) * this->draw_.per_lease(i);
         const float latency = state.latency.load(relaxed);
         if (latency == 0) return unknown * open;
         return latency * faded(now - state.latency_at.load(relaxed)) * (open + 1) * state.reported.load(relaxed);

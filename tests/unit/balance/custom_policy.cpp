@@ -146,8 +146,8 @@ TEST_CASE("its leases count as any others") {
         CHECK(s.at(1).open() == 1);
     }
     CHECK(s.at(1).open() == 0);
-    CHECK(s.at(1).state->successes == 1);
-    CHECK(s.at(1).state->abandoned == 1);
+    CHECK(s.at(1).state->successes() == 1);
+    CHECK(s.at(1).state->abandoned() == 1);
 }
 
 TEST_CASE("what was tried in vain is passed over, also if the policy always says the same") {

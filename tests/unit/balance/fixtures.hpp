@@ -80,8 +80,8 @@ inline node_list nodes_of(std::vector<sighting> seen, service_state_ptr shared =
 
 /// A service whose instances are published to pickers.
 struct published {
-    explicit published(const health_params& h = {})
-        : shared(std::make_shared<service_state>(clock, h)), members(remember, shared) {}
+    explicit published(const health_params& h = {}, std::size_t threads = 1)
+        : shared(std::make_shared<service_state>(clock, h, threads)), members(remember, shared) {}
 
     void show(std::vector<sighting> seen) {
         members.apply(std::move(seen), clock->at);

@@ -29,7 +29,7 @@ struct service {
     // Open leases, successes, failures, abandoned.
     std::array<std::uint64_t, 4> counts() {
         const node_state& s = *node().state;
-        return {node().open(), s.successes, s.failures(), s.abandoned};
+        return {node().open(), s.successes(), s.failures(), s.abandoned()};
     }
 };
 
@@ -92,7 +92,8 @@ TEST_CASE("it is returned once, by the first word") {
     }
     CHECK(s.counts()[0] == 0);
     CHECK(s.counts()[3] == 0);
-    CHECK(s.node().count == node::reference);    // the membership's, nothing else
+    CHECK(s.node().own.count == node::reference);    // that of its owner, the membership
+    CHECK(s.node().owners == 1);
 }
 
 TEST_CASE("errors have classes") {
@@ -133,7 +134,7 @@ TEST_CASE("destroyed without a word it is abandoned") {
     service s;
     { const lease l = s.take(); }
     CHECK(s.counts() == counts{0, 0, 0, 1});
-    CHECK(s.node().count == node::reference);
+    CHECK(s.node().own.count == node::reference);
 }
 
 TEST_CASE("moving") {

@@ -120,7 +120,7 @@ TEST_CASE("open leases and counters survive promotion, change of weight, and bot
 
     m.apply({normal(coded("a", 1, 10), 3)}, start);
     CHECK(m.nodes()[0]->open() == 3);
-    CHECK(m.nodes()[0]->state->successes == 1);
+    CHECK(m.nodes()[0]->state->successes() == 1);
     CHECK(out[0].role() == muster::role::normal);
     CHECK(out[0]->weight == 1);
     CHECK(out[0].czxid() == 1);
@@ -132,7 +132,7 @@ TEST_CASE("open leases and counters survive promotion, change of weight, and bot
     CHECK(m.nodes()[0]->state->failures() == 1);
     out.clear();
     CHECK(m.nodes()[0]->open() == 0);
-    CHECK(m.nodes()[0]->state->abandoned == 2);
+    CHECK(m.nodes()[0]->state->abandoned() == 2);
 }
 
 TEST_CASE("and brief absence, but not a long one") {
@@ -151,13 +151,13 @@ TEST_CASE("and brief absence, but not a long one") {
         CHECK(m.remembered() == 0);
         l.success();
         CHECK(m.nodes()[0]->open() == 0);
-        CHECK(m.nodes()[0]->state->successes == 1);
+        CHECK(m.nodes()[0]->state->successes() == 1);
     }
     SUBCASE("back too late") {
         m.apply({normal(coded("a", 1), 7)}, start + remember);
         CHECK(m.nodes()[0]->open() == 0);
         l.success();
-        CHECK(m.nodes()[0]->state->successes == 0);
+        CHECK(m.nodes()[0]->state->successes() == 0);
     }
     SUBCASE("never") {
         m.forget(start + remember - std::chrono::nanoseconds(1));
