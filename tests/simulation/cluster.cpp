@@ -99,6 +99,7 @@ cluster::cluster(kernel& k, network& n, fault_counts& faults, std::size_t server
     : kernel_(k),
       network_(n),
       faults_(faults),
+      read_only_mode_(s.read_only_mode),
       chance_(k.chance("cluster")),
       ensemble_(std::move(s), servers, chance_.bits(), now(), wall_at_start) {
     for (std::size_t i = 0; i != servers; ++i) {
@@ -255,7 +256,7 @@ void cluster::expire(zk::session_id id) {
 
 void cluster::lag(std::size_t i, std::chrono::milliseconds by) {
     if (by.count() > 0) {
-        faults_.count(fault::server_lags);
+        if (hosts_[i]->up) faults_.count(fault::server_lags);
         kernel_.note("s{} lags by {} ms", i, by.count());
     }
     ensemble_.set_lag(i, by);
@@ -264,7 +265,7 @@ void cluster::lag(std::size_t i, std::chrono::milliseconds by) {
 void cluster::isolate(std::size_t i, instant away) {
     const auto apart = std::count_if(hosts_.begin(), hosts_.end(), [](const auto& h) { return h->isolated || !h->up; });
     if (size() == 1 || apart != 0 || hosts_[i]->isolated) return;
-    faults_.count(fault::read_only_minority);
+    if (read_only_mode_) faults_.count(fault::read_only_minority);    // else it serves nothing
     kernel_.note("s{} is cut off the others", i);
     hosts_[i]->isolated = true;
     const auto t = enter(nullptr);
@@ -289,25 +290,26 @@ void cluster::elect_soon() {
     });
 }
 
-void cluster::elect(bool another) {
+bool cluster::elect(bool another) {
     std::vector<std::size_t> candidates;
     for (std::size_t i = 0; i != size(); ++i) {
         if (hosts_[i]->up && !hosts_[i]->isolated) candidates.push_back(i);
     }
-    if (candidates.size() < majority()) return;
+    if (candidates.size() < majority()) return false;
     if (another) std::erase(candidates, ensemble_.leader().value_or(size()));
-    if (candidates.empty()) return;
+    if (candidates.empty()) return false;
     const auto who = chance_.pick(candidates);
     kernel_.note("s{} leads", who);
     const auto t = enter(nullptr);
     ensemble_.elect(who, t);
     leave();
+    return true;
 }
 
 void cluster::change_leader() {
     if (!ensemble_.leader()) return;
-    faults_.count(fault::leader_change);
-    elect(size() > 1);
+    const bool another = size() > 1;    // who is alone begins a term of its own
+    if (elect(another) && another) faults_.count(fault::leader_change);
 }
 
 void cluster::lose_quorum(instant away) {

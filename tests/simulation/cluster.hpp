@@ -61,12 +61,14 @@ private:
     void crash(std::size_t i);
     void bring_up(std::size_t i);
     void elect_soon();
-    void elect(bool another);
+    /// False if there is nobody to lead.
+    bool elect(bool another);
     std::size_t majority() const noexcept { return hosts_.size() / 2 + 1; }
 
     kernel& kernel_;
     network& network_;
     fault_counts& faults_;
+    const bool read_only_mode_;
     random chance_;
     embedded::ensemble ensemble_;
     std::vector<std::unique_ptr<host>> hosts_;

@@ -8,7 +8,7 @@
 
 namespace muster::sim {
 
-/// What is done to the cluster. Each is counted when it takes effect, not when it is planned.
+/// What is done to the cluster. Each is counted when it begins, if there is something that it can affect.
 enum class fault : std::uint8_t {
     delay,                  ///< Bytes of a connection take long.
     split,                  ///< Bytes arrive one by one.

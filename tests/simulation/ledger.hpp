@@ -53,11 +53,12 @@ private:
     class handler {
     public:
         handler(ledger& l, std::string what, std::shared_ptr<asio::cancellation_signal> signal, F f)
-            : ledger_(&l), what_(std::move(what)), signal_(std::move(signal)), f_(std::move(f)) {
+            : home_(&l), ledger_(&l), what_(std::move(what)), signal_(std::move(signal)), f_(std::move(f)) {
             ++ledger_->outstanding_;
         }
         handler(handler&& o) noexcept
-            : ledger_(std::exchange(o.ledger_, nullptr)),
+            : home_(o.home_),
+              ledger_(std::exchange(o.ledger_, nullptr)),
               what_(std::move(o.what_)),
               signal_(std::move(o.signal_)),
               f_(std::move(o.f_)) {}
@@ -68,14 +69,14 @@ private:
 
         template <class... Args>
         void operator()(Args&&... args) {
-            ledger* const l = std::exchange(ledger_, nullptr);
-            if (!l) return;
-            l->completed();
+            if (!std::exchange(ledger_, nullptr)) return home_->completed_again(what_);
+            home_->completed();
             f_(std::forward<Args>(args)...);
         }
 
     private:
-        ledger* ledger_;
+        ledger* home_;
+        ledger* ledger_;    // null: it was completed, or moved from
         std::string what_;
         std::shared_ptr<asio::cancellation_signal> signal_;    // the operation's slot refers to it
         F f_;
@@ -85,6 +86,9 @@ private:
     void dropped(const std::string& what) {
         --outstanding_;
         if (!closed_ && wrong_.empty()) wrong_ = "an operation was dropped without being completed: " + what;
+    }
+    void completed_again(const std::string& what) {
+        if (wrong_.empty()) wrong_ = "an operation was completed twice: " + what;
     }
     void cancel_later(process& p, std::string what, std::weak_ptr<asio::cancellation_signal> signal);
 

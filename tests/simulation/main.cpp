@@ -6,8 +6,9 @@
 
 #include <charconv>
 #include <cstdint>
-#include <optional>
+#include <set>
 #include <string_view>
+#include <system_error>
 
 namespace {
 
@@ -34,28 +35,32 @@ int complain(std::string_view what) {
 }    // namespace
 
 int main(int argc, char** argv) {
+    constexpr std::uint64_t most_jobs = 1'000;
     muster::sim::plan p;
+    std::set<std::string_view> given;
     for (int i = 1; i < argc; ++i) {
         const std::string_view option = argv[i];
         if (option == "--help" || option == "-h") {
             fmt::print("{}", usage);
             return 0;
         }
+        given.insert(option);
         if (option == "--twice") {
             p.twice = true;
             continue;
         }
         if (option != "--seeds" && option != "--first" && option != "--jobs" && option != "--seed") {
-            return complain(fmt::format("no option is named '{}'", option));
+            return complain(fmt::format("'{}': expected an option", option));
         }
         const std::string_view text = i + 1 < argc ? argv[++i] : "";
         std::uint64_t value = 0;
         const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), value);
         if (text.empty() || ec != std::errc() || end != text.data() + text.size()) {
-            return complain(fmt::format("{} '{}': expected a whole number", option, text));
+            return complain(fmt::format("{} '{}': expected a whole number of up to 64 bits", option, text));
         }
-        if (value == 0 && (option == "--seeds" || option == "--jobs"))
-            return complain(fmt::format("{} 0: expected 1 or more", option));
+        if (value == 0 && option == "--seeds") return complain("--seeds 0: expected 1 or more");
+        if ((value == 0 || value > most_jobs) && option == "--jobs")
+            return complain(fmt::format("--jobs {}: expected 1 to {}", value, most_jobs));
         if (option == "--seeds") p.seeds = value;
         if (option == "--first") p.first = value;
         if (option == "--jobs") p.jobs = value;
@@ -64,5 +69,14 @@ int main(int argc, char** argv) {
             p.seeds = 1;
         }
     }
-    return muster::sim::carry_out(p) ? 0 : 1;
+    for (const char* other : {"--seeds", "--first", "--jobs"}) {
+        if (given.contains("--seed") && given.contains(other))
+            return complain(fmt::format("--seed runs one cluster: expected no {} beside it", other));
+    }
+    try {
+        return muster::sim::carry_out(p) ? 0 : 1;
+    } catch (const std::system_error& e) {
+        fmt::print(stderr, "sim: {}\n", e.what());
+        return 1;
+    }
 }

@@ -63,7 +63,8 @@ void observer::start() {
         f.name = name;
         f.prompt = std::move(balancer_->changes(name)).value();
         f.slow = std::move(balancer_->changes(name)).value();
-        f.picker.emplace(balancer_->picker(name, options()).value());
+        f.picker_options = options();
+        f.picker.emplace(balancer_->picker(name, f.picker_options).value());
     }
     for (std::size_t i = 0; i != services_.size(); ++i) {
         follow(life_, i);
@@ -183,7 +184,7 @@ void observer::pick_now(followed& f) {
         check_pick(f, l, ec, o);
     } else {
         l = f.picker->try_pick(ec, o.key);
-        if (l) check_pick(f, l, ec, o);
+        check_pick(f, l, ec, f.picker_options);
     }
     if (l) borrow(std::move(l));
 }
@@ -198,7 +199,7 @@ void observer::check_pick(const followed& f, const lease& l, const error_code& e
         if (it->second.role != l.role() || it->second.instance != *l) {
             env_.time.fail("{} picked {} of {} as it was before", name_, l->identity(), f.name);
         }
-        return;
+        return check_role(f, l, o);
     }
     const auto is = [&](role r) {
         return std::any_of(known.begin(), known.end(), [r](const auto& i) { return i.second.role == r; });
@@ -207,14 +208,29 @@ void observer::check_pick(const followed& f, const lease& l, const error_code& e
     if (there) env_.time.fail("{} picked none of {} instances of {}: {}", name_, known.size(), f.name, ec.message());
 }
 
+void observer::check_role(const followed& f, const lease& l, const pick_options& o) {
+    const bool fits = *o.pool == pool::normals ? l.role() == role::normal : *o.pool != pool::master || l.role() == role::master;
+    if (!fits) env_.time.fail("{} picked {} of {}, a {}, from another pool", name_, l->identity(), f.name, to_string(l.role()));
+}
+
 void observer::pick_patiently(std::uint64_t life, followed& f) {
     pick_options o = options();
     o.wait = std::chrono::milliseconds(chance_.number(0, 3'000));
-    balancer_->pick(f.name, o, env_.operations.expect(*home_, name_ + " pick", [this, life](error_code ec, lease l) {
+    auto picked = [this, life, &f, o, before = f.seen_promptly.instances()](error_code ec, lease l) {
         if (ec && l) env_.time.fail("{}: a pick failed, and gave a lease", name_);
         if (!ec && !l) env_.time.fail("{}: a pick succeeded without a lease", name_);
-        if (life == life_ && l) borrow(std::move(l));
-    }));
+        if (life != life_ || !l) return;
+        // What has come meanwhile may have been picked before the subscriber reads of it.
+        const std::string identity = l->identity();
+        const auto shown = balancer_->view(f.name).value().instances;
+        const bool known =
+            before.contains(identity) || f.seen_promptly.instances().contains(identity) ||
+            std::any_of(shown.begin(), shown.end(), [&](const auto& i) { return i.instance.identity() == identity; });
+        if (!known) env_.time.fail("{} waited for a pick of {}, and got {}, which had gone before", name_, f.name, identity);
+        check_role(f, l, o);
+        borrow(std::move(l));
+    };
+    balancer_->pick(f.name, o, env_.operations.expect(*home_, name_ + " pick", std::move(picked)));
 }
 
 void observer::borrow(lease l) { leases_.push_back(std::move(l)); }

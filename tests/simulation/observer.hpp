@@ -65,6 +65,7 @@ private:
         replay seen_promptly;
         replay seen_slowly;
         bool slow_reads = false;
+        pick_options picker_options;
         std::optional<muster::picker> picker;
     };
 
@@ -74,6 +75,7 @@ private:
     void pick_now(followed& f);
     void pick_patiently(std::uint64_t life, followed& f);
     void check_pick(const followed& f, const lease& l, const error_code& ec, const pick_options& o);
+    void check_role(const followed& f, const lease& l, const pick_options& o);
     void borrow(lease l);
     void forget() override;
 

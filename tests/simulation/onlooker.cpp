@@ -205,7 +205,10 @@ std::string onlooker::complaint() const {
     for (const auto& k : kept_) {
         const auto s = now(k.path);
         if (!k.watcher || k.dirty || k.reading) return fmt::format("{} reads {}", name_, k.path);
-        if (s.has_value() != k.read.has_value() || (s && (s->czxid != k.read->czxid || s->mzxid != k.read->mzxid))) {
+        // The last child that came or went is told of by both modes: by that of the path, or by its own.
+        const bool same = s.has_value() == k.read.has_value() &&
+                          (!s || (s->czxid == k.read->czxid && s->mzxid == k.read->mzxid && s->pzxid == k.read->pzxid));
+        if (!same) {
             return fmt::format("{}: {} changed, and a persistent watch of it has not told", name_, k.path);
         }
     }

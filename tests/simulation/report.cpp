@@ -5,19 +5,25 @@
 
 #include <fmt/format.h>
 
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
+#include <string>
+#include <system_error>
 #include <vector>
 
 namespace muster::sim {
 namespace {
 
 constexpr std::uint64_t most_violations = 5;    // a job that has seen so many has seen enough
+constexpr std::uint64_t enough = 200;           // of seeds, for every kind of fault to occur
 
 /// What several runs gave. Passed between processes as bytes.
 struct totals {
@@ -62,11 +68,11 @@ void tell(std::uint64_t seed, const std::string& violation, const std::string& l
     std::fflush(stdout);
 }
 
-/// Runs every `step`th seed from `first` on.
-totals run_some(const plan& p, std::uint64_t first, std::uint64_t step) {
+/// Runs every `step`th seed from `first` on. `seed` is the one that runs.
+totals run_some(const plan& p, std::uint64_t first, std::uint64_t step, std::uint64_t& seed) {
     totals sum;
     for (std::uint64_t i = first; i < p.seeds && sum.violations < most_violations; i += step) {
-        const std::uint64_t seed = p.first + i;
+        seed = p.first + i;
         outcome o = run(seed);
         if (p.twice && o.violation.empty()) {
             const outcome again = run(seed);
@@ -80,20 +86,40 @@ totals run_some(const plan& p, std::uint64_t first, std::uint64_t step) {
     return sum;
 }
 
+/// Where the processes of all jobs tell which seed they run: should one of them crash, that is what must be known.
+class seed_board {
+public:
+    explicit seed_board(std::uint64_t jobs)
+        : bytes_(jobs * sizeof(std::uint64_t)),
+          seeds_(static_cast<std::uint64_t*>(mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0))) {
+        if (seeds_ == MAP_FAILED) throw std::system_error(errno, std::system_category(), "mmap");
+    }
+    seed_board(const seed_board&) = delete;
+    seed_board& operator=(const seed_board&) = delete;
+    ~seed_board() { munmap(seeds_, bytes_); }
+
+    std::uint64_t& operator[](std::uint64_t job) { return seeds_[job]; }
+
+private:
+    std::size_t bytes_;
+    std::uint64_t* seeds_;
+};
+
 struct job {
     pid_t process = -1;
     int result = -1;
 };
 
-job begin(const plan& p, std::uint64_t number) {
+job begin(const plan& p, std::uint64_t number, std::uint64_t& seed) {
     int ends[2];
-    if (pipe(ends) != 0) return {};
+    if (pipe(ends) != 0) throw std::system_error(errno, std::system_category(), "pipe");
     std::fflush(stdout);
     job j;
     j.process = fork();
+    if (j.process < 0) throw std::system_error(errno, std::system_category(), "fork");
     if (j.process == 0) {
         close(ends[0]);
-        const totals sum = run_some(p, number, p.jobs);
+        const totals sum = run_some(p, number, p.jobs, seed);
         const bool written = write(ends[1], &sum, sizeof sum) == static_cast<ssize_t>(sizeof sum);
         std::fflush(stdout);
         std::_Exit(written ? 0 : 1);
@@ -103,8 +129,8 @@ job begin(const plan& p, std::uint64_t number) {
     return j;
 }
 
-/// False if the job did not come to its end.
-bool finish(const job& j, totals& sum) {
+/// Adds what the job found. One that has crashed counts as a violation of the seed that it ran.
+void finish(const job& j, std::uint64_t seed, totals& sum) {
     totals part;
     std::size_t have = 0;
     while (have < sizeof part) {
@@ -115,9 +141,11 @@ bool finish(const job& j, totals& sum) {
     close(j.result);
     int status = 0;
     waitpid(j.process, &status, 0);
-    if (have != sizeof part || status != 0) return false;
-    sum.add(part);
-    return true;
+    if (have == sizeof part && status == 0) return sum.add(part);
+    const std::string how = WIFSIGNALED(status) ? fmt::format("by signal {} ({})", WTERMSIG(status), strsignal(WTERMSIG(status)))
+                                                : fmt::format("with exit code {}", WEXITSTATUS(status));
+    ++sum.violations;
+    tell(seed, "its process ended " + how, "(lost with it, and with what the seeds before it did)");
 }
 
 void print(const totals& sum, std::chrono::duration<double> real) {
@@ -138,20 +166,29 @@ void print(const totals& sum, std::chrono::duration<double> real) {
 
 }    // namespace
 
-bool carry_out(const plan& p) {
+bool carry_out(plan p) {
     const auto begun = std::chrono::steady_clock::now();
+    p.jobs = std::min(p.jobs, p.seeds);
     totals sum;
-    bool ended = true;
-    if (p.jobs == 1) {
-        sum = run_some(p, 0, 1);
+    if (p.seeds == 1) {    // here, where a debugger is at hand
+        std::uint64_t seed = 0;
+        sum = run_some(p, 0, 1, seed);
+        fmt::print("seed {}\n", p.first);
     } else {
+        seed_board running(p.jobs);
         std::vector<job> jobs;
-        for (std::uint64_t i = 0; i != p.jobs; ++i) jobs.push_back(begin(p, i));
-        for (const job& j : jobs) ended = finish(j, sum) && ended;
+        for (std::uint64_t i = 0; i != p.jobs; ++i) jobs.push_back(begin(p, i, running[i]));
+        for (std::uint64_t i = 0; i != p.jobs; ++i) finish(jobs[i], running[i], sum);
+        fmt::print("seeds {} to {}\n", p.first, p.first + p.seeds - 1);
     }
     print(sum, std::chrono::steady_clock::now() - begun);
-    if (!ended) fmt::print("a job did not come to its end\n");
-    return ended && sum.violations == 0;
+    bool complete = true;
+    for (std::size_t i = 0; p.seeds >= enough && i != sum.faults.size(); ++i) {
+        if (sum.faults[i] != 0) continue;
+        fmt::print("no run had the fault '{}'\n", fault_names[i]);
+        complete = false;
+    }
+    return complete && sum.violations == 0;
 }
 
 }    // namespace muster::sim

@@ -13,7 +13,8 @@ struct plan {
     bool twice = false;    ///< Each seed twice, to see that both do the same.
 };
 
-/// Runs them, in as many processes as are asked for, and prints what came of it. False if something is wrong.
-bool carry_out(const plan& p);
+/// Runs them, in as many processes as are asked for, and prints what came of it. False if something is wrong. Throws
+/// `std::system_error` where there are no more processes to be had.
+bool carry_out(plan p);
 
 }    // namespace muster::sim

@@ -219,8 +219,9 @@ void turmoil::strike_process(fault f) {
             env_.time.note("fault: partition of {}", p->name());
             const bool all = chance_.percent(60);
             const instant lasts = chance_.between(200ms, 25s);
+            const std::size_t surely = chance_.below(env_.cluster.size());
             for (std::size_t i = 0; i != env_.cluster.size(); ++i) {
-                if (!all && chance_.percent(50)) continue;
+                if (!all && i != surely && chance_.percent(50)) continue;
                 env_.network.part(*p, i, true);
                 undo_after(lasts, [this, p, i] { env_.network.part(*p, i, false); });
             }
