@@ -69,12 +69,13 @@ struct balancer_params {
     /// read at once all the same. Who has no instance to show does not wait. 0: all is read at once.
     std::chrono::milliseconds spread{1'000};
 
-    /// How many threads pick at the same time, each with a picker of its own. The counters of an instance are kept apart for
-    /// them, in 128 bytes per thread and instance, since threads that count in one place hold each other up, for ten times as
-    /// long as a pick takes. Pickers take turns, so more of them than threads share; `leastconnect`, `p2c` and `peakewma` add up
-    /// all. Up to 64, rounded up to a power of two. Default 0: the number of processors, up to 8; 1 as long as the process has
-    /// one thread only.
-    std::size_t threads = 0;
+    /// How many threads pick from a service at the same time, each with a picker of its own. The counters of an instance are then
+    /// kept apart for them, in 128 bytes per thread and instance (twice that once its data has changed), since threads that write
+    /// one cache line hold each other up, for several times as long as a pick takes. A picker counts in the next stripe when it
+    /// picks first. `leastconnect`, `p2c` and `peakewma` add up the counters of all threads, `boundedhash` has common ones. Any
+    /// number of threads may pick whatever this says. Legal: all; 0 counts as 1, what is above 64 as 64, and all are rounded up
+    /// to a power of two. Default 1: counters in common, the fastest for one thread.
+    std::size_t threads = 1;
 
     /// Who gets no picks for how its calls went.
     health_params health;

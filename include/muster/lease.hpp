@@ -97,7 +97,7 @@ private:
     friend struct balance::node;
     friend class tried_set;
     lease(balance::stripe* s, std::uint64_t loan) noexcept : taken_(s), loan_(loan) {}
-    bool take_back() noexcept;
+    inline bool take_back() noexcept;
     void release() noexcept;
 
     balance::stripe* taken_ = nullptr;    // counts this lease, and holds the instance for it

@@ -20,10 +20,7 @@ std::pair<plan_ptr, std::uint64_t> channel::current() const {
     return {plan_, version_.load(std::memory_order_relaxed)};
 }
 
-hot_picker::hot_picker(channel_ptr c) : channel_(std::move(c)), state_(channel_->draw_seed()) {
-    state_.stripe = channel_->draw_stripe();
-    reload();
-}
+hot_picker::hot_picker(channel_ptr c) : channel_(std::move(c)), state_(channel_->draw_seed()) {}
 
 hot_picker::hot_picker(const hot_picker& o) : hot_picker(o.channel_) {}
 
@@ -32,7 +29,10 @@ hot_picker& hot_picker::operator=(const hot_picker& o) {
     return *this;
 }
 
+// A stripe is drawn with the first pick, not with the picker: who copies pickers to and fro would leave stripes to copies that
+// never pick.
 void hot_picker::reload() noexcept {
+    if (version_ == 0) state_.stripe = channel_->draw_stripe();
     std::tie(plan_, version_) = channel_->current();
     table_ = plan_->first();
 }

@@ -86,9 +86,9 @@ private:
     class search;
 
     channel_ptr channel_;
-    plan_ptr plan_;
-    const table* table_;    // the plan's first
-    std::uint64_t version_;
+    plan_ptr plan_;                   // null before the first pick
+    const table* table_ = nullptr;    // the plan's first
+    std::uint64_t version_ = 0;       // of the plan; no channel has 0
     pick_state state_;
 };
 

@@ -36,9 +36,7 @@ float follow_typical(float t, float rtt) noexcept { return t == 0 ? rtt : t + (s
 }    // namespace
 
 node_state::node_state(service_state_ptr s)
-    : stripes(s ? stripes_for(s->threads) : stripe_count{0}),
-      lines(stripes > 0 ? new stripe_line[stripes] : nullptr),
-      shared(std::move(s)) {}
+    : stripes(s ? s->stripes : stripe_count{0}), lines(stripes > 0 ? new stripe_line[stripes] : nullptr), shared(std::move(s)) {}
 
 std::uint64_t node_state::sum(std::atomic<std::uint64_t> tally::*counter) const noexcept {
     std::uint64_t n = (common.*counter).load(relaxed);

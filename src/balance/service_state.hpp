@@ -3,6 +3,7 @@
 
 #include "balance/counter.hpp"
 #include "balance/health.hpp"
+#include "balance/stripe.hpp"
 
 #include <atomic>
 #include <chrono>
@@ -30,22 +31,22 @@ public:
 
 /// What the instances of one service share. Leases keep it alive beyond the balancer.
 struct service_state {
-    /// `threads_`: as for `stripes_for`.
-    explicit service_state(std::shared_ptr<time_source> c, const health_params& p = {}, std::size_t threads_ = 1) noexcept
-        : clock(std::move(c)), threads(threads_), health(p) {}
+    /// `threads`: how many pick at the same time.
+    explicit service_state(std::shared_ptr<time_source> c, const health_params& p = {}, std::size_t threads = 1) noexcept
+        : clock(std::move(c)), stripes(stripes_for(threads)), health(p) {}
 
     const std::shared_ptr<time_source> clock;    ///< Never null.
-    const std::size_t threads;                   ///< How many the counters of new instances are for.
+    const stripe_count stripes;                  ///< Of its instances.
 
-    /// What the clock showed when a lease was timed last: good enough to let estimates fade by.
-    std::atomic<std::int64_t> latest{0};
+    /// What the clock showed when a lease was timed last: good enough to let estimates fade by. Apart from what is never written.
+    alignas(64) std::atomic<std::int64_t> latest{0};
 
     std::atomic<std::uint32_t> bounded{0};    ///< Leases of policy boundedhash that are out.
 
     /// What a call of a fast instance takes, in ns; 0: unknown. Falls fast and rises slowly, so that the slow hardly lift it.
     std::atomic<float> usual{0};
 
-    balance::health health;    ///< Who of them is picked.
+    alignas(64) balance::health health;    ///< Who of them is picked.
 };
 
 using service_state_ptr = std::shared_ptr<service_state>;

@@ -1,7 +1,7 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 //
 // Counters of an instance that several threads write are kept apart, in stripes: a cache line that two threads write in turn
-// takes each of them 50 ns and more, ten times what a pick takes.
+// (false sharing, where they do not even write the same) takes each of them several times as long as a pick does without.
 #pragma once
 
 #include <atomic>
@@ -15,8 +15,7 @@ struct node;
 /// How many stripes the counters of an instance have besides the ones within it. A power of two, or 0: these are for all threads.
 using stripe_count = std::uint8_t;
 
-/// For so many threads that pick at the same time; 0: as many as the machine has processors, unless the process has one thread
-/// only. Never more than 64, and no more than 8 that nobody has asked for, since each takes 128 bytes per instance.
+/// For so many threads that pick at the same time: at least as many, up to 64; none for one thread.
 stripe_count stripes_for(std::size_t threads) noexcept;
 
 /// How leases ended, as far as every lease counts it.
@@ -35,8 +34,8 @@ struct stripe {
     std::uint32_t open() const noexcept { return static_cast<std::uint32_t>(count.load(std::memory_order_relaxed)); }
 };
 
-/// A stripe with what it needs for its outcomes, so that the leases of one thread touch one line only. Processors fetch lines in
-/// pairs: the other one of the pair stays empty, or its writer would slow this one down all the same.
+/// A stripe of its own, with a tally beside it: for the first version of an instance a lease touches this line only. Processors
+/// fetch lines in pairs (adjacent-line prefetch): the other one of the pair stays empty, or its writer would slow this one down.
 struct alignas(128) stripe_line : stripe, tally {};
 
 }    // namespace muster::balance

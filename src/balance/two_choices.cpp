@@ -170,12 +170,14 @@ public:
         const auto [b, state_b] = this->candidates_[drawn.second];
         const std::uint32_t strikes_a = state_a->strikes.load(relaxed);
         const std::uint32_t strikes_b = state_b->strikes.load(relaxed);
+        const float open_a = this->open(*a);
+        const float open_b = this->open(*b);
         const bool second = this->differ(strikes_a, strikes_b)
                                 ? this->take_second(s, strikes_a, strikes_b)
-                                : cost(*b, *state_b, drawn.second, now) < cost(*a, *state_a, drawn.first, now);
+                                : cost(open_b, *state_b, drawn.second, now) < cost(open_a, *state_a, drawn.first, now);
         // By index: which one it is cannot be foreseen, and so must not be a branch.
         const auto [taken, state] = this->candidates_[second ? drawn.second : drawn.first];
-        if (this->shared_ && (this->open(*taken) > 0 || this->due(s, *state, 4))) {
+        if (this->shared_ && ((second ? open_b : open_a) > 0 || this->due(s, *state, 4))) {
             const std::int64_t ticks = this->shared_->clock->ticks();
             this->shared_->latest.store(ticks, relaxed);
             s.loan = loan::taken_at(ticks);
@@ -187,8 +189,8 @@ private:
     // One that nobody knows yet is asked at once, but by one caller only until it has answered.
     static constexpr float unknown = 1e18F;
 
-    float cost(const node& n, const node_state& state, std::uint32_t i, std::int64_t now) const noexcept {
-        const float open = this->open(n) * this->draw_.per_lease(i);
+    float cost(float leases, const node_state& state, std::uint32_t i, std::int64_t now) const noexcept {
+        const float open = leases * this->draw_.per_lease(i);
         const float latency = state.latency.load(relaxed);
         if (latency == 0) return unknown * open;
         return latency * faded(now - state.latency_at.load(relaxed)) * (open + 1) * state.reported.load(relaxed);

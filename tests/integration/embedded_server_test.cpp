@@ -112,7 +112,10 @@ TEST_CASE("parameters out of their ranges are refused with the value and what wa
     CHECK(starts(refused([](auto& p) { p.max_frame = 100; }), "max_frame of 100 bytes: expected 1024 to"));
     for (const char* digest :
          {"x", "super:", "super:secret", "supra:gG7s8t3oDEtIqF6DM9LlI/R+9Ss=", "super:gG7s8t3oDEtIqF6DM9LlI R+9Ss="})
-        CHECK(starts(refused([&](auto& p) { p.super_digest = digest; }), "super_digest of '"));
+        CHECK(starts(refused([&](auto& p) { p.super_digest = digest; }), "super_digest of "));
+    const std::string secret = refused([](auto& p) { p.super_digest = "super:sesame"; });
+    CHECK(starts(secret, "super_digest of 12 characters: expected \"super:\" and the Base64 of"));
+    CHECK(secret.find("sesame") == std::string::npos);
     CHECK(refused([](auto& p) { p.super_digest = "super:gG7s8t3oDEtIqF6DM9LlI/R+9Ss="; }).empty());
 }
 

@@ -56,6 +56,7 @@ void observer::start() {
     p.read_window = 1 + chance_.below(4);
     p.coalesce = std::chrono::milliseconds(chance_.percent(30) ? 0 : chance_.number(1, 50));
     p.remember = 5s;
+    p.threads = 1 + chance_.below(4);
     balancer_ = std::make_unique<balancer>(*client_, p);
     paused_ = false;
     for (const auto& name : names_) {

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -129,6 +130,12 @@ job begin(const plan& p, std::uint64_t number, std::uint64_t& seed) {
     return j;
 }
 
+void end(const job& j) {
+    kill(j.process, SIGKILL);
+    close(j.result);
+    waitpid(j.process, nullptr, 0);
+}
+
 /// Adds what the job found. One that has crashed counts as a violation of the seed that it ran.
 void finish(const job& j, std::uint64_t seed, totals& sum) {
     totals part;
@@ -177,7 +184,12 @@ bool carry_out(plan p) {
     } else {
         seed_board running(p.jobs);
         std::vector<job> jobs;
-        for (std::uint64_t i = 0; i != p.jobs; ++i) jobs.push_back(begin(p, i, running[i]));
+        try {
+            for (std::uint64_t i = 0; i != p.jobs; ++i) jobs.push_back(begin(p, i, running[i]));
+        } catch (const std::system_error&) {
+            for (const job& j : jobs) end(j);
+            throw;
+        }
         for (std::uint64_t i = 0; i != p.jobs; ++i) finish(jobs[i], running[i], sum);
         fmt::print("seeds {} to {}\n", p.first, p.first + p.seeds - 1);
     }

@@ -131,6 +131,7 @@ TEST_CASE("nodes are freed when the last picker has moved on") {
         publish(pub, nodes);
     }
     hot_picker p(pub.get(policy::roundrobin, pool::all));
+    CHECK(picked(p) == numbered(1).identity());
     publish(pub, nodes_of({normal(numbered(2))}));
     CHECK(!old.expired());
     CHECK(picked(p) == numbered(2).identity());
