@@ -106,7 +106,8 @@ struct service_view {
     bool known = false;    ///< False until the service was read once.
     bool stale = true;     ///< True while changes may be missed: ZooKeeper is not reached, or the view is being read again.
     std::chrono::steady_clock::duration age{};    ///< Since the view was last known to be right; 0 while it is fresh.
-    std::vector<instance_info> instances;         ///< Sorted by identity; an instance that is seen twice is here once.
+    error_code last_error;    ///< While stale: why the last attempt to read it failed, such as `server_errc::no_auth`.
+    std::vector<instance_info> instances;    ///< Sorted by identity; an instance that is seen twice is here once.
     std::vector<rejected_node> rejected;
 };
 

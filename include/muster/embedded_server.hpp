@@ -41,7 +41,12 @@ struct embedded_server_params {
     std::size_t max_frame = 1'048'575;
 
     /// Replies and events, in bytes, that a client may leave unread before the server stops reading from it. 0 counts as 1.
+    /// A reply of more than 16 MiB, or `max_frame` if that is more, disconnects the client that asked for it.
     std::size_t max_unread = 4 * 1024 * 1024;
+
+    /// What all clients together may leave unread. Beyond it the server disconnects those that leave most, one by one, until the
+    /// rest is within it: so no client takes the memory of the others, nor of the program.
+    std::size_t max_unread_total = 256 * 1024 * 1024;
 
     /// The identity of scheme `digest` that no ACL binds, as Apache's `superDigest` is written. Legal: "super:" and the Base64 of
     /// the SHA-1 of "super:PASSWORD", or empty: there is none.

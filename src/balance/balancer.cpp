@@ -278,6 +278,7 @@ result<service_view> balancer::view(std::string_view service) {
     v.known = shown->known;
     v.stale = shown->stale;
     if (shown->stale && shown->since.time_since_epoch().count() != 0) v.age = impl_->env().world->now() - shown->since;
+    v.last_error = shown->last_error;
     for (const auto& n : shown->nodes) {
         auto& i = v.instances.emplace_back();
         i.instance = *n->seen.instance;

@@ -24,6 +24,7 @@ struct exhibit {
     bool known = false;
     bool stale = true;
     std::chrono::steady_clock::time_point since{};    ///< While stale: when it was last known to be right.
+    error_code last_error;                            ///< While stale: why the last attempt to read it failed.
     node_list nodes;                                  ///< In canonical order.
     node_list predecessors;                           ///< Keeps alive what node::open() walks over.
     std::vector<rejected_node> rejected;              ///< Sorted by path.

@@ -188,6 +188,7 @@ void service::show() {
     next->known = latest.known;
     next->stale = latest.stale;
     next->since = latest.since;
+    next->last_error = latest.last_error;
     bool nodes_changed = false;
     if (latest.known) {
         view_difference d = follow(applied_, latest.instances);

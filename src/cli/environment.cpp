@@ -108,6 +108,10 @@ asio::awaitable<bool> has_chroot(zk::client client) {
     co_return found.has_value();
 }
 
+std::string unreadable(const options& o, const error_code& why) {
+    return fmt::format("service '{}' below '/{}' cannot be read: {}", o.service, o.prefix, why.message());
+}
+
 std::string no_chroot(const options& o) {
     return fmt::format("the chroot '{}' does not exist in ZooKeeper at {}", o.zk.servers.chroot(), o.zk.servers.to_string());
 }

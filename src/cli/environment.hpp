@@ -56,6 +56,9 @@ asio::awaitable<bool> has_chroot(zk::client client);
 /// "the chroot '/x' does not exist in ZooKeeper at HOSTS"
 std::string no_chroot(const options& o);
 
+/// "service 's' below '/p' cannot be read: WHY"
+std::string unreadable(const options& o, const error_code& why);
+
 /// Ends the session in order if there is a connection, without much of a wait.
 asio::awaitable<void> leave(environment& env, zk::client client);
 

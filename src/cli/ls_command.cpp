@@ -19,6 +19,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <exception>
 #include <string>
 #include <utility>
@@ -159,6 +160,15 @@ void print_service(environment& env, const service_description& d, const service
     if (!env.json && d.stale) print_text("This view is stale: changes may be missing.");
 }
 
+// Within it the command says what it has learned of a service that it could not read.
+constexpr auto grace = std::chrono::milliseconds(200);
+
+int not_in_full(const environment& env) {
+    const std::string servers = env.options.zk.servers.to_string();
+    diagnose(fmt::format("ZooKeeper at {} did not answer in full within {}", servers, to_text(*env.options.wait)));
+    return exit_not_reached;
+}
+
 /// Reads until the view is complete. The stream of changes tells of that by `fresh`.
 asio::awaitable<void> complete(change_stream& changes) {
     for (;;) {
@@ -167,13 +177,18 @@ asio::awaitable<void> complete(change_stream& changes) {
     }
 }
 
-asio::awaitable<int> list_instances(environment& env, zk::client client) {
+asio::awaitable<int> list_instances(environment& env, zk::client client, runtime::duration wait) {
     balancer_params params;
     params.prefix = env.options.prefix;
     balancer lb(client, std::move(params));
     change_stream changes = lb.changes(env.options.service).value();
-    co_await complete(changes);
+    const bool read = co_await within(env, wait, complete(changes));
     const service_view v = lb.view(env.options.service).value();
+    if (!read) {
+        if (v.last_error.category() != zk::server_category()) co_return not_in_full(env);
+        diagnose(unreadable(env.options, v.last_error));
+        co_return exit_failed;
+    }
     if (v.instances.empty() && v.rejected.empty()) {
         diagnose(fmt::format("no instance of service '{}' below '/{}'", env.options.service, env.options.prefix));
         co_return exit_nothing_found;
@@ -182,14 +197,14 @@ asio::awaitable<int> list_instances(environment& env, zk::client client) {
     co_return exit_done;
 }
 
-asio::awaitable<int> list(environment& env, zk::client client) {
+asio::awaitable<int> list(environment& env, zk::client client, runtime::time_point end) {
     const bool rooted = co_await has_chroot(client);
     if (!rooted) {
         diagnose(no_chroot(env.options));
         co_return exit_nothing_found;
     }
     if (env.options.service.empty()) co_return co_await list_services(env, client);
-    co_return co_await list_instances(env, client);
+    co_return co_await list_instances(env, client, end - env.world.now());
 }
 
 }    // namespace
@@ -200,12 +215,8 @@ asio::awaitable<int> run_ls(environment& env) {
     zk::client client(env.io, env.options.zk);
     const bool reached = co_await reach(env, client, wait);
     if (!reached) co_return exit_not_reached;
-    const auto first = co_await (guarded(list(env, client)) || pause(env, end - env.world.now()));
-    if (first.index() != 0) {
-        diagnose(
-            fmt::format("ZooKeeper at {} did not answer in full within {}", env.options.zk.servers.to_string(), to_text(wait)));
-        co_return exit_not_reached;
-    }
+    const auto first = co_await (guarded(list(env, client, end)) || pause(env, end + grace - env.world.now()));
+    if (first.index() != 0) co_return not_in_full(env);
     co_await leave(env, client);
     co_return std::get<0>(first);
 }

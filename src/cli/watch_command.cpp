@@ -62,6 +62,16 @@ asio::awaitable<int> follow(environment& env, zk::client client, change_stream& 
     }
 }
 
+/// Says once why there is nothing to see, where the servers have an answer to that. Never completes, but with an exception.
+asio::awaitable<int> explain_silence(environment& env, balancer& lb) {
+    co_await pause(env, *env.options.wait);
+    const service_view v = lb.view(env.options.service).value();
+    if (!v.known && v.last_error.category() == zk::server_category())
+        diagnose(unreadable(env.options, v.last_error) + "; waiting for it");
+    co_await forever(env);
+    co_return exit_failed;
+}
+
 }    // namespace
 
 asio::awaitable<int> run_watch(environment& env) {
@@ -71,7 +81,8 @@ asio::awaitable<int> run_watch(environment& env) {
     params.prefix = env.options.prefix;
     balancer lb(client, std::move(params));
     change_stream changes = lb.changes(env.options.service).value();
-    const auto first = co_await (guarded(follow(env, client, changes)) || next_signal(signals));
+    const auto first =
+        co_await (guarded(follow(env, client, changes)) || next_signal(signals) || guarded(explain_silence(env, lb)));
     if (first.index() == 0) co_return std::get<0>(first);
     co_await leave(env, client);
     co_return exit_done;

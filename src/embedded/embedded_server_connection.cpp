@@ -28,6 +28,7 @@ void embedded_server_connection::announce_output() {
 void embedded_server_connection::send(std::string_view bytes) {
     if (!open_) return;
     announce_output();
+    owner_->unread(0, bytes.size());
     if (held_back_.empty() && owner_->delay() == owner_->delay().zero()) {
         out_.append(bytes);
         return;
@@ -83,6 +84,7 @@ void embedded_server_connection::flush() {
         const std::size_t n = socket_.write_some(asio::buffer(out_.data() + sent_, out_.size() - sent_), ec);
         sent_ += n;
         owner_->sent(n);
+        owner_->unread(n, 0);
         if (not_now(ec)) {
             // What a client does not read for long is kept, but not what it has read of it.
             if (sent_ > out_.size() / 2) out_.erase(0, std::exchange(sent_, 0));
@@ -107,7 +109,8 @@ std::optional<runtime::time_point> embedded_server_connection::release(runtime::
 }
 
 void embedded_server_connection::abandon() noexcept {
-    open_ = false;
+    if (!std::exchange(open_, false)) return;
+    owner_->unread(unread(), 0);
     error_code ignored;
     socket_.close(ignored);
 }

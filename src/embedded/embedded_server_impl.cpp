@@ -28,6 +28,7 @@ constexpr std::size_t little = 64 * 1024;
 constexpr auto accept_pause = 100ms;
 constexpr auto longest_timeout = std::chrono::hours(24 * 24);
 constexpr std::size_t smallest_frame = 1024;
+constexpr std::size_t largest_reply = 16 * 1024 * 1024;
 
 void require(bool holds, const char* name, const std::string& value, const char* expected) {
     if (holds) return;
@@ -71,6 +72,7 @@ embedded::settings settings_of(const embedded_server_params& p) {
     s.min_session_timeout = p.min_session_timeout;
     s.max_session_timeout = p.max_session_timeout;
     s.max_frame = p.max_frame;
+    s.max_pending = std::max(largest_reply, p.max_frame);
     s.extended_types = true;
     s.container_check_interval = p.cleanup_interval;
     s.read_only_mode = true;
@@ -231,6 +233,11 @@ void embedded_server_impl::settle() {
         resume(*c);
     }
     waiting_output_.clear();
+    while (unread_ > params_.max_unread_total) {
+        const auto most = std::max_element(connections_.begin(), connections_.end(),
+                                           [](const auto& a, const auto& b) { return a.second->unread() < b.second->unread(); });
+        lost(*most->second);
+    }
     if (const auto t = ensemble_.deadline()) wake_at(*t);
 }
 

@@ -63,6 +63,8 @@ public:
     std::chrono::milliseconds delay() const noexcept { return delay_; }
     std::size_t max_unread() const noexcept { return params_.max_unread; }
     void sent(std::size_t n) noexcept { bytes_out_ += n; }
+    /// A connection has `now` bytes that its client has not taken, and had `before`.
+    void unread(std::size_t before, std::size_t now) noexcept { unread_ += now - before; }
     runtime::time_point now() const noexcept { return now_; }
     void wake_at(runtime::time_point t);
 
@@ -104,6 +106,7 @@ private:
     bool refuse_ = false;
     bool shut_down_ = false;
     std::uint64_t bytes_in_ = 0, bytes_out_ = 0, refused_ = 0;
+    std::size_t unread_ = 0;    // by all clients
 };
 
 /// "127.0.0.1:2181", "[::1]:2181"

@@ -245,6 +245,15 @@ TEST_CASE("a service that nobody may read is named, and the others are shown") {
         CHECK(r.code == 1);
         CHECK(r.err.find("service 'hidden': " + forbidden) != std::string::npos);
     }
+    const std::string unreadable = "service 'hidden' below '/micro-service' cannot be read: " + forbidden;
+    const auto one = run_muster({"ls", "--zk", servers, "--service", "hidden", "--wait", "500ms"});
+    CHECK(one.code == 1);
+    CHECK(one.out.empty());
+    CHECK(one.err.find(unreadable) != std::string::npos);
+    const auto w = start_muster({"watch", "--zk", servers, "--service", "hidden", "--wait", "100ms"});
+    CHECK(eventually([&] { return w->err().find(unreadable + "; waiting for it") != std::string::npos; }));
+    w->signal(SIGTERM);
+    CHECK(finish(*w).code == 0);
 }
 
 TEST_CASE("a chroot that does not exist is named, and used once it is there") {

@@ -21,6 +21,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <random>
 #include <string>
@@ -181,6 +182,42 @@ TEST_CASE("a client that does not read is not read from, costs bounded memory, a
         },
         60s));
     CHECK(got > count * large.size());
+}
+
+TEST_CASE("clients that leave most unread go when all together leave too much, and the others stay") {
+    embedded_server_params p;
+    p.max_unread = 64 << 20;    // no bound of a single client's
+    p.max_unread_total = 40 << 20;
+    fixture f(p);
+    f.create("/large", std::string(900'000, 'x'));
+    f.create("/small", std::string(1'000, 'x'));
+    std::optional<raw_client> modest(std::in_place, f.l.io, f.server.port());
+    modest->send(raw_client::connect_frame(60s) + raw_client::get_frame(1, "/small"));    // never reads it
+    REQUIRE(f.l.until([&] { return f.server.sessions().size() == 2; }));
+    std::vector<std::unique_ptr<raw_client>> greedy;
+    for (int i = 0; i < 5; ++i) {
+        auto& r = *greedy.emplace_back(std::make_unique<raw_client>(f.l.io, f.server.port()));
+        std::string requests = raw_client::connect_frame(60s);
+        for (int k = 0; k < 18; ++k) requests += raw_client::get_frame(k + 1, "/large");    // 16 MB, and the system takes some
+        r.send(requests);
+    }
+    REQUIRE(f.l.until([&] { return f.server.counters().connections < 7; }));
+    f.l.pass(50ms);
+    const auto left = f.server.counters().connections;
+    CHECK(left >= 4);    // the fixture's, the modest one, and two of the greedy at least
+    CHECK(left <= 6);
+    CHECK(f.exists("/small"));
+    modest->read(1 << 20);
+    CHECK(take_frames(modest->received).size() == 2);
+}
+
+TEST_CASE("a reply that is too large costs its connection only") {
+    fixture f;
+    f.create("/large", std::string(900'000, 'x'));
+    raw_client r(f.l.io, f.server.port());
+    r.send(raw_client::connect_frame(60s) + raw_client::multi_get_frame(1, std::vector<std::string>(70, "/large")));
+    CHECK(f.l.until([&] { return r.closed(); }));
+    CHECK(f.exists("/large"));
 }
 
 TEST_CASE("a server may be destroyed at any time, and may outlive its context") {

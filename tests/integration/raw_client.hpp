@@ -5,6 +5,7 @@
 
 #include "proto_zk/records_connect.hpp"
 #include "proto_zk/records_data.hpp"
+#include "proto_zk/records_multi.hpp"
 #include "support/zk_frames.hpp"
 
 #include <boost/asio/buffer.hpp>
@@ -17,6 +18,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace muster::test {
@@ -72,6 +74,20 @@ public:
         zk::proto::path_watch_request r;
         r.path = std::move(path);
         r.watch = watch;
+        return frame_of(h, r);
+    }
+
+    /// One multiRead of all of `paths`.
+    static std::string multi_get_frame(std::int32_t xid, const std::vector<std::string>& paths) {
+        zk::proto::request_header h;
+        h.xid = xid;
+        h.type = zk::proto::to_wire(zk::proto::opcode::multi_read);
+        zk::proto::multi_request r;
+        for (const std::string& path : paths) {
+            zk::proto::path_watch_request get;
+            get.path = path;
+            r.operations.push_back({zk::proto::opcode::get_data, std::move(get)});
+        }
         return frame_of(h, r);
     }
 
