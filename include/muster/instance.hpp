@@ -33,8 +33,8 @@ struct instance {
         : ip(std::move(ip_)), port(port_), weight(weight_) {}
 
     /// `unique_code`, else `ip:port`. Everything that is remembered of an instance is kept under this name. Two live processes
-    /// that register the same one for a service take it from each other, again and again (`registry_errc::conflict`): a znode
-    /// with the own identity passes for one that was left behind.
+    /// that register the same one for a service pass for one instance: two normals are picked as one, and as masters they take
+    /// the znode from each other, again and again (`registry_errc::conflict`), for it seems to be left behind by the own past.
     std::string identity() const;
 
     friend bool operator==(const instance&, const instance&) = default;

@@ -98,7 +98,8 @@ public:
     /// \par Completion signature
     /// `void(error_code)`
     /// \par Errors
-    /// At once: `registry_errc::{invalid_name, invalid_instance}`. `registry_errc::closed`. `registry_errc::no_chroot` if the
+    /// At once: `registry_errc::{invalid_name, invalid_instance}`; `status().message` tells the value and what was expected.
+    /// `registry_errc::closed`. `registry_errc::no_chroot` if the
     /// chroot of the connect string does not exist; it goes on trying, in case somebody creates it. What the client
     /// gave up for (`session_state::auth_failed`). Other problems with ZooKeeper are no errors of this call: they are retried and
     /// shown in `status().last_error`.

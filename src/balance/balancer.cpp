@@ -6,6 +6,7 @@
 #include "balance/service_description.hpp"
 #include "zk/client_impl.hpp"
 
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -196,14 +197,19 @@ std::shared_ptr<detail::balancer_impl> own(std::shared_ptr<detail::balancer_impl
 
 asio::awaitable<lease> wait_for_lease(std::shared_ptr<detail::balancer_impl> impl, std::string service, pick_options o) {
     error_code ec;
-    lease l = impl->try_pick(service, o, ec);
+    std::string message;
+    lease l = impl->try_pick(service, o, ec, &message);
     if (l) co_return l;
-    if (!detail::worth_waiting(ec)) throw boost::system::system_error(ec, service);
+    if (message.empty()) message = balance::describe_pick(service, impl->selection_of(o));
+    if (!detail::worth_waiting(ec)) throw boost::system::system_error(ec, message);
     auto start = [&impl](asio::any_completion_handler<void(error_code, lease)> h, std::string s, pick_options p) {
         impl->pick(std::move(s), std::move(p), std::move(h));
     };
-    co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(error_code, lease)>(
-        start, asio::use_awaitable, std::move(service), std::move(o));
+    using token = asio::as_tuple_t<asio::use_awaitable_t<>>;
+    auto [failed, found] = co_await asio::async_initiate<const token, void(error_code, lease)>(
+        start, asio::as_tuple(asio::use_awaitable), std::move(service), std::move(o));
+    if (failed) throw boost::system::system_error(failed, message);
+    co_return std::move(found);
 }
 
 }    // namespace
@@ -225,10 +231,7 @@ result<lease> balancer::try_pick(std::string_view service, const pick_options& o
     std::string message;
     lease l = impl_->try_pick(service, o, ec, &message);
     if (l) return l;
-    if (message.empty()) {
-        const balance::selection what = impl_->selection_of(o);
-        message = fmt::format("service '{}', policy {}, pool {}: {}", service, what.name(), to_string(what.where), ec.message());
-    }
+    if (message.empty()) message = balance::describe_pick(service, impl_->selection_of(o)) + ": " + ec.message();
     return diagnostic(ec, std::move(message));
 }
 

@@ -4,6 +4,7 @@
 #include "balance/balancer_impl.hpp"
 #include "balance/picker_impl.hpp"
 
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
 
@@ -16,13 +17,17 @@ asio::awaitable<lease> wait_for_lease(std::shared_ptr<detail::picker_impl> impl,
     error_code ec;
     lease l = impl->hot.pick(key, ec);
     if (l) co_return l;
-    if (!detail::worth_waiting(ec) || impl->wait.count() <= 0) throw boost::system::system_error(ec, impl->service->name());
+    if (!detail::worth_waiting(ec) || impl->wait.count() <= 0)
+        throw boost::system::system_error(ec, balance::describe_pick(impl->service->name(), impl->what));
     auto start = [service = impl->service.get(), impl = impl.get()](asio::any_completion_handler<void(error_code, lease)> h,
                                                                     std::string k) {
         service->wait({impl->what, std::move(k), impl->wait}, {std::move(h), service->env().ex});
     };
-    co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(error_code, lease)>(start, asio::use_awaitable,
-                                                                                                    std::move(key));
+    using token = asio::as_tuple_t<asio::use_awaitable_t<>>;
+    auto [failed, found] = co_await asio::async_initiate<const token, void(error_code, lease)>(
+        start, asio::as_tuple(asio::use_awaitable), std::move(key));
+    if (failed) throw boost::system::system_error(failed, balance::describe_pick(impl->service->name(), impl->what));
+    co_return std::move(found);
 }
 
 }    // namespace
@@ -50,7 +55,7 @@ lease picker::try_pick(error_code& ec, std::string_view key, const tried_set& ex
 lease picker::try_pick(std::string_view key) {
     error_code ec;
     lease l = try_pick(ec, key);
-    if (ec) throw boost::system::system_error(ec, impl_->service->name());
+    if (ec) throw boost::system::system_error(ec, balance::describe_pick(impl_->service->name(), impl_->what));
     return l;
 }
 

@@ -3,8 +3,12 @@
 
 #include "balance/policies.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <iterator>
+#include <string>
+#include <string_view>
 
 namespace muster::balance {
 namespace {
@@ -101,6 +105,10 @@ plan_ptr make_plan(const selection& s, const node_list& all, const subset& part,
 
 plan_ptr make_plan(const selection& s, const node_list& all, const subset& part) {
     return make_plan(s, all, part, plan(build_empty_table(registry_errc::unknown_service)));
+}
+
+std::string describe_pick(std::string_view service, const selection& s) {
+    return fmt::format("service '{}', policy {}, pool {}", service, s.name(), to_string(s.where));
 }
 
 }    // namespace muster::balance

@@ -5,6 +5,7 @@
 #include <muster/filter.hpp>
 #include <muster/policy.hpp>
 
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -25,5 +26,8 @@ struct selection {
 
     friend bool operator==(const selection&, const selection&) = default;
 };
+
+/// "service 'cart', policy roundrobin, pool all": what a pick was for, to be said when it fails.
+std::string describe_pick(std::string_view service, const selection& s);
 
 }    // namespace muster::balance

@@ -12,6 +12,8 @@
 
 #include <chrono>
 #include <optional>
+#include <string>
+#include <utility>
 
 using namespace muster;
 using namespace muster::test;
@@ -65,4 +67,29 @@ TEST_CASE("without a quorum a client in read-only mode serves picks, and what re
     f.l.run(waits.close(await));
     f.l.run(there.close(await));
     CHECK(f.l.run(f.c->children("/micro-service/s", await)).names.empty());
+}
+
+TEST_CASE("a pick that throws says what it was for, also after it waited") {
+    embedded_fixture f;
+    balancer lb(f.l.io, f.server.connect_string());
+    const auto message = [&](asio::awaitable<lease> pick) -> std::string {
+        try {
+            f.l.run(std::move(pick));
+        } catch (const boost::system::system_error& e) {
+            return e.what();
+        }
+        return "it did not throw";
+    };
+    pick_options o;
+    o.policy = policy::urlhash;
+    o.pool = pool::normals;
+    const std::string keyless = message(lb.pick("s", o));
+    o.key = "/a";
+    o.wait = 100ms;
+    for (const std::string& m : {keyless, message(lb.pick("s", o)), message(lb.picker("s", o).value().pick("/a"))}) {
+        CAPTURE(m);
+        CHECK(m.starts_with("service 's', policy urlhash, pool normals: "));
+    }
+    CHECK(message(lb.master("s", 50ms)).starts_with("service 's', policy roundrobin, pool master: "));
+    CHECK(message(lb.pick("a/b")).find("'a/b'") != std::string::npos);
 }
