@@ -248,6 +248,50 @@ std::vector<operation> client_operations() {
     };
 }
 
+/// Those whose outcome is one reply, or a word of the client's own.
+std::vector<operation> simple_client_operations() {
+    using slot = asio::cancellation_slot;
+    const auto with = [](std::string name, std::function<void(zk::client&, slot, done)> start) {
+        const auto before = [](scene& s) { s.registry.tree.put("/a", "x"); };
+        const auto run = [start = std::move(start)](scene& s, slot c, done d) { start(s.client, c, std::move(d)); };
+        const auto goes_on = [](scene& s) {
+            outcome<zk::get_result> got;
+            s.client.get("/", got.handler());
+            s.registry.serve();
+            CHECK_FALSE(got.ec());
+        };
+        return operation{"client." + std::move(name), before, run, goes_on};
+    };
+    return {
+        with("remove", [](zk::client& c, slot s, done d) { c.remove("/a", 0, bind(s, d)); }),
+        with("set", [](zk::client& c, slot s, done d) { c.set("/a", "y", 0, bind(s, d)); }),
+        with("exists", [](zk::client& c, slot s, done d) { c.exists("/a", bind(s, d)); }),
+        with("get_and_watch", [](zk::client& c, slot s, done d) { c.get_and_watch("/a", bind(s, d)); }),
+        with("children_and_watch", [](zk::client& c, slot s, done d) { c.children_and_watch("/", bind(s, d)); }),
+        with("multi_read", [](zk::client& c, slot s, done d) { c.multi_read(zk::read_batch().get("/a"), bind(s, d)); }),
+        with("check", [](zk::client& c, slot s, done d) { c.check("/a", 0, bind(s, d)); }),
+        with("ephemerals", [](zk::client& c, slot s, done d) { c.ephemerals("/", bind(s, d)); }),
+        with("all_children_number", [](zk::client& c, slot s, done d) { c.all_children_number("/", bind(s, d)); }),
+        with("get_acl", [](zk::client& c, slot s, done d) { c.get_acl("/a", bind(s, d)); }),
+        with("set_acl", [](zk::client& c, slot s, done d) { c.set_acl("/a", {zk::acl()}, 0, bind(s, d)); }),
+        with("add_auth", [](zk::client& c, slot s, done d) { c.add_auth("digest", "bob:sesame", bind(s, d)); }),
+        with("who_am_i", [](zk::client& c, slot s, done d) { c.who_am_i(bind(s, d)); }),
+        with("get_config", [](zk::client& c, slot s, done d) { c.get_config(bind(s, d)); }),
+        with("get_config_and_watch", [](zk::client& c, slot s, done d) { c.get_config_and_watch(bind(s, d)); }),
+        with("reconfig",
+             [](zk::client& c, slot s, done d) {
+                 zk::reconfiguration change;
+                 change.leaving = "2";
+                 c.reconfig(std::move(change), bind(s, d));
+             }),
+        with("check_watches", [](zk::client& c, slot s, done d) { c.check_watches("/a", zk::watch_type::any, bind(s, d)); }),
+        with("remove_watches", [](zk::client& c, slot s, done d) { c.remove_watches("/a", bind(s, d)); }),
+        with("capacity", [](zk::client& c, slot s, done d) { c.capacity(bind(s, d)); }),
+        with("with_timeout.get", [](zk::client& c, slot s, done d) { c.with_timeout(5s).get("/a", bind(s, d)); }),
+        with("with_timeout.set", [](zk::client& c, slot s, done d) { c.with_timeout(5s).set("/a", "y", 0, bind(s, d)); }),
+    };
+}
+
 /// Closes what is open: nothing is left in the tree, no timer runs, no handler waits.
 void check_end(scene& s) {
     outcome<> ends[5];
@@ -309,6 +353,7 @@ TEST_SUITE_BEGIN("cancel everywhere");
 TEST_CASE("registrar") { cancel_everywhere(registrar_operations()); }
 TEST_CASE("balancer") { cancel_everywhere(balancer_operations()); }
 TEST_CASE("client") { cancel_everywhere(client_operations()); }
+TEST_CASE("client, what one reply decides") { cancel_everywhere(simple_client_operations()); }
 
 TEST_CASE("who does not want to wait for the end any more is told at once, and the end comes") {
     scene s;

@@ -9,6 +9,7 @@
 #include "proto_zk/records_multi.hpp"
 #include "proto_zk/records_watch.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <list>
 #include <memory>
@@ -171,7 +172,10 @@ private:
             return c.end.reply(sent.xid, 0, proto::create2_response{made.path, *made.stat});
         }
         if (sent.is(opcode::multi)) {
-            const auto done = transact(c, sent.as<proto::multi_request>());
+            const auto request = sent.as<proto::multi_request>();
+            if (request.operations.size() == 1 && request.operations[0].type == opcode::check)
+                return c.end.reply(sent.xid, static_cast<std::int32_t>(server_errc::no_auth));
+            const auto done = transact(c, request);
             if (!silently) c.end.reply(sent.xid, 0, done);
             return;
         }
@@ -217,6 +221,12 @@ private:
             std::erase(c.recursive, sent.as<proto::remove_watches_request>().path);
             return c.end.reply(sent.xid);
         }
+        if (sent.is(opcode::auth)) return c.end.reply(sent.xid);
+        const auto permitted_to_nobody = {
+            opcode::get_acl,  opcode::set_acl,       opcode::who_am_i,  opcode::get_ephemerals, opcode::get_all_children_number,
+            opcode::reconfig, opcode::check_watches, opcode::multi_read};
+        if (std::any_of(permitted_to_nobody.begin(), permitted_to_nobody.end(), [&](opcode o) { return sent.is(o); }))
+            return c.end.reply(sent.xid, static_cast<std::int32_t>(server_errc::no_auth));
         FAIL("the registry of these tests does not know request ", sent.type);
     }
 
