@@ -135,7 +135,7 @@ command_line::command_line() : app("muster: calls the roll of a service's instan
     add_wait(m, "how long to wait for a master [5s]");
     m.footer("JSON shows the whole instance, with the password (userpwd) that its callers may need. Tables do not.");
 
-    CLI::App& l = add_client(command::ls, "ls", "Lists the services, or the instances of one");
+    CLI::App& l = add_client(command::ls, "ls", "Lists the services with their znodes, or the instances of one");
     add_service(l, false);
     add_wait(l, "how long to wait for ZooKeeper [5s]");
     l.footer(
