@@ -221,6 +221,7 @@ def reconnects_and_resumes(hosts):
     break_connection(zk)
     assert zk.client_id == session
     assert zk.exists("/k-resume").ephemeralOwner == session[0]
+    zk._stopped.set()    # or else it would come back and take over in turn, for ever
     second = connect(hosts, client_id=session)    # takes it over
     assert second.client_id == session
     second.set("/k-resume", b"mine")
