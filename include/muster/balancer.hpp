@@ -214,7 +214,7 @@ public:
 
     /// Picks one instance of `service`; waits for one up to `pick_options::wait`.
     ///
-    /// Where there is an instance, `co_await` does not suspend.
+    /// Where there is an instance, the call picks it, and `co_await` does not suspend; else the wait begins with `co_await`.
     /// \par Errors
     /// Thrown as `boost::system::system_error`: `registry_errc::{key_required, invalid_name, closed}`, or, with the
     /// `health_params` for it, at once `registry_errc::{all_ejected, recovering}`; so with a custom policy

@@ -74,7 +74,8 @@ public:
     /// The same; throws `boost::system::system_error`.
     lease try_pick(std::string_view key = {});
 
-    /// Picks one instance; waits for one up to the picker's `wait`. Where there is one, `co_await` does not suspend.
+    /// Picks one instance; waits for one up to the picker's `wait`. Where there is one, the call picks it, and `co_await` does
+    /// not suspend; else the wait begins with `co_await`.
     /// Errors and cancellation: as `balancer::pick`.
     asio::awaitable<lease> pick(std::string key = {});
 

@@ -11,6 +11,9 @@
 #include <utility>
 
 namespace muster {
+
+asio::awaitable<lease> balance::picked(lease l) { co_return std::move(l); }
+
 namespace {
 
 asio::awaitable<lease> wait_for_lease(std::shared_ptr<detail::picker_impl> impl, std::string key) {
@@ -59,7 +62,11 @@ lease picker::try_pick(std::string_view key) {
     return l;
 }
 
-asio::awaitable<lease> picker::pick(std::string key) { return wait_for_lease(impl_, std::move(key)); }
+asio::awaitable<lease> picker::pick(std::string key) {
+    error_code ec;
+    if (lease l = impl_->hot.pick(key, ec)) return balance::picked(std::move(l));
+    return wait_for_lease(impl_, std::move(key));
+}
 
 void picker::start_pick(asio::any_completion_handler<void(error_code, lease)> h, std::shared_ptr<detail::picker_impl> impl,
                         std::string key) {

@@ -10,6 +10,13 @@
 #include <memory>
 #include <utility>
 
+namespace muster::balance {
+
+/// A pick that was made: co_await gives the lease and does not suspend.
+asio::awaitable<lease> picked(lease l);
+
+}    // namespace muster::balance
+
 namespace muster::detail {
 
 /// The picker of one thread. It keeps the service, which goes on while its balancer is open.

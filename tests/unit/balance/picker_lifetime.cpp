@@ -120,6 +120,35 @@ TEST_CASE("a pick that waits does not keep its balancer open: it ends with it") 
     CHECK(by_callback.ec() == registry_errc::closed);
 }
 
+TEST_CASE("a pick is made by its call: awaited late it gives what was picked, never awaited it gives it back") {
+    scene s;
+    s.add_instance();
+    std::optional<picker> p(s.lb->picker("s").value());
+    s.settle();
+    const auto open = [&s] { return s.lb->view("s").value().instances.at(0).open; };
+    {
+        const auto by_name = s.lb->pick("s");
+        CHECK(open() == 1);
+        const auto by_picker = p->pick();
+        CHECK(open() == 2);
+    }
+    CHECK(open() == 0);
+
+    auto by_name = s.lb->pick("s");
+    auto by_picker = p->pick();
+    p.reset();
+    s.lb.reset();
+    s.settle();
+    for (auto* each : {&by_name, &by_picker}) {
+        ending e;
+        asio::co_spawn(s.sim.io, await_pick(std::move(*each), e), asio::detached);
+        s.sim.run_ready();
+        REQUIRE(e.calls == 1);
+        REQUIRE_FALSE(e.ec);
+        CHECK(e.lent->port == 80);
+    }
+}
+
 TEST_CASE("a pick outlives the picker that began it") {
     scene s;
     SUBCASE("where it waits") {
