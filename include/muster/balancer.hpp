@@ -240,7 +240,7 @@ public:
                                                                     token, impl_, std::move(service), std::move(o));
     }
 
-    /// Lends the master of `service`; waits for one up to `wait` (default: `balancer_params::wait`).
+    /// Lends the master of `service`; waits for one up to `wait` (default: `balancer_params::wait`). Otherwise as `pick`.
     asio::awaitable<lease> master(std::string service);
     asio::awaitable<lease> master(std::string service, std::chrono::milliseconds wait);
 

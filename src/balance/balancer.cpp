@@ -212,6 +212,15 @@ asio::awaitable<lease> wait_for_lease(std::shared_ptr<detail::balancer_impl> imp
     co_return std::move(found);
 }
 
+// Picks now where it can: a coroutine's frame costs by what it holds, and one that has only the lease costs half of one that
+// could wait.
+asio::awaitable<lease> pick_or_wait(detail::balancer_impl& impl, std::string service, pick_options o) {
+    error_code ec;
+    if (lease l = impl.try_pick(service, o, ec)) return balance::picked(std::move(l));
+    // The state, not the ownership: a pick that waits must not keep its balancer open.
+    return wait_for_lease(impl.shared_from_this(), std::move(service), std::move(o));
+}
+
 }    // namespace
 
 balancer::balancer(asio::any_io_executor ex, zk::config cfg, balancer_params p)
@@ -236,11 +245,7 @@ result<lease> balancer::try_pick(std::string_view service, const pick_options& o
 }
 
 asio::awaitable<lease> balancer::pick(std::string service, pick_options o) {
-    // A coroutine's frame costs by what it holds: one that has only the lease takes half the time of one that could wait.
-    error_code ec;
-    if (lease l = impl_->try_pick(service, o, ec)) return balance::picked(std::move(l));
-    // The state, not the ownership: a pick that waits must not keep its balancer open.
-    return wait_for_lease(impl_->shared_from_this(), std::move(service), std::move(o));
+    return pick_or_wait(*impl_, std::move(service), std::move(o));
 }
 
 asio::awaitable<lease> balancer::master(std::string service) { return master(std::move(service), impl_->wait_of({})); }
@@ -251,7 +256,7 @@ asio::awaitable<lease> balancer::master(std::string service, std::chrono::millis
     o.pool = pool::master;
     o.filters = {filter()};    // whoever it is
     o.wait = wait;
-    return wait_for_lease(impl_->shared_from_this(), std::move(service), std::move(o));
+    return pick_or_wait(*impl_, std::move(service), std::move(o));
 }
 
 void balancer::start_pick(asio::any_completion_handler<void(error_code, lease)> h, impl_ptr impl, std::string service,

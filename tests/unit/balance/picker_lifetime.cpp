@@ -131,6 +131,8 @@ TEST_CASE("a pick is made by its call: awaited late it gives what was picked, ne
         CHECK(open() == 1);
         const auto by_picker = p->pick();
         CHECK(open() == 2);
+        const auto of_master = s.lb->master("s");
+        CHECK(open() == 3);
     }
     CHECK(open() == 0);
 
