@@ -214,7 +214,7 @@ asio::awaitable<lease> wait_for_lease(std::shared_ptr<detail::balancer_impl> imp
 
 // Picks now where it can: a coroutine's frame costs by what it holds, and one that has only the lease costs half of one that
 // could wait.
-asio::awaitable<lease> pick_or_wait(detail::balancer_impl& impl, std::string service, pick_options o) {
+asio::awaitable<lease> pick_or_wait(detail::balancer_impl& impl, std::string&& service, pick_options&& o) {
     error_code ec;
     if (lease l = impl.try_pick(service, o, ec)) return balance::picked(std::move(l));
     // The state, not the ownership: a pick that waits must not keep its balancer open.
