@@ -214,7 +214,8 @@ public:
 
     /// Picks one instance of `service`; waits for one up to `pick_options::wait`.
     ///
-    /// Where there is an instance, the call picks it, and `co_await` does not suspend; else the wait begins with `co_await`.
+    /// Where there is an instance, the call picks it, and `co_await` does not suspend; else the wait begins with `co_await`. The
+    /// call keeps neither `service` nor `o`: what a wait needs is copied.
     /// \par Errors
     /// Thrown as `boost::system::system_error`: `registry_errc::{key_required, invalid_name, closed}`, or, with the
     /// `health_params` for it, at once `registry_errc::{all_ejected, recovering}`; so with a custom policy
@@ -227,7 +228,7 @@ public:
     /// (`zk::session_state::auth_failed`) nothing can change any more, and what would wait ends at once.
     /// \par Per-operation cancellation
     /// Terminal, partial, total: no side effect, the waiter is removed.
-    asio::awaitable<lease> pick(std::string service, pick_options o = {});
+    asio::awaitable<lease> pick(std::string_view service, const pick_options& o = {});
 
     /// The same for any completion token.
     /// \par Completion signature
@@ -241,8 +242,8 @@ public:
     }
 
     /// Lends the master of `service`; waits for one up to `wait` (default: `balancer_params::wait`). Otherwise as `pick`.
-    asio::awaitable<lease> master(std::string service);
-    asio::awaitable<lease> master(std::string service, std::chrono::milliseconds wait);
+    asio::awaitable<lease> master(std::string_view service);
+    asio::awaitable<lease> master(std::string_view service, std::chrono::milliseconds wait);
 
     /// A handle that picks from one service with one policy and pool, without lock or look-up. `policy`, `custom`, `pool`,
     /// `filters` and `wait` of `o` are kept as its defaults. Errors: `registry_errc::{invalid_name, closed}`.

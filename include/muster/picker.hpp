@@ -75,9 +75,9 @@ public:
     lease try_pick(std::string_view key = {});
 
     /// Picks one instance; waits for one up to the picker's `wait`. Where there is one, the call picks it, and `co_await` does
-    /// not suspend; else the wait begins with `co_await`.
+    /// not suspend; else the wait begins with `co_await`. The call does not keep `key`: a wait has a copy.
     /// Errors and cancellation: as `balancer::pick`.
-    asio::awaitable<lease> pick(std::string key = {});
+    asio::awaitable<lease> pick(std::string_view key = {});
 
     /// The same for any completion token, with the signature `void(error_code, lease)`.
     template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code, lease)) Token>

@@ -214,11 +214,11 @@ asio::awaitable<lease> wait_for_lease(std::shared_ptr<detail::balancer_impl> imp
 
 // Picks now where it can: a coroutine's frame costs by what it holds, and one that has only the lease costs half of one that
 // could wait.
-asio::awaitable<lease> pick_or_wait(detail::balancer_impl& impl, std::string&& service, pick_options&& o) {
+asio::awaitable<lease> pick_or_wait(detail::balancer_impl& impl, std::string_view service, const pick_options& o) {
     error_code ec;
     if (lease l = impl.try_pick(service, o, ec)) return balance::picked(std::move(l));
     // The state, not the ownership: a pick that waits must not keep its balancer open.
-    return wait_for_lease(impl.shared_from_this(), std::move(service), std::move(o));
+    return wait_for_lease(impl.shared_from_this(), std::string(service), o);
 }
 
 }    // namespace
@@ -244,19 +244,19 @@ result<lease> balancer::try_pick(std::string_view service, const pick_options& o
     return diagnostic(ec, std::move(message));
 }
 
-asio::awaitable<lease> balancer::pick(std::string service, pick_options o) {
-    return pick_or_wait(*impl_, std::move(service), std::move(o));
+asio::awaitable<lease> balancer::pick(std::string_view service, const pick_options& o) {
+    return pick_or_wait(*impl_, service, o);
 }
 
-asio::awaitable<lease> balancer::master(std::string service) { return master(std::move(service), impl_->wait_of({})); }
+asio::awaitable<lease> balancer::master(std::string_view service) { return master(service, impl_->wait_of({})); }
 
-asio::awaitable<lease> balancer::master(std::string service, std::chrono::milliseconds wait) {
+asio::awaitable<lease> balancer::master(std::string_view service, std::chrono::milliseconds wait) {
     pick_options o;
     o.policy = policy::roundrobin;
     o.pool = pool::master;
     o.filters = {filter()};    // whoever it is
     o.wait = wait;
-    return pick_or_wait(*impl_, std::move(service), std::move(o));
+    return pick_or_wait(*impl_, service, o);
 }
 
 void balancer::start_pick(asio::any_completion_handler<void(error_code, lease)> h, impl_ptr impl, std::string service,

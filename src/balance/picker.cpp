@@ -62,10 +62,10 @@ lease picker::try_pick(std::string_view key) {
     return l;
 }
 
-asio::awaitable<lease> picker::pick(std::string key) {
+asio::awaitable<lease> picker::pick(std::string_view key) {
     error_code ec;
     if (lease l = impl_->hot.pick(key, ec)) return balance::picked(std::move(l));
-    return wait_for_lease(impl_, std::move(key));
+    return wait_for_lease(impl_, std::string(key));
 }
 
 void picker::start_pick(asio::any_completion_handler<void(error_code, lease)> h, std::shared_ptr<detail::picker_impl> impl,

@@ -5,6 +5,7 @@
 #include <muster/balancer.hpp>
 
 #include "balance/balancer_impl.hpp"
+#include "bench/allocations.hpp"
 #include "unit/registry/sim_registry.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -14,6 +15,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -149,6 +151,56 @@ TEST_CASE("a pick is made by its call: awaited late it gives what was picked, ne
         REQUIRE_FALSE(e.ec);
         CHECK(e.lent->port == 80);
     }
+}
+
+TEST_CASE("a pick that waits has copies of what it was called with") {
+    scene s;
+    pick_options kept;
+    kept.policy = policy::urlhash;
+    picker p = s.lb->picker("s", kept).value();
+    auto service = std::make_unique<std::string>("s");
+    auto o = std::make_unique<pick_options>(kept);
+    o->key = "/item/longer/than/what/strings/keep/in/themselves";
+    auto by_name = s.lb->pick(*service, *o);
+    auto by_picker = p.pick(o->key);
+    service.reset();
+    o.reset();
+
+    ending ends[2];
+    asio::co_spawn(s.sim.io, await_pick(std::move(by_name), ends[0]), asio::detached);
+    asio::co_spawn(s.sim.io, await_pick(std::move(by_picker), ends[1]), asio::detached);
+    s.settle();
+    REQUIRE(ends[0].calls + ends[1].calls == 0);
+    s.add_instance();
+    for (const ending& e : ends) {
+        REQUIRE(e.calls == 1);
+        REQUIRE_FALSE(e.ec);    // without the key it would be key_required
+        CHECK(e.lent->port == 80);
+    }
+}
+
+TEST_CASE("an awaited pick by key allocates nothing") {
+    scene s;
+    s.add_instance();
+    pick_options o;
+    o.policy = policy::urlhash;
+    o.key = "/item/longer/than/what/strings/keep/in/themselves";
+    picker p = s.lb->picker("s", o).value();
+    s.settle();
+    std::int64_t allocated = -1;
+    auto loop = [&]() -> asio::awaitable<void> {
+        co_await s.lb->pick("s", o);    // Asio keeps the memory of the first frame for the next
+        const auto before = muster::bench::allocations_of_this_thread();
+        for (int i = 0; i < 100; ++i) {
+            lease by_name = co_await s.lb->pick("s", o);
+            lease by_picker = co_await p.pick(o.key);
+            CHECK(&*by_name == &*by_picker);
+        }
+        allocated = static_cast<std::int64_t>(muster::bench::allocations_of_this_thread() - before);
+    };
+    asio::co_spawn(s.sim.io, loop(), asio::detached);
+    s.sim.run_ready();
+    CHECK(allocated == 0);
 }
 
 TEST_CASE("a pick outlives the picker that began it") {
