@@ -75,8 +75,8 @@ class embedded_server_impl;
 ///
 /// It speaks ZooKeeper's own protocol on a TCP port, so that any client can use it, and does what Apache's server does,
 /// except that it keeps nothing on disk and has no other servers beside it. It knows every request of ZooKeeper 3.8 but those
-/// about the ensemble's members, SASL, and the words `ruok`, `srvr`, `isro` and `mntr`. Production is an ensemble of
-/// Apache ZooKeeper.
+/// about the ensemble's members, SASL, and the words `ruok`, `srvr`, `isro` and `mntr`. As there, a connection that has not
+/// sent a whole connect request within 10 s is closed. Production is an ensemble of Apache ZooKeeper.
 ///
 /// Its hooks make happen what a test of a client needs: sessions that expire, connections that break, replies that are late.
 /// The server has done what they say when they return. Its clients hear of it when their executor runs next: a test awaits

@@ -227,17 +227,20 @@ void embedded_server_impl::resume(embedded_server_connection& c) {
 
 /// After every call of the server: sends what it made it say, to whomever, and keeps its time.
 void embedded_server_impl::settle() {
-    for (std::size_t i = 0; i < waiting_output_.size(); ++i) {
-        const auto c = waiting_output_[i];    // the vector may grow meanwhile
-        c->flush();
-        resume(*c);
-    }
-    waiting_output_.clear();
-    while (unread_ > params_.max_unread_total) {
-        const auto most = std::max_element(connections_.begin(), connections_.end(),
-                                           [](const auto& a, const auto& b) { return a.second->unread() < b.second->unread(); });
-        lost(*most->second);
-    }
+    do {
+        for (std::size_t i = 0; i < waiting_output_.size(); ++i) {
+            const auto c = waiting_output_[i];    // the vector may grow meanwhile
+            c->flush();
+            resume(*c);
+        }
+        waiting_output_.clear();
+        while (unread_ > params_.max_unread_total) {
+            const auto most = std::max_element(connections_.begin(), connections_.end(), [](const auto& a, const auto& b) {
+                return a.second->unread() < b.second->unread();
+            });
+            lost(*most->second);
+        }
+    } while (!waiting_output_.empty());
     if (const auto t = ensemble_.deadline()) wake_at(*t);
 }
 

@@ -41,8 +41,8 @@ public:
     server& at(std::size_t i);
     const server& at(std::size_t i) const;
 
-    /// When `tick` is due: a session expires, containers are looked after, or a server that lags applies a transaction. Changes
-    /// with every call to the ensemble or its servers. None while nothing is to come.
+    /// When `tick` is due: a session expires, containers are looked after, a connection has been silent for too long, or a server
+    /// that lags applies a transaction. Changes with every call to the ensemble or its servers. None while nothing is to come.
     std::optional<time_point> deadline() const;
 
     /// Does what is due at `now`.

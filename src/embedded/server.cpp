@@ -43,7 +43,10 @@ server::connection_id server::impl::open(connection_sink& sink, std::string addr
         *connections_.emplace(id, std::make_unique<connection>(id, sink, std::move(address), ensemble_.config.max_frame))
              .first->second;
     const std::size_t limit = ensemble_.config.max_connections;
-    if (service_ == service::none || (limit > 0 && connections() > limit)) close(c);
+    if (service_ == service::none || (limit > 0 && connections() > limit))
+        close(c);
+    else
+        newcomers_.push_back({ensemble_.now() + ensemble_.config.greeting_timeout, id});
     return id;
 }
 
@@ -57,6 +60,19 @@ void server::impl::closed(connection_id id) {
     close(*c);
     closing_.pop_back();
     connections_.erase(id);
+}
+
+connection* server::impl::newcomer_at_front() noexcept {
+    while (!newcomers_.empty()) {
+        connection* c = find(newcomers_.front().id);
+        if (c != nullptr && c->at == stage::greeting) return c;
+        newcomers_.pop_front();
+    }
+    return nullptr;
+}
+
+void server::impl::close_silent(time_point now) {
+    for (connection* c = newcomer_at_front(); c != nullptr && newcomers_.front().until <= now; c = newcomer_at_front()) close(*c);
 }
 
 void server::impl::drop_connections() {
@@ -118,6 +134,7 @@ void server::impl::flush() {
         forgotten.mapped()->sink->close();
     }
     closing_.clear();
+    newcomer_at_front();    // next_due() looks no further
 }
 
 void server::impl::take_in(connection& c, std::string_view bytes) {

@@ -92,6 +92,8 @@ public:
 
     /// Applies what is due.
     void catch_up(time_point now);
+    /// Closes connections that have not said what they want, for too long.
+    void close_silent(time_point now);
     std::optional<time_point> next_due() const;
 
     /// Takes over a tree that is up to date, with all entries of the log up to one.
@@ -122,6 +124,7 @@ private:
     };
 
     connection* find(connection_id id) noexcept;
+    connection* newcomer_at_front() noexcept;
     void close(connection& c);
     void touch_output(connection& c);
     void relieve(connection& c);
@@ -185,6 +188,12 @@ private:
     std::vector<connection_id> has_output_;
     std::vector<connection_id> closing_;
     std::vector<connection_id> waits_;
+
+    struct newcomer {
+        time_point until;
+        connection_id id = 0;
+    };
+    std::deque<newcomer> newcomers_;    // in the order in which they came; some behind the first have greeted or gone
 
     std::uint64_t next_session_;
     sessions local_sessions_;

@@ -26,7 +26,10 @@ void server::impl::catch_up(time_point now) {
 }
 
 std::optional<time_point> server::impl::next_due() const {
-    return backlog_.empty() ? std::nullopt : std::optional(backlog_.front().due);
+    if (newcomers_.empty() && backlog_.empty()) return std::nullopt;
+    if (newcomers_.empty()) return backlog_.front().due;
+    if (backlog_.empty()) return newcomers_.front().until;
+    return std::min(backlog_.front().due, newcomers_.front().until);
 }
 
 void server::impl::synchronize(const tree& t, std::uint64_t entry) {

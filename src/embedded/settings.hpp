@@ -27,6 +27,10 @@ struct settings {
     /// Connections at a time to one server; 0: any number. Further ones are closed (maxCnxns).
     std::size_t max_connections = 0;
 
+    /// How long a connection may take to say what it wants: to send a whole connect request or four letter word. Slower ones are
+    /// closed (zookeeper.nio.sessionlessCnxnTimeout).
+    std::chrono::milliseconds greeting_timeout{10000};
+
     /// Allows znodes with a time to live (extendedTypesEnabled). Without it their creation is answered with `unimplemented`.
     bool extended_types = false;
 

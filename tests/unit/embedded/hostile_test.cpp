@@ -211,6 +211,32 @@ TEST_CASE("what waits at a lagging server is limited") {
     CHECK(w.e.at(0).connections() == 0);
 }
 
+TEST_CASE("a connection that does not say what it wants is closed") {
+    world w;
+    auto client = w.connect(0, 40000);
+    auto silent = w.open();
+    auto half = w.open();
+    const std::string greeting = frame_of(proto::connect_request{});
+    w.give(*half, greeting.substr(0, greeting.size() - 1));
+    w.pass(4000ms);
+    auto later = w.open();
+    auto in_time = w.open();
+    w.pass(5999ms);
+    w.give(*in_time, greeting);
+    CHECK(w.greet(*in_time));
+    CHECK_FALSE(silent->closed);
+    CHECK_FALSE(half->closed);
+    w.pass(1ms);
+    CHECK(silent->closed);
+    CHECK(half->closed);
+    CHECK_FALSE(later->closed);
+    w.pass(4000ms);
+    CHECK(later->closed);
+    CHECK_FALSE(in_time->closed);
+    check_alive(w, *client);
+    CHECK(w.e.at(0).connections() == 2);
+}
+
 TEST_CASE("a stream cut anywhere is the same stream") {
     std::string stream = frame_of(proto::connect_request{});
     for (const auto& sample : samples()) stream += sample;
