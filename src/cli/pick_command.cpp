@@ -23,7 +23,16 @@ struct verdict {
     std::string message;
 };
 
-verdict judge(const options& o, const error_code& ec, const zk::session_info& session) {
+/// What the service has instead of instances, as an end of a sentence; nothing if it has nothing.
+std::string instead(const std::vector<rejected_node>& rejected) {
+    if (rejected.empty()) return {};
+    const rejected_node& first = rejected.front();
+    return fmt::format("; {} of its znodes {} no usable instance, as '{}': {}", rejected.size(),
+                       rejected.size() == 1 ? "is" : "are", printable(first.path), printable(first.reason));
+}
+
+verdict judge(const options& o, const error_code& ec, const zk::session_info& session,
+              const std::vector<rejected_node>& rejected) {
     // No view of the service has come: who asks has not learned that it has no instance.
     if (ec == registry_errc::registry_unavailable || ec == registry_errc::timed_out || ec == registry_errc::unknown_service)
         return {exit_not_reached, not_reached(o, *o.wait, session)};
@@ -32,7 +41,8 @@ verdict judge(const options& o, const error_code& ec, const zk::session_info& se
         const auto pool = o.what == command::master ? pool::master : o.pool;
         const auto wanted = pool == pool::master ? "master" : pool == pool::normals ? "normal instance" : "instance";
         return {exit_nothing_found,
-                fmt::format("service '{}' below '/{}' has no {} within {}", o.service, o.prefix, wanted, to_text(*o.wait))};
+                fmt::format("service '{}' below '/{}' has no {} within {}", o.service, o.prefix, wanted, to_text(*o.wait)) +
+                    instead(rejected)};
     }
     return {exit_failed, fmt::format("service '{}': {}", o.service, ec.message())};
 }
@@ -67,7 +77,8 @@ asio::awaitable<int> pick_and_print(environment& env, std::size_t count, pick_op
             // A pick that waited has a turn of its own, which would not fit into the order of the others.
             if (std::exchange(ready, true) || count == 1) leases.push_back(std::move(l));
         } catch (const boost::system::system_error& e) {
-            wrong = judge(env.options, e.code(), client.session());
+            const auto seen = lb.view(env.options.service);
+            wrong = judge(env.options, e.code(), client.session(), seen ? seen->rejected : std::vector<rejected_node>());
         }
     }
     if (!leases.empty()) print_leases(env.json, leases);

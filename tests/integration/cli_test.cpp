@@ -101,6 +101,16 @@ TEST_CASE("pick and master: nothing found in time is exit 3") {
     CHECK(run_muster(on("alone", {"pick"})).code == 0);
 }
 
+TEST_CASE("pick tells of znodes that are no usable instances where there is no other") {
+    run_kazoo("create.py", {hosts(), "/micro-service/malformed/normal0000000001", R"({"serverip":"127.0.0.1","serverport":70000})"});
+    run_kazoo("create.py", {hosts(), "/micro-service/malformed/odd", ""});
+    const auto r = run_muster(on("malformed", {"pick", "--wait", "300ms"}));
+    CHECK(r.code == 3);
+    CHECK(r.err.find("'malformed'") != std::string::npos);
+    CHECK(r.err.find("2 of its znodes are no usable instance, as '/micro-service/malformed/normal0000000001': ") != std::string::npos);
+    CHECK(r.err.find("70000") != std::string::npos);
+}
+
 TEST_CASE("pick waits for an instance that comes in time") {
     const auto p = start_muster(on("late", {"pick", "--wait", "10s"}));
     const auto i = registered("late", 50000);
