@@ -88,6 +88,10 @@ std::string read_member(std::string_view key, const json::value& v, fields& f) {
     if (same_key(key, "username")) return read_string("username", v, f.user);
     if (same_key(key, "userpwd")) return read_string("userpwd", v, f.password);
     if (same_key(key, "serveruniquecode")) return read_string("serveruniquecode", v, f.unique_code);
+    if (same_key(key, "weight") && v.is_uint64()) {    // more than an int64_t holds
+        f.weight = max_weight;
+        return {};
+    }
     if (same_key(key, "weight")) return read_integer("weight", v, f.weight);
     if (same_key(key, "zone")) return read_string("zone", v, f.zone);
     if (same_key(key, "state")) return read_string("state", v, f.state);

@@ -248,19 +248,23 @@ registration::step registration::create(purpose p) {
     const std::string path = master ? master_path_ : p_.layout->normal_prefix(p_.service_path);
     const auto mode = master ? zk::create_mode::ephemeral : zk::create_mode::ephemeral_sequential;
     sent_data_ = data_;
-    zk::transaction t;
-    for (stray& s : strays_) {
-        s.in_flight = true;
-        t.remove(s.path, s.version);
-    }
     request r(request::kind::create, path);
-    if (t.operations().empty()) {
+    if (strays_.empty()) {
         r.data = data_;
         r.mode = mode;
-    } else {
-        t.create(path, data_, mode);
-        r.what = request::kind::multi;
-        r.ops = std::move(t);
+        return ask(p, std::move(r));
+    }
+    // Whoever watches sees these in order. What we leave goes after we have come, so that nobody misses us in between; only what
+    // is in our place has to go first.
+    r.what = request::kind::multi;
+    for (stray& s : strays_) {
+        s.in_flight = true;
+        if (s.path == path) r.ops.remove(s.path, s.version);
+    }
+    create_at_ = r.ops.operations().size();
+    r.ops.create(path, data_, mode);
+    for (const stray& s : strays_) {
+        if (s.path != path) r.ops.remove(s.path, s.version);
     }
     return ask(p, std::move(r));
 }

@@ -234,7 +234,8 @@ private:
     std::vector<std::string> parents_;    ///< Still to be created, outermost first.
 
     purpose outstanding_ = purpose::none;
-    std::string sent_data_;    ///< Data of the create or set that is outstanding.
+    std::string sent_data_;        ///< Data of the create or set that is outstanding.
+    std::size_t create_at_ = 0;    ///< Where the create is among the operations of a transaction that is outstanding.
     std::string sent_path_;
 
     backoff retry_;

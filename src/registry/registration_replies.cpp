@@ -109,7 +109,10 @@ void registration::created(reply r, time_point now, std::uint64_t random) {
         std::erase_if(strays_, [](const stray& s) { return s.in_flight; });
         if (master) master_ = master_state::unknown;
         const auto role = master ? role::master : role::normal;
-        if (multi) return stands(role, r.results.back().path, r.results.back().stat, std::move(sent_data_));
+        if (multi) {
+            const zk::operation_result& made = r.results.at(create_at_);
+            return stands(role, made.path, made.stat, std::move(sent_data_));
+        }
         return stands(role, std::move(r.path), r.stat.value_or(zk::stat{}), std::move(sent_data_));
     }
     uncheck_strays();
@@ -118,8 +121,8 @@ void registration::created(reply r, time_point now, std::uint64_t random) {
         start_search(!master);
         return fail(r.ec, now, random);
     }
-    // With deletes before it, the create is the last operation.
-    const bool by_create = !multi || failed_operation(r.results) + 1 >= r.results.size();
+    const std::size_t failed = failed_operation(r.results);
+    const bool by_create = !multi || failed == create_at_ || failed == r.results.size();
     if (r.ec == zk::server_errc::node_exists && master) {
         master_ = master_state::taken;
     } else if (r.ec == zk::server_errc::no_node && by_create) {
@@ -155,7 +158,9 @@ void registration::master_read(reply r, time_point now, std::uint64_t random) {
     master_czxid_ = s.czxid;
     const auto parsed = p_.layout->parse(p_.service_path, last_component(master_path_), r.data, s);
     if (blind_write_ == r.data && s.czxid != blind_czxid_) overwritten_ = s.czxid;
-    master_is_me_ = parsed && !identity_.empty() && parsed->identity == identity_ && s.czxid != overwritten_;
+    // Of an earlier start it is an ephemeral; what somebody has put there to stay is not ours to replace.
+    master_is_me_ =
+        parsed && s.ephemeral_owner != 0 && !identity_.empty() && parsed->identity == identity_ && s.czxid != overwritten_;
     promotion_ = {};
     if (s.ephemeral_owner != 0 && s.ephemeral_owner == session_ &&
         (!p_.shared || (s.czxid != overwritten_ && says_us(master_path_, r)))) {

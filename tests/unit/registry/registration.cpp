@@ -201,6 +201,38 @@ TEST_CASE("the whole service deleted by hand comes back") {
     c.check_invariants();
 }
 
+TEST_CASE("a normal that registers anew is there before its former znode goes") {
+    cluster c;
+    c.add("a");
+    auto& b = c.add("b");
+    c.settle();
+    REQUIRE(b.m.role() == role::normal);
+    const std::string before = b.m.path();
+    std::vector<std::string> seen;
+    c.tree.listen(
+        [&](zk::event_type type, const std::string& path) { seen.push_back(std::string(to_string(type)) + " " + path); });
+    b.expire_locally();
+    b.connect();
+    c.settle();
+    c.tree.listen({});
+    CHECK(b.m.path() != before);
+    CHECK(seen == std::vector<std::string>{"created " + b.m.path(), "deleted " + before});
+    c.check_invariants();
+}
+
+TEST_CASE("a master that is there to stay is not ours, whatever it says: we become a normal and leave it alone") {
+    cluster c;
+    for (const char* parent : {"/p", "/p/s"}) c.tree.put(parent, "");
+    const std::string data = R"({"serverip":"10.0.0.1","serverport":80,"serveruniquecode":"a"})";
+    c.tree.put("/p/s/master", data);
+    auto& a = c.add("a");
+    c.settle();
+    CHECK(a.m.role() == role::normal);
+    CHECK(c.tree.find("/p/s/master")->data == data);
+    CHECK(c.tree.find("/p/s/master")->stat.version == 0);
+    CHECK(c.tree.owned_by(a.session).size() == 1);
+}
+
 TEST_CASE("R19: a restarted master takes over the znode that its former start left, at once") {
     cluster c;
     auto& a = c.add("a");
