@@ -74,8 +74,8 @@ class embedded_server_impl;
 /// A ZooKeeper server in this process, in memory: for tests, demos and development.
 ///
 /// It speaks ZooKeeper's own protocol on a TCP port, so that any client can use it, and does what Apache's server does,
-/// except that it keeps nothing on disk and has no other servers beside it. It knows every request of ZooKeeper 3.8 but those
-/// about the ensemble's members, SASL, and the words `ruok`, `srvr`, `isro` and `mntr`. As there, a connection that has not
+/// except that it keeps nothing on disk and has no other servers beside it. It knows every request of ZooKeeper 3.8 but SASL and
+/// those about the ensemble's members, and of the four letter words `ruok`, `srvr`, `isro` and `mntr`. A connection that has not
 /// sent a whole connect request within 10 s is closed. Production is an ensemble of Apache ZooKeeper.
 ///
 /// Its hooks make happen what a test of a client needs: sessions that expire, connections that break, replies that are late.

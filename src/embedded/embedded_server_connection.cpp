@@ -10,6 +10,9 @@
 namespace muster::detail {
 namespace {
 
+// For a client to take what it was told before the server closed its connection.
+constexpr auto closing_grace = std::chrono::seconds(2);
+
 // Output beyond this is given back once it was sent: one large reply should not cost its size for ever.
 constexpr std::size_t kept_capacity = 256 * 1024;
 
@@ -46,6 +49,9 @@ void embedded_server_connection::send(std::string_view bytes) {
 
 void embedded_server_connection::close() {
     closing_ = true;
+    // Who closes its session gets the reply behind all the others; who does not read at all must not keep its descriptor.
+    give_up_at_ = owner_->now() + owner_->delay() + closing_grace;
+    owner_->wake_at(give_up_at_);
     announce_output();
 }
 
@@ -104,8 +110,10 @@ std::optional<runtime::time_point> embedded_server_connection::release(runtime::
         held_back_size_ -= held_back_.front().bytes.size();
         announce_output();
     }
-    if (held_back_.empty()) return std::nullopt;
-    return held_back_.front().due;
+    std::optional<runtime::time_point> next;
+    if (closing_) next = give_up_at_;
+    if (!held_back_.empty() && (!next || held_back_.front().due < *next)) next = held_back_.front().due;
+    return next;
 }
 
 void embedded_server_connection::abandon() noexcept {

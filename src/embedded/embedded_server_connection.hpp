@@ -46,8 +46,10 @@ public:
 
     /// Writes what has to be sent, as far as the socket takes it.
     void flush();
-    /// Lets go of what was held back until now; tells when there is more to let go of.
+    /// Lets go of what was held back until now; tells when there is more to do.
     std::optional<runtime::time_point> release(runtime::time_point now);
+    /// The server has closed it, and its client has not taken the last words in time.
+    bool overdue(runtime::time_point now) const noexcept { return closing_ && give_up_at_ <= now; }
     /// Closes the socket; nothing is read or sent any more.
     void abandon() noexcept;
 
@@ -73,10 +75,11 @@ private:
     std::deque<late_bytes> held_back_;
     std::size_t held_back_size_ = 0;
     bool open_ = true;
-    bool closing_ = false;      // the server has closed it, and forgotten it
-    bool reading_ = false;      // a wait for bytes is pending
-    bool writing_ = false;      // a wait for the socket to take more is pending
-    bool announced_ = false;    // the owner will flush
+    bool closing_ = false;              // the server has closed it, and forgotten it
+    runtime::time_point give_up_at_;    // while closing_
+    bool reading_ = false;              // a wait for bytes is pending
+    bool writing_ = false;              // a wait for the socket to take more is pending
+    bool announced_ = false;            // the owner will flush
 };
 
 }    // namespace muster::detail

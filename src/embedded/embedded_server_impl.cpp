@@ -284,9 +284,15 @@ void embedded_server_impl::woken() {
     } else if (accept_again_) {
         wake_at(*accept_again_);
     }
+    std::vector<std::shared_ptr<embedded_server_connection>> overdue;
     for (const auto& [id, c] : connections_) {
-        if (const auto next = c->release(now_)) wake_at(*next);
+        const auto next = c->release(now_);
+        if (c->overdue(now_))
+            overdue.push_back(c);
+        else if (next)
+            wake_at(*next);
     }
+    for (const auto& c : overdue) finished(*c);
     settle();
 }
 

@@ -161,6 +161,7 @@ void ensemble::impl::tick() {
     for (const auto& s : servers) {
         s->impl_->catch_up(now_);
         s->impl_->close_silent(now_);
+        s->impl_->expire_local(now_);
     }
     for (const zk::session_id id : open_sessions.expired(now_)) expire(id);
     if (const auto check = next_check(); check && *check <= now_) {

@@ -75,6 +75,14 @@ void server::impl::close_silent(time_point now) {
     for (connection* c = newcomer_at_front(); c != nullptr && newcomers_.front().until <= now; c = newcomer_at_front()) close(*c);
 }
 
+void server::impl::expire_local(time_point now) {
+    for (const zk::session_id over : local_sessions_.expired(now)) {
+        local_sessions_.close(over);
+        if (const auto at = by_session_.find(over); at != by_session_.end())
+            if (connection* c = find(at->second)) close(*c);
+    }
+}
+
 void server::impl::drop_connections() {
     std::vector<connection_id> ids;
     for (const auto& [id, c] : connections_) ids.push_back(id);

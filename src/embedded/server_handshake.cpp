@@ -36,7 +36,6 @@ void server::impl::open_session(connection& c) {
     c.session = static_cast<zk::session_id>(next_session_++);
     by_session_[c.session] = c.id;
     if (c.local) {
-        for (const zk::session_id over : local_sessions_.expired(ensemble_.now())) local_sessions_.close(over);
         local_sessions_.open(c.session, c.timeout, index_, ensemble_.now());
         return establish(c);
     }
@@ -55,8 +54,7 @@ void server::impl::resume_session(connection& c, zk::session_id id, const text& 
     if (const auto at = by_session_.find(id); at != by_session_.end())
         if (connection* old = find(at->second)) close(*old);
     sessions& all = c.local ? local_sessions_ : ensemble_.open_sessions;
-    if (c.local)
-        for (const zk::session_id over : all.expired(ensemble_.now())) all.close(over);
+    if (c.local) expire_local(ensemble_.now());
     if (!all.accepts(id, password.value_or(std::string_view())) || !all.move(id, c.timeout, index_, ensemble_.now()))
         return refuse(c);
     c.session = id;

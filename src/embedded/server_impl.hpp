@@ -94,6 +94,8 @@ public:
     void catch_up(time_point now);
     /// Closes connections that have not said what they want, for too long.
     void close_silent(time_point now);
+    /// Ends the local sessions that were not heard of, and their connections.
+    void expire_local(time_point now);
     std::optional<time_point> next_due() const;
 
     /// Takes over a tree that is up to date, with all entries of the log up to one.

@@ -26,10 +26,13 @@ void server::impl::catch_up(time_point now) {
 }
 
 std::optional<time_point> server::impl::next_due() const {
-    if (newcomers_.empty() && backlog_.empty()) return std::nullopt;
-    if (newcomers_.empty()) return backlog_.front().due;
-    if (backlog_.empty()) return newcomers_.front().until;
-    return std::min(backlog_.front().due, newcomers_.front().until);
+    std::optional<time_point> first = local_sessions_.next_expiry();
+    const auto sooner = [&first](time_point t) {
+        if (!first || t < *first) first = t;
+    };
+    if (!backlog_.empty()) sooner(backlog_.front().due);
+    if (!newcomers_.empty()) sooner(newcomers_.front().until);
+    return first;
 }
 
 void server::impl::synchronize(const tree& t, std::uint64_t entry) {

@@ -211,6 +211,22 @@ TEST_CASE("clients that leave most unread go when all together leave too much, a
     CHECK(take_frames(modest->received).size() == 2);
 }
 
+TEST_CASE("the connection of a session that ended is closed, also where its client does not read") {
+    fixture f;
+    f.create("/large", std::string(900'000, 'x'));
+    raw_client r(f.l.io, f.server.port());
+    std::string requests = raw_client::connect_frame(60s);
+    for (int k = 0; k < 18; ++k) requests += raw_client::get_frame(k + 1, "/large");
+    r.send(requests);
+    REQUIRE(f.l.until([&] { return f.server.sessions().size() == 2; }));
+    f.l.pass(50ms);
+    const auto sessions = f.server.sessions();
+    REQUIRE(f.server.expire_session(sessions.front() == f.c->session().id ? sessions.back() : sessions.front()));
+    CHECK(f.server.counters().connections == 2);    // it may still take what it was told before
+    CHECK(f.l.until([&] { return f.server.counters().connections == 1; }));
+    CHECK(f.exists("/large"));
+}
+
 TEST_CASE("a reply that is too large costs its connection only") {
     fixture f;
     f.create("/large", std::string(900'000, 'x'));

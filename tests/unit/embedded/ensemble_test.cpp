@@ -318,3 +318,16 @@ TEST_CASE("a server can be told to be read-only") {
     CHECK(w.greet(*b));
     CHECK(w.create(*b, "/n") == 0);
 }
+
+TEST_CASE("a session of a read-only server expires, and its connection is closed") {
+    world w;
+    w.e.at(0).set_read_only(true, w.now);
+    auto c = connect_read_only(w, 0);
+    REQUIRE(w.greet(*c));
+    w.pass(9000ms);
+    CHECK_FALSE(c->closed);
+    REQUIRE(w.e.deadline().has_value());
+    w.pass(4000ms);
+    CHECK(c->closed);
+    CHECK_FALSE(w.e.deadline().has_value());
+}
