@@ -94,8 +94,9 @@ command_line::command_line() : app("muster: calls the roll of a service's instan
     app.failure_message(CLI::FailureMessage::simple);
     app.footer(
         "muster COMMAND --help tells more of each.\n"
-        "Exit code: 0 done, 1 failed, 2 wrong usage, 3 nothing found in time, 4 ZooKeeper not reached.\n"
-        "Environment: MUSTER_ZK stands for --zk; MUSTER_TLS_KEY_PASSWORD opens --tls-key;\n"
+        "Exit code: 0 done, 1 failed, 2 wrong usage, 3 nothing found in time, nor the chroot to look in,\n"
+        "4 ZooKeeper not reached in time, or it does not let us in.\n"
+        "Environment: MUSTER_ZK stands for --zk, but for demo; MUSTER_TLS_KEY_PASSWORD opens --tls-key;\n"
         "MUSTER_SASL_PASSWORD is that of --sasl-user; NO_COLOR turns colours off.");
 
     CLI::App& d = add_client(command::demo, "demo", "The tour: register, elect, pick, fail over");
@@ -115,7 +116,7 @@ command_line::command_line() : app("muster: calls the roll of a service's instan
     r.footer(
         "muster register ... -- COMMAND ARGS runs a command, registered for as long as it lives: SIGINT and SIGTERM end both,\n"
         "other signals are passed on, and the exit code is the command's. Its input is ours, unless that is a terminal.\n"
-        "Without a command, being ended before it was ever registered is exit code 1.\n"
+        "Without a command, being ended before it was ever registered is exit code 1, and so is a chroot that is missing.\n"
         "An instance needs --ip and --port, or --unique-code.");
 
     CLI::App& p = add_client(command::pick, "pick", "Picks instances of a service");
@@ -135,7 +136,7 @@ command_line::command_line() : app("muster: calls the roll of a service's instan
     add_wait(m, "how long to wait for a master [5s]");
     m.footer("JSON shows the whole instance, with the password (userpwd) that its callers may need. Tables do not.");
 
-    CLI::App& l = add_client(command::ls, "ls", "Lists the services with their znodes, or the instances of one");
+    CLI::App& l = add_client(command::ls, "ls", "Lists the services with their znodes, counted by name, or the instances of one");
     add_service(l, false);
     add_wait(l, "how long to wait for ZooKeeper [5s]");
     l.footer(

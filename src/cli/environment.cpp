@@ -38,6 +38,12 @@ asio::awaitable<void> decided(zk::client client) {
         now = co_await client.session_change(now.version, asio::use_awaitable);
 }
 
+/// Completes once a server has answered, or none ever will: some take connections and open sessions, and say no more.
+asio::awaitable<void> answered(zk::client client) {
+    co_await decided(client);
+    co_await client.exists("/", asio::as_tuple(asio::use_awaitable));
+}
+
 asio::awaitable<void> closed(zk::client client) { co_await client.close(asio::as_tuple(asio::use_awaitable)); }
 
 }    // namespace
@@ -96,7 +102,7 @@ asio::awaitable<bool> within(environment& env, runtime::duration d, asio::awaita
 }
 
 asio::awaitable<bool> reach(environment& env, zk::client client, milliseconds wait) {
-    const bool in_time = co_await within(env, wait, decided(client));    // in an `if`, GCC 12 misplaces it in the frame
+    const bool in_time = co_await within(env, wait, answered(client));    // in an `if`, GCC 12 misplaces it in the frame
     if (in_time && client.session().state == zk::session_state::connected) co_return true;
     diagnose(not_reached(env.options, wait, client.session()));
     co_return false;

@@ -47,7 +47,7 @@ asio::awaitable<int> guarded(asio::awaitable<int> body);
 /// True if `op` ends within `d`; it is cancelled otherwise. What it throws comes out at once.
 asio::awaitable<bool> within(environment& env, runtime::duration d, asio::awaitable<void> op);
 
-/// True once the session is connected; false, after a word on standard error, if it is not within `wait`, or cannot ever be.
+/// True once a server has answered; false, after a word on standard error, if none has within `wait`, or none ever will.
 asio::awaitable<bool> reach(environment& env, zk::client client, std::chrono::milliseconds wait);
 
 /// True if the chroot of the connect string exists, or if it has none. Precondition: the session is connected.

@@ -30,25 +30,25 @@ asio::awaitable<int> run_command(environment& env) {
     return run_zk(env);
 }
 
+/// With a full disk behind it, what was asked for did not come out.
+int written(int code) {
+    if (std::fflush(stdout) == 0 && !std::ferror(stdout)) return code;
+    diagnose("standard output cannot be written");
+    return code == exit_done ? exit_failed : code;
+}
+
 int run_main(int argc, char** argv) {
     const auto parsed = parse_options(argc, argv);
-    if (const auto* code = std::get_if<exit_code>(&parsed)) return *code;
+    if (const auto* code = std::get_if<exit_code>(&parsed)) return written(*code);
     const auto& o = std::get<options>(parsed);
     // The demo is for people, wherever it goes.
     const bool json = o.json || (o.what != command::demo && !stdout_is_terminal());
-    int code = exit_failed;
     try {
-        code = run(o, json, run_command);
+        return written(run(o, json, run_command));
     } catch (const std::exception& e) {
         diagnose(e.what());
         return exit_failed;
     }
-    // With a full disk behind it, what was asked for did not come out.
-    if (std::fflush(stdout) != 0 || std::ferror(stdout)) {
-        diagnose("standard output cannot be written");
-        return code == exit_done ? exit_failed : code;
-    }
-    return code;
 }
 
 }    // namespace

@@ -135,6 +135,12 @@ asio::awaitable<int> registering::follow() {
     }
 }
 
+/// Whether somebody has answered that it cannot be so. That connections break says nothing.
+bool refuses(const error_code& ec) {
+    return ec.category() == zk::server_category() || ec.category() == registry_category() ||
+           ec == zk::protocol_errc::frame_too_large;
+}
+
 /// Completes once it is registered. A chroot that is missing may still be created.
 asio::awaitable<void> registering::registered() {
     const auto [ec] = co_await registrar_.start(asio::as_tuple(asio::use_awaitable));
@@ -154,7 +160,7 @@ asio::awaitable<int> registering::register_in_time() {
         const bool in_time = co_await within(env_, *env_.options.wait, registered());
         if (!in_time) {
             const registration_status s = registrar_.status();
-            if (s.session.state != zk::session_state::connected || !s.last_error) {
+            if (s.session.state != zk::session_state::connected || !refuses(s.last_error)) {
                 diagnose(not_reached(env_.options, *env_.options.wait, s.session));
                 co_return exit_not_reached;
             }

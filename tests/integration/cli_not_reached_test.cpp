@@ -51,6 +51,7 @@ private:
 /// Gives everybody a session, and says nothing more.
 class mute_server {
 public:
+    explicit mute_server(std::chrono::milliseconds timeout = 10s) : timeout_(timeout) {}
     std::string address() const { return listener_.address(); }
     ~mute_server() {
         listener_.shut();
@@ -59,7 +60,7 @@ public:
 
 private:
     void serve() {
-        const std::string session = muster::test::handshake_frame(4711, 10s);
+        const std::string session = muster::test::handshake_frame(4711, timeout_);
         std::vector<int> connections;
         for (int fd = listener_.accept(); fd >= 0; fd = listener_.accept()) {
             connections.push_back(fd);
@@ -69,6 +70,7 @@ private:
         for (const int fd : connections) ::close(fd);
     }
 
+    const std::chrono::milliseconds timeout_;
     silent_server listener_;
     std::thread acceptor_{[this] { serve(); }};
 };
@@ -129,21 +131,33 @@ TEST_CASE("a server that gives a session and then says nothing: exit 4 within th
         check_not_reached(with(args, command), server.address(), "has not answered within 1s");
     check_not_reached(with(good_register, command), server.address(), "has not answered within 1s",
                       {R"({"event":"session","state":"connected"})", R"({"event":"closed"})"});
-    for (const strings& args : {strings{"ls"}, strings{"ls", "--service", "s"}})
-        check_not_reached(with(args, command), server.address(), "did not answer in full within 1s");
+    for (const strings& args : {strings{"ls"}, strings{"ls", "--service", "s"}, strings{"watch", "--service", "s"}})
+        check_not_reached(with(args, command), server.address(), "has not answered within 1s");
 }
 
-TEST_CASE("--wait 0s does not wait: ZooKeeper was not reached") {
-    const silent_server server;
-    for (const strings& args : all_that_connect) {
+TEST_CASE("a server that says nothing for longer than its sessions last: exit 4 within the wait") {
+    const mute_server server(600ms);
+    for (strings args : all_that_connect) {
         CAPTURE(boost::json::serialize(boost::json::value_from(args)));
         const auto begin = std::chrono::steady_clock::now();
-        const auto r = run_muster(with(args, {"--zk", server.address(), "--wait", "0s"}));
-        CHECK(std::chrono::steady_clock::now() - begin < 1s);
+        const auto r = run_muster(with(args, {"--zk", server.address(), "--wait", "1500ms"}));
+        const auto took = std::chrono::steady_clock::now() - begin;
         CAPTURE(r.err);
         CHECK(r.code == 4);
+        CHECK(r.err.find("within 1500ms") != std::string::npos);
+        CHECK(took >= 1500ms);
+        CHECK(took < 3s);
+    }
+}
+
+TEST_CASE("--wait 0s leaves no time to reach anybody: wrong usage") {
+    for (const strings& args : all_that_connect) {
+        CAPTURE(boost::json::serialize(boost::json::value_from(args)));
+        const auto r = run_muster(with(args, {"--wait", "0s"}));
+        CHECK(r.code == 2);
         CHECK(r.out.empty());
-        CHECK(r.err.find("within 0ms") != std::string::npos);
+        CHECK(r.err.find("--wait") != std::string::npos);
+        CHECK(r.err.find("0s") != std::string::npos);
     }
 }
 
