@@ -5,6 +5,7 @@
 
 #include <boost/asio.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/lexical_cast.hpp>
 
 #include <iostream>
 
@@ -28,7 +29,7 @@ asio::awaitable<void> run(std::string hosts, std::uint16_t port) {
 
 int main(int argc, char** argv) try {
     asio::io_context ioc;
-    auto port = static_cast<std::uint16_t>(argc > 2 ? std::stoi(argv[2]) : 50000);
+    auto port = boost::lexical_cast<std::uint16_t>(argc > 2 ? argv[2] : "50000");    // throws where it is none
     asio::co_spawn(ioc, run(argc > 1 ? argv[1] : "127.0.0.1:2181", port), [](std::exception_ptr e) {
         if (e) std::rethrow_exception(e);
     });

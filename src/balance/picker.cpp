@@ -16,10 +16,8 @@ asio::awaitable<lease> balance::picked(lease l) { co_return std::move(l); }
 
 namespace {
 
-asio::awaitable<lease> wait_for_lease(std::shared_ptr<detail::picker_impl> impl, std::string key) {
-    error_code ec;
-    lease l = impl->hot.pick(key, ec);
-    if (l) co_return l;
+// It may be awaited on another thread than the picker's, so it leaves the picker's tables alone.
+asio::awaitable<lease> wait_for_lease(std::shared_ptr<detail::picker_impl> impl, std::string key, error_code ec) {
     if (!detail::worth_waiting(ec) || impl->wait.count() <= 0)
         throw boost::system::system_error(ec, balance::describe_pick(impl->service->name(), impl->what));
     auto start = [service = impl->service.get(), impl = impl.get()](asio::any_completion_handler<void(error_code, lease)> h,
@@ -65,7 +63,7 @@ lease picker::try_pick(std::string_view key) {
 asio::awaitable<lease> picker::pick(std::string_view key) {
     error_code ec;
     if (lease l = impl_->hot.pick(key, ec)) return balance::picked(std::move(l));
-    return wait_for_lease(impl_, std::string(key));
+    return wait_for_lease(impl_, std::string(key), ec);
 }
 
 void picker::start_pick(asio::any_completion_handler<void(error_code, lease)> h, std::shared_ptr<detail::picker_impl> impl,
