@@ -210,6 +210,9 @@ void sim_world::advance_to(runtime::time_point t) {
     for (const auto& w : due) w->complete(error_code());
 }
 
+sim_world::sim_world(std::uint64_t seed) : engine_(seed) {}
+sim_world::~sim_world() = default;
+
 runtime::time_point sim_world::now() noexcept {
     const std::lock_guard lock(mutex_);
     return now_;
@@ -316,6 +319,14 @@ std::size_t sim_world::open_connections() const {
 }
 
 // Running ------------------------------------------------------------------------------------------------------------------
+
+simulation::simulation(std::uint64_t seed) : world(std::make_shared<sim_world>(seed)) {}
+simulation::~simulation() = default;
+
+void simulation::run_ready() {
+    io.restart();
+    io.poll();
+}
 
 void simulation::run_for(runtime::duration d) {
     const auto end = world->now() + d;

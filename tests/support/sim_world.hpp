@@ -126,7 +126,8 @@ class sim_world final : public runtime::world {
 public:
     enum class answer { accept, refuse, silence };
 
-    explicit sim_world(std::uint64_t seed = 1) : engine_(seed) {}
+    explicit sim_world(std::uint64_t seed = 1);
+    ~sim_world() override;
 
     // runtime::world
     runtime::time_point now() noexcept override;
@@ -184,16 +185,14 @@ private:
 /// A virtual world and the context that runs in it.
 class simulation {
 public:
-    explicit simulation(std::uint64_t seed = 1) : world(std::make_shared<sim_world>(seed)) {}
+    explicit simulation(std::uint64_t seed = 1);
+    ~simulation();
 
     std::shared_ptr<sim_world> world;
     asio::io_context io;
 
     /// Runs everything that can run while time stands still.
-    void run_ready() {
-        io.restart();
-        io.poll();
-    }
+    void run_ready();
     /// Runs for a time, from timer to timer.
     void run_for(runtime::duration d);
     /// Runs until `done()` or for `limit`. True if it was done.

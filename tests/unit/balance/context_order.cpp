@@ -6,6 +6,7 @@
 
 #include "support/forwarding_world.hpp"
 #include "unit/registry/sim_registry.hpp"
+#include "zk/client_impl.hpp"
 
 #include <doctest/doctest.h>
 

@@ -29,6 +29,8 @@ using namespace std::chrono_literals;
 inline constexpr std::int32_t no_node = -101, no_auth = -102, bad_version = -103, node_exists = -110, not_empty = -111,
                               invalid_acl = -114, bad_arguments = -8, marshalling = -5, unimplemented = -6;
 
+using lines = std::vector<std::string>;
+
 /// A frame of the server, taken apart.
 struct heard {
     std::int32_t xid = 0;
@@ -77,48 +79,16 @@ struct world {
 
     using client = std::unique_ptr<wire_client>;
 
-    client open(std::size_t server = 0, std::string address = "127.0.0.1") {
-        auto c = std::make_unique<wire_client>();
-        c->at = &e.at(server);
-        c->id = e.at(server).open(*c, std::move(address), now);
-        return c;
-    }
+    client open(std::size_t server = 0, std::string address = "127.0.0.1");
 
     /// With a session.
-    client connect(std::size_t server = 0, std::int32_t timeout = 10000, std::string address = "127.0.0.1") {
-        auto c = open(server, std::move(address));
-        proto::connect_request r;
-        r.timeout_ms = timeout;
-        give(*c, frame_of(r));
-        REQUIRE(greet(*c));
-        return c;
-    }
+    client connect(std::size_t server = 0, std::int32_t timeout = 10000, std::string address = "127.0.0.1");
 
     /// With the session of another connection.
-    client resume(const wire_client& old, std::size_t server = 0, std::int64_t last_zxid = 0) {
-        auto c = open(server);
-        proto::connect_request r;
-        r.timeout_ms = old.timeout;
-        r.session_id = old.session;
-        r.password = old.password;
-        r.last_zxid_seen = last_zxid;
-        give(*c, frame_of(r));
-        return c;
-    }
+    client resume(const wire_client& old, std::size_t server = 0, std::int64_t last_zxid = 0);
 
     /// Takes the answer to the connect request. False if there is none, or one that refuses.
-    bool greet(wire_client& c) {
-        const auto frame = next(c);
-        if (!frame) return false;
-        proto::connect_response r;
-        proto::reader in(*frame);
-        r.read(in);
-        REQUIRE(in.ok());
-        c.session = r.session_id;
-        c.password = r.password;
-        c.timeout = r.timeout_ms;
-        return r.timeout_ms > 0;
-    }
+    bool greet(wire_client& c);
 
     void give(wire_client& c, std::string_view bytes) { c.at->received(c.id, bytes, now); }
 
@@ -136,95 +106,30 @@ struct world {
         return reply(c, xid);
     }
 
-    heard reply(wire_client& c, std::int32_t xid) {
-        for (;;) {
-            auto h = hear(c);
-            REQUIRE(h.has_value());
-            if (h->xid == proto::xid_event) {
-                events.push_back(*h);
-                continue;
-            }
-            CHECK(h->xid == xid);
-            return *h;
-        }
-    }
+    heard reply(wire_client& c, std::int32_t xid);
 
-    std::optional<std::string> next(wire_client& c) {
-        proto::reader r(c.in);
-        const auto frame = r.buffer();
-        if (!frame) return std::nullopt;
-        std::string content(*frame);
-        c.in.erase(0, 4 + content.size());
-        return content;
-    }
+    std::optional<std::string> next(wire_client& c);
 
-    std::optional<heard> hear(wire_client& c) {
-        const auto frame = next(c);
-        if (!frame) return std::nullopt;
-        proto::reader r(*frame);
-        proto::reply_header header;
-        header.read(r);
-        REQUIRE(r.ok());
-        return heard{header.xid, header.zxid, header.err, std::string(r.rest())};
-    }
+    std::optional<heard> hear(wire_client& c);
 
     /// What is heard of a client's watches, in order: "created /a", and so on.
-    std::vector<std::string> told(wire_client& c) {
-        while (const auto h = hear(c)) {
-            REQUIRE(h->xid == proto::xid_event);
-            events.push_back(*h);
-        }
-        std::vector<std::string> lines;
-        for (const auto& h : std::exchange(events, {})) {
-            CHECK(h.zxid == -1);
-            CHECK(h.err == 0);
-            const auto event = h.as<proto::watcher_event>();
-            CHECK(event.state == 3);
-            const char* names[] = {"?", "created", "deleted", "changed", "children"};
-            lines.push_back(std::string(names[event.type]) + ' ' + event.path);
-        }
-        return lines;
-    }
+    lines told(wire_client& c);
 
-    void pass(std::chrono::milliseconds d) {
-        now += d;
-        e.tick(now);
-    }
+    void pass(std::chrono::milliseconds d);
 
     // Shorthands.
-    static proto::create_request node(std::string path, std::string data = "", std::int32_t flags = 0) {
-        proto::create_request r;
-        r.path = std::move(path);
-        r.data = std::move(data);
-        r.acls.resize(1);
-        r.flags = flags;
-        return r;
-    }
-    std::int32_t create(wire_client& c, std::string path, std::int32_t flags = 0) {
-        return call(c, opcode::create, node(std::move(path), "", flags)).err;
-    }
-    std::int32_t remove(wire_client& c, std::string path, std::int32_t version = -1) {
-        return call(c, opcode::remove, proto::delete_request{std::move(path), version}).err;
-    }
-    std::int32_t set(wire_client& c, std::string path, std::string data = "x", std::int32_t version = -1) {
-        return call(c, opcode::set_data, proto::set_data_request{std::move(path), std::move(data), version}).err;
-    }
-    heard get(wire_client& c, std::string path, bool watch = false) {
-        return call(c, opcode::get_data, proto::path_watch_request{std::move(path), watch});
-    }
-    heard exists(wire_client& c, std::string path, bool watch = false) {
-        return call(c, opcode::exists, proto::path_watch_request{std::move(path), watch});
-    }
-    heard children(wire_client& c, std::string path, bool watch = false) {
-        return call(c, opcode::get_children, proto::path_watch_request{std::move(path), watch});
-    }
+    static proto::create_request node(std::string path, std::string data = "", std::int32_t flags = 0);
+    std::int32_t create(wire_client& c, std::string path, std::int32_t flags = 0);
+    std::int32_t remove(wire_client& c, std::string path, std::int32_t version = -1);
+    std::int32_t set(wire_client& c, std::string path, std::string data = "x", std::int32_t version = -1);
+    heard get(wire_client& c, std::string path, bool watch = false);
+    heard exists(wire_client& c, std::string path, bool watch = false);
+    heard children(wire_client& c, std::string path, bool watch = false);
     zk::stat stat(wire_client& c, std::string path) { return exists(c, std::move(path)).as<proto::stat_response>().stat; }
 
     embedded::time_point now{std::chrono::milliseconds(1000500)};
     embedded::ensemble e;
     std::vector<heard> events;    // came before a reply
 };
-
-using lines = std::vector<std::string>;
 
 }    // namespace muster::test

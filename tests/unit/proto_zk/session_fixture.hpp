@@ -76,22 +76,15 @@ private:
     int completions_ = 0;
 };
 
-inline proto::session_settings settings_for_tests() {
-    proto::session_settings s;
-    s.timeout = 9s;
-    s.connect_timeout = 3s;
-    s.close_timeout = 3s;
-    s.backoff_min = 100ms;
-    s.backoff_max = 10s;
-    return s;
-}
+proto::session_settings settings_for_tests();
 
 struct machine {
     using step = proto::session::step;
     static constexpr std::int64_t id = 0x1234;
     static constexpr std::uint64_t latest = std::numeric_limits<std::uint64_t>::max();    // the longest delay
 
-    explicit machine(const proto::session_settings& settings = settings_for_tests()) : s(settings, 1) {}
+    explicit machine(const proto::session_settings& settings = settings_for_tests());
+    ~machine();
 
     proto::session s;
     proto::session::time_point now{1'000s};
@@ -100,98 +93,30 @@ struct machine {
     std::string written;    // not looked at yet
 
     // Requests
-    std::unique_ptr<probe> make(const std::string& name, bool repeatable) {
-        auto r = std::make_unique<probe>(log, name);
-        proto::request_header header;
-        header.type = proto::to_wire(repeatable ? opcode::get_data : opcode::remove);
-        r->frame = frame_of(header);
-        r->id = next_id++;
-        r->repeatable = repeatable;
-        return r;
-    }
-    std::uint64_t read(const std::string& name) {
-        s.submit(make(name, true));
-        return next_id - 1;
-    }
+    std::unique_ptr<probe> make(const std::string& name, bool repeatable);
+    std::uint64_t read(const std::string& name);
     /// A plain read of data, which may be packed with others.
-    std::uint64_t get(const std::string& name) {
-        auto r = std::make_unique<probe>(log, name);
-        proto::request_header header;
-        header.type = proto::to_wire(opcode::get_data);
-        proto::path_watch_request record;
-        record.path = "/" + name;
-        r->frame = frame_of(header, record);
-        r->id = next_id++;
-        r->repeatable = true;
-        r->batchable = true;
-        s.submit(std::move(r));
-        return next_id - 1;
-    }
-    std::uint64_t write(const std::string& name) {
-        s.submit(make(name, false));
-        return next_id - 1;
-    }
-    std::uint64_t read_and_watch(const std::string& name, proto::watch_kind kind, const std::string& path) {
-        auto r = make(name, true);
-        r->arm(s.watches(), kind, path);
-        s.submit(std::move(r));
-        return next_id - 1;
-    }
+    std::uint64_t get(const std::string& name);
+    std::uint64_t write(const std::string& name);
+    std::uint64_t read_and_watch(const std::string& name, proto::watch_kind kind, const std::string& path);
 
     // Connections
-    void open() {
-        const auto st = s.next(now);
-        REQUIRE(st.what == step::kind::connect);
-        s.connecting(now);
-        s.connected(now);
-    }
-    proto::connect_request greeting() {
-        fill();
-        const auto frames = take_frames(written);
-        REQUIRE(frames.size() == 1);
-        return parse_connect(frames.front());
-    }
+    void open();
+    proto::connect_request greeting();
     /// Opens a connection and lets the server answer.
-    proto::connect_request attach(std::int64_t session = id, std::chrono::milliseconds timeout = 9s) {
-        open();
-        auto r = greeting();
-        REQUIRE(!feed(handshake_frame(session, timeout)));
-        return r;
-    }
+    proto::connect_request attach(std::int64_t session = id, std::chrono::milliseconds timeout = 9s);
     void lose(std::uint64_t random = 0) { s.disconnected(asio_eof(), now, random); }
     static error_code asio_eof() { return {2, boost::system::generic_category()}; }
 
     // Bytes
-    void fill(std::size_t limit = 256 * 1024) {
-        while (s.wants_write()) s.fill(written, limit, now);
-    }
-    std::vector<sent_request> sent() {
-        fill();
-        std::vector<sent_request> out;
-        for (const auto& f : take_frames(written)) out.push_back(parse_request(f));
-        CHECK(written.empty());
-        return out;
-    }
-    error_code feed(std::string_view bytes, std::size_t chunk = std::numeric_limits<std::size_t>::max()) {
-        while (!bytes.empty()) {
-            const auto room = s.read_buffer(4096);
-            const auto n = std::min({room.size(), bytes.size(), chunk});
-            std::copy_n(bytes.begin(), n, room.begin());
-            bytes.remove_prefix(n);
-            if (const auto ec = s.received(n, now)) return ec;
-        }
-        return {};
-    }
+    void fill(std::size_t limit = 256 * 1024);
+    std::vector<sent_request> sent();
+    error_code feed(std::string_view bytes, std::size_t chunk = std::numeric_limits<std::size_t>::max());
     error_code reply(std::int32_t xid, std::int64_t zxid = 1, std::int32_t err = 0) { return feed(reply_frame(xid, zxid, err)); }
 
     // Time
     /// Moves the clock to the next deadline and lets time act.
-    error_code next_deadline() {
-        REQUIRE(s.deadline() != proto::session::time_point::max());
-        REQUIRE(++deadlines < 1'000);    // one that comes again and again would not let a test end
-        now = std::max(now, s.deadline());
-        return s.tick(now);
-    }
+    error_code next_deadline();
 
     int deadlines = 0;    // that were waited for
 

@@ -4,7 +4,9 @@
 #include <muster/registrar.hpp>
 
 #include "sim_registry.hpp"
+
 #include "support/forwarding_world.hpp"
+#include "zk/client_impl.hpp"
 
 #include <doctest/doctest.h>
 

@@ -10,7 +10,6 @@
 #include "proto_zk/records_multi.hpp"
 #include "support/sim_world.hpp"
 #include "support/zk_frames.hpp"
-#include "zk/client_impl.hpp"
 
 #include <doctest/doctest.h>
 
@@ -65,39 +64,19 @@ private:
     std::shared_ptr<state> state_ = std::make_shared<state>();
 };
 
-inline runtime::endpoint at(const char* address, std::uint16_t port = 2181) { return {asio::ip::make_address(address), port}; }
+runtime::endpoint at(const char* address, std::uint16_t port = 2181);
 
-inline zk::config config_for_tests(const char* servers = "10.0.0.1:2181") {
-    zk::config c(servers);
-    c.batch_reads = false;    // the server that a test plays answers request by request
-    c.session_timeout = 9s;
-    c.connect_timeout = 3s;
-    c.close_timeout = 3s;
-    return c;
-}
+zk::config config_for_tests(const char* servers = "10.0.0.1:2181");
 
-inline zk::client make_client(const asio::any_io_executor& ex, zk::config c, std::shared_ptr<runtime::world> w) {
-    return zk::client(std::make_shared<zk::detail::client_impl>(ex, std::move(c), std::move(w)));
-}
+zk::client make_client(const asio::any_io_executor& ex, zk::config c, std::shared_ptr<runtime::world> w);
 
 /// The server's end of a connection.
 struct server_end {
     std::shared_ptr<sim_peer> peer;
     std::string unread;
 
-    proto::connect_request greet(std::int64_t id = 0x1234, std::chrono::milliseconds timeout = 9s) {
-        unread += peer->take();
-        const auto frames = take_frames(unread);
-        REQUIRE(frames.size() == 1);
-        peer->send(handshake_frame(id, timeout));
-        return parse_connect(frames.front());
-    }
-    std::vector<sent_request> requests() {
-        unread += peer->take();
-        std::vector<sent_request> out;
-        for (const auto& f : take_frames(unread)) out.push_back(parse_request(f));
-        return out;
-    }
+    proto::connect_request greet(std::int64_t id = 0x1234, std::chrono::milliseconds timeout = 9s);
+    std::vector<sent_request> requests();
     template <class... Records>
     void reply(std::int32_t xid, std::int32_t err = 0, const Records&... body) {
         peer->send(reply_frame(xid, ++zxid, err, body...));
@@ -108,7 +87,8 @@ struct server_end {
 };
 
 struct fixture {
-    explicit fixture(zk::config c = config_for_tests()) : fixture(std::move(c), [](std::shared_ptr<sim_world> w) { return w; }) {}
+    explicit fixture(zk::config c = config_for_tests());
+    ~fixture();
     /// In the world that `around` makes of the virtual one.
     template <class Around>
     fixture(zk::config c, Around around) : sim(), client(make_client(sim.io.get_executor(), std::move(c), around(sim.world))) {
@@ -120,29 +100,10 @@ struct fixture {
     server_end server;
 
     /// Waits for the client's connection and answers its handshake.
-    proto::connect_request attach(std::int64_t id = 0x1234, std::chrono::milliseconds timeout = 9s) {
-        client.start();
-        std::shared_ptr<sim_peer> peer;
-        REQUIRE(sim.run_until([&] { return (peer = sim.world->accept()) != nullptr; }, 1min));
-        server = server_end{peer, {}};
-        sim.run_ready();
-        auto r = server.greet(id, timeout);
-        sim.run_ready();
-        return r;
-    }
-    void lose() {
-        server.peer->close();
-        sim.run_ready();
-    }
-    std::vector<sent_request> requests() {
-        sim.run_ready();
-        return server.requests();
-    }
-    sent_request request() {
-        auto all = requests();
-        REQUIRE(all.size() == 1);
-        return std::move(all.front());
-    }
+    proto::connect_request attach(std::int64_t id = 0x1234, std::chrono::milliseconds timeout = 9s);
+    void lose();
+    std::vector<sent_request> requests();
+    sent_request request();
     template <class... Records>
     void reply(const sent_request& r, std::int32_t err, const Records&... body) {
         server.reply(r.xid, err, body...);
@@ -150,11 +111,6 @@ struct fixture {
     }
 };
 
-inline zk::stat stat_of(std::int64_t czxid) {
-    zk::stat s;
-    s.czxid = czxid;
-    s.data_length = 3;
-    return s;
-}
+zk::stat stat_of(std::int64_t czxid);
 
 }    // namespace muster::test
