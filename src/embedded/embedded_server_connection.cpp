@@ -50,7 +50,9 @@ void embedded_server_connection::send(std::string_view bytes) {
 void embedded_server_connection::close() {
     closing_ = true;
     // Who closes its session gets the reply behind all the others; who does not read at all must not keep its descriptor.
-    give_up_at_ = owner_->now() + owner_->delay() + closing_grace;
+    auto told = owner_->now() + owner_->delay();
+    if (!held_back_.empty()) told = std::max(told, held_back_.back().due);
+    give_up_at_ = told + closing_grace;
     owner_->wake_at(give_up_at_);
     announce_output();
 }
