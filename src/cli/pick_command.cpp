@@ -83,7 +83,8 @@ asio::awaitable<int> pick_and_print(environment& env, std::size_t count, pick_op
     }
     if (!leases.empty()) print_leases(env.json, leases);
     if (wrong) diagnose(wrong->message);
-    co_await leave(env, client);
+    // Who has not answered so far need not hear of the end.
+    if (!wrong || wrong->code != exit_not_reached) co_await leave(env, client);
     co_return wrong ? wrong->code : exit_done;
 }
 
