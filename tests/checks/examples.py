@@ -3,7 +3,7 @@
 
 run.json is a list of runs, in order:
   {"run": ["balance", "{zk}"],              the example and its arguments; {zk} is the connect string, {port} a free port
-   "with": [["register", "{zk}"]],          optional: examples that run beside it, each with its first line out before it starts
+   "with": [["register", "{zk}"]],          optional: examples that run beside it, all of them registered before it starts
    "expect": ["picked 127\\.0\\.0\\.1"],    regular expressions that lines of its output match, in this order
    "stop": "SIGTERM"}                       optional: the signal it gets after that; without, it ends by itself
 Each must end with exit code 0 within 20 seconds.
@@ -51,8 +51,8 @@ def complaint(build, zk, run):
     with contextlib.ExitStack() as stack:
         for words in run.get("with", []):
             beside = stack.enter_context(running(command(words)))
-            if not beside.stdout.readline():
-                return "%s, which runs beside it, said nothing" % words[0]
+            if not any(line.startswith("registered") for line in beside.stdout):
+                return "%s, which runs beside it, was not registered" % words[0]
         p = stack.enter_context(running(command(run["run"])))
         said = []
         for wanted in run["expect"]:
