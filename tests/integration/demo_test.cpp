@@ -1,0 +1,59 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+//
+// `muster demo` as people run it. It tells how long a fail-over takes.
+#include "cli_fixture.hpp"
+#include "support/scratch.hpp"
+
+#include <boost/json.hpp>
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <string>
+
+using namespace muster::test;
+using namespace std::chrono_literals;
+namespace json = boost::json;
+
+TEST_CASE("demo: the whole tour, for people and for programs, and nothing is left") {
+    const temp_dir own;    // for its folders
+    const strings environment{"TMPDIR=" + own.path().string()};
+    SUBCASE("for people") {
+        const auto r = run_muster({"demo"}, environment);
+        CAPTURE(r.err);
+        CHECK(r.code == 0);
+        CHECK(r.err.empty());
+        for (const char* part : {"roundrobin", "leastconnect", "SIGKILL", "SIGTERM", "fail-over after a crash"})
+            CHECK(contains(r.out, part));
+        CHECK_FALSE(contains(r.out, "\033"));
+    }
+    SUBCASE("on a ZooKeeper that is there, which is left as it was") {
+        const auto r = run_muster({"demo", "--json", "--zk", hosts()}, environment);
+        CAPTURE(r.err);
+        CHECK(r.code == 0);
+        const auto done = json::parse(r.out.back()).as_object();
+        CHECK(text(done, "event") == "done");
+        CHECK(done.at("failed") == 0);
+        CHECK(done.at("crash_ms").to_number<double>() < 3'000);
+        CHECK(done.at("order_ms").to_number<double>() < 100);
+        CHECK(run_kazoo("children.py", {hosts(), "/micro-service"}).find("/micro-service/demo") == std::string::npos);
+    }
+    SUBCASE("interrupted on a ZooKeeper that is there, after a crash whose session has not ended") {
+        const auto d = start_muster({"demo", "--zk", hosts()}, environment);
+        d->wait_line("is killed: SIGKILL", 30s);
+        d->signal(SIGTERM);
+        CHECK(finish(*d, 40s).code == 128 + SIGTERM);
+        CHECK(d->err() == "");
+        CHECK(run_kazoo("children.py", {hosts(), "/micro-service"}).find("/micro-service/demo") == std::string::npos);
+    }
+    SUBCASE("interrupted") {
+        const auto d = start_muster({"demo"}, environment);
+        d->wait_line("Twenty picks", 30s);
+        d->signal(SIGINT);
+        CHECK(finish(*d).code == 128 + SIGINT);
+        CHECK(d->err() == "");
+    }
+    CHECK(std::filesystem::is_empty(own.path()));
+}
