@@ -167,7 +167,7 @@ void wait_until_unseen(muster::balancer& lb, const std::string& service, const s
 struct scene {
     explicit scene(const std::string& service)
         : members(register_three(service)),
-          observer(b.io, shared_server().connect_string()),
+          observer(watching.io, shared_server().connect_string()),
           lb(b.io, shared_server().connect_string()) {
         REQUIRE(lb.pick(service, {}, asio::use_future).get());
         REQUIRE(eventually([&] { return lb.view(service).value().instances.size() == 3; }));
@@ -179,6 +179,8 @@ struct scene {
 
     std::vector<member> members;
     background b;
+    // Of its own: with sanitizers, the tables of all policies take the balancer's thread longer than what is measured.
+    background watching;
     zk::client observer;
     muster::balancer lb;
 };
@@ -188,7 +190,7 @@ struct scene {
 TEST_CASE("the master is killed: another one is master at most 1 s after the session timeout, and no pick fails") {
     const std::string service = "killed";
     scene s(service);
-    auto& [members, b, observer, lb] = s;
+    auto& [members, b, watching, observer, lb] = s;
     REQUIRE(members[0].role == "master");
     {
         poller p(lb, service);
@@ -214,7 +216,7 @@ TEST_CASE("the master is killed: another one is master at most 1 s after the ses
 TEST_CASE("the master leaves in order: another one is master in under 100 ms, again and again") {
     const std::string service = "left";
     scene s(service);
-    auto& [members, b, observer, lb] = s;
+    auto& [members, b, watching, observer, lb] = s;
     {
         poller p(lb, service);
         for (std::size_t i = 0; i + 1 < members.size(); ++i) {
