@@ -140,8 +140,8 @@ public:
     /// first `start()` with any port it has port 0, which no client takes.
     std::string connect_string() const;
 
-    /// Ends a session as if it had expired: its ephemerals go, watches on them fire, its connection is closed. False if there
-    /// is no such session.
+    /// Ends a session as if it had expired: its ephemerals go, watches on them fire, its connection is closed; one whose client
+    /// does not take what it was told before, 2 s later. False if there is no such session.
     bool expire_session(std::int64_t id);
 
     /// Closes all connections, as a failing network would: what was on its way to the clients is lost. Sessions stay; clients

@@ -122,6 +122,10 @@ std::string no_chroot(const options& o) {
     return fmt::format("the chroot '{}' does not exist in ZooKeeper at {}", o.zk.servers.chroot(), o.zk.servers.to_string());
 }
 
+std::string not_in_full(const options& o) {
+    return fmt::format("ZooKeeper at {} did not answer in full within {}", o.zk.servers.to_string(), to_text(*o.wait));
+}
+
 asio::awaitable<void> leave(environment& env, zk::client client) {
     if (client.session().state != zk::session_state::connected) co_return;
     constexpr milliseconds patience{500};

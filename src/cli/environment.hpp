@@ -59,6 +59,9 @@ std::string no_chroot(const options& o);
 /// "service 's' below '/p' cannot be read: WHY"
 std::string unreadable(const options& o, const error_code& why);
 
+/// "ZooKeeper at HOSTS did not answer in full within 5s"
+std::string not_in_full(const options& o);
+
 /// Ends the session in order if there is a connection, without much of a wait.
 asio::awaitable<void> leave(environment& env, zk::client client);
 

@@ -163,12 +163,6 @@ void print_service(environment& env, const service_description& d, const service
 // Within it the command says what it has learned of a service that it could not read.
 constexpr auto grace = std::chrono::milliseconds(200);
 
-int not_in_full(const environment& env) {
-    const std::string servers = env.options.zk.servers.to_string();
-    diagnose(fmt::format("ZooKeeper at {} did not answer in full within {}", servers, to_text(*env.options.wait)));
-    return exit_not_reached;
-}
-
 /// Reads until the view is complete. The stream of changes tells of that by `fresh`.
 asio::awaitable<void> complete(change_stream& changes) {
     for (;;) {
@@ -185,9 +179,9 @@ asio::awaitable<int> list_instances(environment& env, zk::client client, runtime
     const bool read = co_await within(env, wait, complete(changes));
     const service_view v = lb.view(env.options.service).value();
     if (!read) {
-        if (v.last_error.category() != zk::server_category()) co_return not_in_full(env);
-        diagnose(unreadable(env.options, v.last_error));
-        co_return exit_failed;
+        const bool refused = v.last_error.category() == zk::server_category();
+        diagnose(refused ? unreadable(env.options, v.last_error) : not_in_full(env.options));
+        co_return refused ? exit_failed : exit_not_reached;
     }
     if (v.instances.empty() && v.rejected.empty()) {
         diagnose(fmt::format("no instance of service '{}' below '/{}'", env.options.service, env.options.prefix));
@@ -216,7 +210,10 @@ asio::awaitable<int> run_ls(environment& env) {
     const bool reached = co_await reach(env, client, wait);
     if (!reached) co_return exit_not_reached;
     const auto first = co_await (guarded(list(env, client, end)) || pause(env, end + grace - env.world.now()));
-    if (first.index() != 0) co_return not_in_full(env);
+    if (first.index() != 0) {
+        diagnose(not_in_full(env.options));
+        co_return exit_not_reached;
+    }
     co_await leave(env, client);
     co_return std::get<0>(first);
 }

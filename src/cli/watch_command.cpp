@@ -62,12 +62,14 @@ asio::awaitable<int> follow(environment& env, zk::client client, change_stream& 
     }
 }
 
-/// Says once why there is nothing to see, where the servers have an answer to that. Never completes, but with an exception.
+/// Says once why there is nothing to see, where that is known. Never completes, but with an exception.
 asio::awaitable<int> explain_silence(environment& env, balancer& lb) {
     co_await pause(env, *env.options.wait);
     const service_view v = lb.view(env.options.service).value();
     if (!v.known && v.last_error.category() == zk::server_category())
         diagnose(unreadable(env.options, v.last_error) + "; waiting for it");
+    else if (!v.known && v.last_error != registry_errc::no_chroot)    // which was told
+        diagnose(not_in_full(env.options) + "; waiting for it");
     co_await forever(env);
     co_return exit_failed;
 }

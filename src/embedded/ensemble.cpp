@@ -158,11 +158,7 @@ std::optional<time_point> ensemble::impl::deadline() const {
 }
 
 void ensemble::impl::tick() {
-    for (const auto& s : servers) {
-        s->impl_->catch_up(now_);
-        s->impl_->close_silent(now_);
-        s->impl_->expire_local(now_);
-    }
+    for (const auto& s : servers) s->impl_->tick(now_);
     for (const zk::session_id id : open_sessions.expired(now_)) expire(id);
     if (const auto check = next_check(); check && *check <= now_) {
         last_check_ += (now_ - last_check_) / config.container_check_interval * config.container_check_interval;

@@ -62,17 +62,36 @@ void server::impl::closed(connection_id id) {
     connections_.erase(id);
 }
 
-connection* server::impl::newcomer_at_front() noexcept {
-    while (!newcomers_.empty()) {
-        connection* c = find(newcomers_.front().id);
-        if (c != nullptr && c->at == stage::greeting) return c;
-        newcomers_.pop_front();
-    }
-    return nullptr;
+void server::impl::tick(time_point now) {
+    catch_up(now);
+    close_silent(now);
+    expire_local(now);
+}
+
+std::optional<time_point> server::impl::next_due() const {
+    std::optional<time_point> first = local_sessions_.next_expiry();
+    const auto sooner = [&first](time_point t) {
+        if (!first || t < *first) first = t;
+    };
+    if (!backlog_.empty()) sooner(backlog_.front().due);
+    if (!newcomers_.empty()) sooner(newcomers_.front().until);
+    return first;
+}
+
+/// The first newcomer is one that has yet to greet, or there is none.
+void server::impl::forget_greeted() noexcept {
+    const auto greets = [this](const newcomer& n) {
+        const connection* c = find(n.id);
+        return c != nullptr && c->at == stage::greeting;
+    };
+    while (!newcomers_.empty() && !greets(newcomers_.front())) newcomers_.pop_front();
 }
 
 void server::impl::close_silent(time_point now) {
-    for (connection* c = newcomer_at_front(); c != nullptr && newcomers_.front().until <= now; c = newcomer_at_front()) close(*c);
+    for (; !newcomers_.empty() && newcomers_.front().until <= now; newcomers_.pop_front()) {
+        connection* c = find(newcomers_.front().id);
+        if (c != nullptr && c->at == stage::greeting) close(*c);
+    }
 }
 
 void server::impl::expire_local(time_point now) {
@@ -142,7 +161,7 @@ void server::impl::flush() {
         forgotten.mapped()->sink->close();
     }
     closing_.clear();
-    newcomer_at_front();    // next_due() looks no further
+    forget_greeted();    // next_due() looks at the first only
 }
 
 void server::impl::take_in(connection& c, std::string_view bytes) {

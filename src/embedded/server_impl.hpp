@@ -90,12 +90,9 @@ public:
     /// An entry of the log was committed.
     void deliver(std::uint64_t entry, transaction_ptr t, time_point now);
 
-    /// Applies what is due.
-    void catch_up(time_point now);
-    /// Closes connections that have not said what they want, for too long.
-    void close_silent(time_point now);
-    /// Ends the local sessions that were not heard of, and their connections.
-    void expire_local(time_point now);
+    /// Does what is due, and tells when something is: entries of the log to apply, connections that have not said what they want
+    /// for too long, local sessions that were not heard of.
+    void tick(time_point now);
     std::optional<time_point> next_due() const;
 
     /// Takes over a tree that is up to date, with all entries of the log up to one.
@@ -126,8 +123,11 @@ private:
     };
 
     connection* find(connection_id id) noexcept;
-    connection* newcomer_at_front() noexcept;
     void close(connection& c);
+    void forget_greeted() noexcept;
+    void close_silent(time_point now);
+    void catch_up(time_point now);
+    void expire_local(time_point now);
     void touch_output(connection& c);
     void relieve(connection& c);
 
@@ -195,7 +195,7 @@ private:
         time_point until;
         connection_id id = 0;
     };
-    std::deque<newcomer> newcomers_;    // in the order in which they came; some behind the first have greeted or gone
+    std::deque<newcomer> newcomers_;    // in the order in which they came; some behind the first may have greeted or gone
 
     std::uint64_t next_session_;
     sessions local_sessions_;

@@ -25,16 +25,6 @@ void server::impl::catch_up(time_point now) {
     }
 }
 
-std::optional<time_point> server::impl::next_due() const {
-    std::optional<time_point> first = local_sessions_.next_expiry();
-    const auto sooner = [&first](time_point t) {
-        if (!first || t < *first) first = t;
-    };
-    if (!backlog_.empty()) sooner(backlog_.front().due);
-    if (!newcomers_.empty()) sooner(newcomers_.front().until);
-    return first;
-}
-
 void server::impl::synchronize(const tree& t, std::uint64_t entry) {
     drop_connections();    // they would miss events
     tree_ = t;

@@ -2,6 +2,7 @@
 //
 // What the command says where the servers are not there, or say nothing.
 #include "integration/command_arguments.hpp"
+#include "proto_zk/records_data.hpp"
 #include "support/eventually.hpp"
 #include "support/zk_frames.hpp"
 #include "support/zk_server.hpp"
@@ -14,6 +15,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <cstdint>
 #include <string>
 #include <thread>
 #include <vector>
@@ -48,10 +50,10 @@ private:
     int fd_;
 };
 
-/// Gives everybody a session, and says nothing more.
+/// Gives everybody a session, says so often that a znode exists, and says nothing more.
 class mute_server {
 public:
-    explicit mute_server(std::chrono::milliseconds timeout = 10s) : timeout_(timeout) {}
+    explicit mute_server(std::chrono::milliseconds timeout = 10s, int answers = 0) : timeout_(timeout), answers_(answers) {}
     std::string address() const { return listener_.address(); }
     ~mute_server() {
         listener_.shut();
@@ -65,12 +67,18 @@ private:
         for (int fd = listener_.accept(); fd >= 0; fd = listener_.accept()) {
             connections.push_back(fd);
             char request[256];
-            if (::read(fd, request, sizeof request) > 0) static_cast<void>(::write(fd, session.data(), session.size()));
+            if (::read(fd, request, sizeof request) <= 0) continue;
+            static_cast<void>(::write(fd, session.data(), session.size()));
+            for (std::int32_t xid = 1; xid <= answers_ && ::read(fd, request, sizeof request) > 0; ++xid) {
+                const std::string exists = reply_frame(xid, 1, 0, muster::zk::proto::stat_response());
+                static_cast<void>(::write(fd, exists.data(), exists.size()));
+            }
         }
         for (const int fd : connections) ::close(fd);
     }
 
     const std::chrono::milliseconds timeout_;
+    const int answers_;
     silent_server listener_;
     std::thread acceptor_{[this] { serve(); }};
 };
@@ -135,9 +143,21 @@ TEST_CASE("a server that gives a session and then says nothing: exit 4 within th
         check_not_reached(with(args, command), server.address(), "has not answered within 1s");
 }
 
+TEST_CASE("a server that stops in the middle of its answers: ls exits with 4, watch waits on and says so") {
+    const mute_server server(10s, 1);
+    const strings command{"--zk", server.address(), "--wait", "1s"};
+    for (const strings& args : {strings{"ls"}, strings{"ls", "--service", "s"}})
+        check_not_reached(with(args, command), server.address(), "did not answer in full within 1s");
+    const auto w = start_muster(with({"watch", "--service", "s"}, command));
+    CHECK(eventually([&] { return w->err().find("did not answer in full within 1s; waiting for it") != std::string::npos; }, 5s));
+    CHECK(w->running());
+    w->signal(SIGINT);
+    CHECK(finish(*w).code == 0);
+}
+
 TEST_CASE("a server that says nothing for longer than its sessions last: exit 4 within the wait") {
     const mute_server server(600ms);
-    for (strings args : all_that_connect) {
+    for (const strings& args : all_that_connect) {
         CAPTURE(boost::json::serialize(boost::json::value_from(args)));
         const auto begin = std::chrono::steady_clock::now();
         const auto r = run_muster(with(args, {"--zk", server.address(), "--wait", "1500ms"}));

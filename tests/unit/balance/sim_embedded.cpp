@@ -2,6 +2,7 @@
 #include "unit/balance/sim_embedded.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace muster::test {
 

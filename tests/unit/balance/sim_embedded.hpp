@@ -8,14 +8,11 @@
 
 #include "runtime/world.hpp"
 
-#include <algorithm>
 #include <cstdint>
 #include <list>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace muster::test {

@@ -1,6 +1,8 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 #include "unit/embedded/fixture.hpp"
 
+#include <utility>
+
 namespace muster::test {
 
 world::client world::open(std::size_t server, std::string address) {

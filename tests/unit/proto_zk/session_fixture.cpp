@@ -1,6 +1,9 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 #include "unit/proto_zk/session_fixture.hpp"
 
+#include <algorithm>
+#include <utility>
+
 namespace muster::test {
 
 proto::session_settings settings_for_tests() {

@@ -9,8 +9,8 @@
 
 #include <doctest/doctest.h>
 
-#include <algorithm>
 #include <chrono>
+#include <initializer_list>
 #include <limits>
 #include <memory>
 #include <string>

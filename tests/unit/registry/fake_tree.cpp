@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 namespace muster::registry::testing {
 
 fake_tree::fake_tree() { nodes_[""] = node{}; }

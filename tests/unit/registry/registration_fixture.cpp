@@ -2,6 +2,7 @@
 #include "unit/registry/registration_fixture.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace muster::registry::testing {
 

@@ -1,10 +1,10 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 #include "unit/registry/sim_registry.hpp"
 
-#include "proto_zk/records_multi.hpp"
 #include "proto_zk/records_watch.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace muster::test {
 

@@ -7,14 +7,10 @@
 #include "unit/zk/client_fixture.hpp"
 
 #include "proto_zk/records_multi.hpp"
-#include "proto_zk/records_watch.hpp"
 
-#include <algorithm>
 #include <cstdint>
 #include <list>
-#include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace muster::test {

@@ -3,6 +3,8 @@
 
 #include "zk/client_impl.hpp"
 
+#include <utility>
+
 namespace muster::test {
 
 runtime::endpoint at(const char* address, std::uint16_t port) { return {asio::ip::make_address(address), port}; }
