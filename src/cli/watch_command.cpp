@@ -9,7 +9,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <chrono>
 #include <csignal>
+#include <string>
 #include <utility>
 
 namespace muster::cli {
@@ -62,14 +65,25 @@ asio::awaitable<int> follow(environment& env, zk::client client, change_stream& 
     }
 }
 
-/// Says once why there is nothing to see, where that is known. Never completes, but with an exception.
+/// Why nothing is known of the service; nothing where that was told already, or is known.
+std::string reason_for_silence(const environment& env, const service_view& v) {
+    if (v.known || v.last_error == registry_errc::no_chroot) return {};
+    return v.last_error.category() == zk::server_category() ? unreadable(env.options, v.last_error) : not_in_full(env.options);
+}
+
+/// Says why there is nothing to see, where that is known; again when it is another reason, since a server may be slow to answer
+/// that it forbids. Never completes, but with an exception.
 asio::awaitable<int> explain_silence(environment& env, balancer& lb) {
-    co_await pause(env, *env.options.wait);
-    const service_view v = lb.view(env.options.service).value();
-    if (!v.known && v.last_error.category() == zk::server_category())
-        diagnose(unreadable(env.options, v.last_error) + "; waiting for it");
-    else if (!v.known && v.last_error != registry_errc::no_chroot)    // which was told
-        diagnose(not_in_full(env.options) + "; waiting for it");
+    std::string told;
+    for (auto time = *env.options.wait;; time = std::max<decltype(time)>(time, std::chrono::seconds(1))) {
+        co_await pause(env, time);
+        const service_view v = lb.view(env.options.service).value();
+        if (v.known) break;
+        std::string reason = reason_for_silence(env, v);
+        if (reason.empty() || reason == told) continue;
+        diagnose(reason + "; waiting for it");
+        told = std::move(reason);
+    }
     co_await forever(env);
     co_return exit_failed;
 }
