@@ -35,7 +35,9 @@ public:
     std::pair<plan_ptr, std::uint64_t> current() const;
 
     /// A seed; another one each time.
-    std::uint64_t draw_seed() noexcept { return seeds_.fetch_add(0x9e3779b97f4a7c15, std::memory_order_relaxed); }
+    std::uint64_t draw_seed() noexcept {
+        return pick_state::scrambled(seeds_.fetch_add(pick_state::step, std::memory_order_relaxed));
+    }
 
     /// A number for `pick_state::stripe`; the next one each time.
     std::uint32_t draw_stripe() noexcept { return stripes_.fetch_add(1, std::memory_order_relaxed); }

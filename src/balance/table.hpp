@@ -23,8 +23,12 @@ public:
     explicit pick_state(std::uint64_t seed) noexcept : random_(seed) { cursor_ = static_cast<std::uint32_t>(random() >> 32); }
 
     /// 64 random bits (SplitMix64).
-    std::uint64_t random() noexcept {
-        std::uint64_t z = random_ += 0x9e3779b97f4a7c15;
+    std::uint64_t random() noexcept { return scrambled(random_ += step); }
+
+    /// What `random` makes of where it stands, and how far it moves. All draw from one circle of 2^64 numbers: seeds that are to
+    /// have nothing in common must stand anywhere on it, not a few steps from each other.
+    static constexpr std::uint64_t step = 0x9e3779b97f4a7c15;
+    static constexpr std::uint64_t scrambled(std::uint64_t z) noexcept {
         z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
         z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
         return z ^ (z >> 31);

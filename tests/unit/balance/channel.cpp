@@ -5,6 +5,7 @@
 
 #include <doctest/doctest.h>
 
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -109,6 +110,30 @@ TEST_CASE("pickers and their copies go ways of their own") {
     d = a;
     const std::set<std::vector<std::string>> ways{sequence(a, 20), sequence(b, 20), sequence(c, 20), sequence(d, 20)};
     CHECK(ways.size() == 4);
+}
+
+TEST_CASE("what many pickers pick together is as even as what one does") {
+    publisher pub(20261129);
+    const auto nodes = nodes_of(normals(10));
+    publish(pub, nodes);
+    std::map<std::string, double> picks;
+    for (int k = 0; k < 100; ++k) {
+        hot_picker p(pub.get(policy::random, pool::all));
+        for (const std::string& each : sequence(p, 100)) ++picks[each];
+    }
+    CHECK(chi_square(picks, nodes) < chi_square_9);
+}
+
+TEST_CASE("no picker follows another one's draws") {
+    publisher pub(20261129);
+    publish(pub, nodes_of(normals(1000)));
+    std::set<std::string> pairs;
+    for (int k = 0; k < 100; ++k) {
+        hot_picker p(pub.get(policy::random, pool::all));
+        const auto drawn = sequence(p, 100);
+        for (std::size_t i = 1; i < drawn.size(); ++i) pairs.insert(drawn[i - 1] + " " + drawn[i]);
+    }
+    CHECK(pairs.size() > 100 * 99 - 200);    // of a million that there are, some come twice by chance
 }
 
 TEST_CASE("the same seed gives the same picks") {
