@@ -48,7 +48,7 @@ std::uint64_t node_state::sum(std::atomic<std::uint64_t> tally::*counter) const 
 void node_state::observe(std::int64_t taken_at) noexcept {
     if (!shared) return;
     const std::int64_t now = shared->clock->ticks();
-    shared->latest.store(now, relaxed);
+    shared->pass(now);
     const auto rtt = static_cast<float>(std::max<std::int64_t>(1, now - taken_at));
     const float old = latency.load(relaxed);
     const float keep = faded(now - latency_at.load(relaxed));
@@ -57,18 +57,31 @@ void node_state::observe(std::int64_t taken_at) noexcept {
 
     follow_usual(shared->usual, rtt);
     typical.store(follow_typical(typical.load(relaxed), rtt), relaxed);
+    note(never_timed, false);
     rate();
+}
+
+void node_state::note(std::uint32_t reason, bool holds) noexcept {
+    const std::uint32_t before = notable.load(relaxed);
+    if (((before & reason) != 0) == holds) return;
+    if (holds)
+        notable.fetch_or(reason, relaxed);
+    else
+        notable.fetch_and(~reason, relaxed);
 }
 
 void node_state::rate() noexcept {
     const float usual = shared ? shared->usual.load(relaxed) : 0;
     const float own = typical.load(relaxed);
     const float slower = usual > 0 && own >= slow_at_all ? own / usual : 1;
-    handicap.store((slower >= far_slower ? slower : 1) * reported.load(relaxed), relaxed);
+    const float dearer = (slower >= far_slower ? slower : 1) * reported.load(relaxed);
+    handicap.store(dearer, relaxed);
+    note(dear, dearer != 1);
 }
 
 void node_state::recover() noexcept {
     strikes.store(0, relaxed);
+    note(failing, false);
     if (shared && standing.load(relaxed) == balance::standing::trial) shared->health.succeeded(*this, shared->clock->ticks());
 }
 
@@ -97,6 +110,7 @@ void node_state::count(failure_class why) noexcept {
 void node_state::fail(failure_class why, std::int64_t taken_at) noexcept {
     const std::uint32_t before = strikes.load(relaxed);
     strikes.store(std::min<std::uint32_t>(before + 1, 1'000'000), relaxed);
+    note(failing, true);
     if (!shared) return;
     const std::int64_t now = shared->clock->ticks();
     shared->health.failed(*this, why, before == 0, now);

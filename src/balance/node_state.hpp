@@ -57,6 +57,12 @@ struct alignas(64) node_state {
     std::atomic<float> typical{0};     ///< What its calls take, in ns, outliers levelled; 0: unknown.
     std::atomic<std::int64_t> latency_at{0};
 
+    /// Why a pick should look at more than the leases that are out: one word, since most have no reason to.
+    std::atomic<std::uint32_t> notable{never_timed};
+    static constexpr std::uint32_t failing = 1;        ///< `strikes` is not 0.
+    static constexpr std::uint32_t dear = 2;           ///< `handicap` is not 1.
+    static constexpr std::uint32_t never_timed = 4;    ///< `typical` is unknown.
+
     std::atomic<std::uint32_t> bounded{0};    ///< Leases of policy boundedhash that are out.
     std::atomic<balance::standing> standing{balance::standing::fine};
     const stripe_count stripes;
@@ -99,6 +105,7 @@ struct alignas(64) node_state {
 private:
     std::uint64_t sum(std::atomic<std::uint64_t> tally::*counter) const noexcept;
     void rate() noexcept;
+    void note(std::uint32_t reason, bool holds) noexcept;
 };
 
 }    // namespace muster::balance

@@ -38,10 +38,15 @@ struct service_state {
     const std::shared_ptr<time_source> clock;    ///< Never null.
     const stripe_count stripes;                  ///< Of its instances.
 
-    /// What the clock showed when a lease was timed last: good enough to let estimates fade by. Apart from what is never written.
-    alignas(64) std::atomic<std::int64_t> latest{0};
+    /// What the clock showed when a lease was timed last, or up to 1 ms before: good enough to let estimates fade by, and hardly
+    /// ever written, since it is read by every pick of some policies.
+    std::atomic<std::int64_t> latest{0};
+    void pass(std::int64_t now) noexcept {
+        if (now - latest.load(std::memory_order_relaxed) > 1'000'000) latest.store(now, std::memory_order_relaxed);
+    }
 
-    std::atomic<std::uint32_t> bounded{0};    ///< Leases of policy boundedhash that are out.
+    /// Leases of policy boundedhash that are out. Apart from what is seldom written.
+    alignas(64) std::atomic<std::uint32_t> bounded{0};
 
     /// What a call of a fast instance takes, in ns; 0: unknown. Falls fast and rises slowly, so that the slow hardly lift it.
     std::atomic<float> usual{0};

@@ -22,12 +22,17 @@ public:
     /// Starts anywhere, as `seed` says.
     explicit pick_state(std::uint64_t seed) noexcept : random_(seed) { cursor_ = static_cast<std::uint32_t>(random() >> 32); }
 
-    /// 64 random bits (SplitMix64).
-    std::uint64_t random() noexcept { return scrambled(random_ += step); }
+    /// 64 random bits (wyrand): one multiplication.
+    std::uint64_t random() noexcept {
+        random_ += step;
+        __extension__ using wide = unsigned __int128;
+        const wide product = wide{random_} * (random_ ^ 0xe7037ed1a0b428db);
+        return static_cast<std::uint64_t>(product >> 64) ^ static_cast<std::uint64_t>(product);
+    }
 
-    /// What `random` makes of where it stands, and how far it moves. All draw from one circle of 2^64 numbers: seeds that are to
-    /// have nothing in common must stand anywhere on it, not a few steps from each other.
-    static constexpr std::uint64_t step = 0x9e3779b97f4a7c15;
+    /// How far `random` moves on its circle of 2^64 numbers, and where seeds go on it (SplitMix64): those that are to have
+    /// nothing in common must stand anywhere, not a few steps from each other.
+    static constexpr std::uint64_t step = 0xa0761d6478bd642f;
     static constexpr std::uint64_t scrambled(std::uint64_t z) noexcept {
         z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
         z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
@@ -51,6 +56,9 @@ public:
 
     /// Left by the policy for the lease: see `loan`.
     std::uint64_t loan = 0;
+
+    /// What the clock showed when a pick looked at it last, in ns. Not all do.
+    std::int64_t seen_at = 0;
 
     /// Whether to pick one that has failed so often in a row although another is there: always if it has not failed, else once
     /// in 32 or, after a second failure, in 64 times. That is what shows that it has recovered, without a clock.

@@ -49,15 +49,19 @@ public:
             per_lease_.push_back(static_cast<float>(total / static_cast<double>(nodes.size()) / n->weight));
     }
 
-    // Where one has nearly all the weight, three draws may give it three times: it competes with itself then.
     pair draw(pick_state& s) const noexcept {
-        pair p{alias_.draw(s), alias_.draw(s)};
-        for (int again = 0; again < 2 && p.second == p.first; ++again) p.second = alias_.draw(s);
-        return p;
+        const pair p{alias_.draw(s), alias_.draw(s)};
+        return p.second != p.first ? p : draw_again(s, p.first);
     }
     float per_lease(std::uint32_t i) const noexcept { return per_lease_[i]; }
 
 private:
+    // Where one has nearly all the weight, three draws may give it three times: it competes with itself then.
+    [[gnu::cold]] pair draw_again(pick_state& s, std::uint32_t first) const noexcept {
+        const std::uint32_t second = alias_.draw(s);
+        return {first, second != first ? second : alias_.draw(s)};
+    }
+
     alias_table alias_;
     std::vector<float> per_lease_;
 };
@@ -69,6 +73,8 @@ class two_choices : public table {
 public:
     explicit two_choices(node_list nodes)
         : table(std::move(nodes)), draw_(this->nodes()), shared_(this->nodes().front()->state->shared.get()) {
+        // How many threads there are in fact is not known; what is learned too seldom is of no use.
+        share_ = std::clamp<std::uint32_t>(this->nodes().front()->stripes, 1, 4);
         for (const node_ref& n : this->nodes()) {
             candidates_.push_back({n.get(), n->state.get()});
             in_one_place_ = in_one_place_ && n->counts_in_one_place();
@@ -85,14 +91,31 @@ protected:
         return (strikes_b == 0) != try_it;
     }
 
-    // Reading the clock costs more than all else. So of one that is idle one lease in `one_in` is timed; where there is a queue
-    // the caller has more to do than that, and all are.
+    // Reading the clock costs more than all else, and what is learned is written where all threads read. So of one that is idle
+    // one lease in `one_in`, a power of two, is timed, with several threads less often on each; where there is a queue the caller
+    // has more to do than that, and all are.
+    template <bool InOnePlace>
+    bool in_turn(const pick_state& p, const node_state& s, std::uint32_t one_in) const noexcept {
+        const tally& t = InOnePlace ? s.common : s.tally_of(p.stripe);
+        return (t.successes.load(relaxed) & (one_in * share_ - 1)) == 0;
+    }
     bool due(const pick_state& p, const node_state& s, std::uint32_t one_in) const noexcept {
-        const tally& t = in_one_place_ ? s.common : s.tally_of(p.stripe);
-        return t.successes.load(relaxed) % one_in == 0 || s.typical.load(relaxed) == 0;
+        const bool turn = in_one_place_ ? in_turn<true>(p, s, one_in) : in_turn<false>(p, s, one_in);
+        return turn || s.typical.load(relaxed) == 0;
     }
 
-    float open(const node& n) const noexcept { return static_cast<float>(in_one_place_ ? n.own.open() : n.open()); }
+    // Times the lease, if there is a clock.
+    void time(pick_state& s) const noexcept {
+        if (!shared_) return;
+        s.seen_at = shared_->clock->ticks();
+        s.loan = loan::taken_at(s.seen_at);
+    }
+
+    template <bool InOnePlace>
+    static float open(const pick_state& s, const node& n) noexcept {
+        return static_cast<float>(InOnePlace ? n.own.open() : n.open_as_known(s.stripe, s.seen_at));
+    }
+    float open(const pick_state& s, const node& n) const noexcept { return in_one_place_ ? open<true>(s, n) : open<false>(s, n); }
 
     // Both at once: with the state behind the node, a pick from very many would wait for memory one time more.
     struct candidate {
@@ -103,6 +126,7 @@ protected:
     Draw draw_;
     std::vector<candidate> candidates_;
     service_state* shared_;    // the nodes keep it; null: nothing is timed
+    std::uint32_t share_;
     bool in_one_place_ = true;
 };
 
@@ -114,32 +138,51 @@ public:
     using two_choices<Draw>::two_choices;
 
     node* pick(pick_state& s, std::string_view, error_code&) const noexcept override {
-        if (this->nodes().size() == 1) return this->nodes().front().get();
-        const pair drawn = this->draw_.draw(s);
-        const auto [a, state_a] = this->candidates_[drawn.first];
-        const auto [b, state_b] = this->candidates_[drawn.second];
-        const float load_a = this->open(*a) * this->draw_.per_lease(drawn.first);
-        const float load_b = this->open(*b) * this->draw_.per_lease(drawn.second);
-        const std::uint32_t strikes_a = state_a->strikes.load(relaxed);
-        const std::uint32_t strikes_b = state_b->strikes.load(relaxed);
-        const float handicap_a = state_a->handicap.load(relaxed);
-        const float handicap_b = state_b->handicap.load(relaxed);
-        bool second = load_b < load_a;    // a tie goes to the first
-        bool timed = false;
-        if (this->differ(strikes_a, strikes_b)) [[unlikely]] {
-            second = this->take_second(s, strikes_a, strikes_b);
-        } else if (handicap_a != handicap_b) [[unlikely]] {
-            second = take_second_of_slow(s, load_a, handicap_a, load_b, handicap_b);
-            timed = true;
-        }
-        node* const taken = second ? b : a;
         s.loan = 0;
-        timed |= (second ? load_b : load_a) > 0 || this->due(s, second ? *state_b : *state_a, 16);
-        if (this->shared_ && timed) s.loan = loan::taken_at(this->shared_->clock->ticks());
-        return taken;
+        if (this->nodes().size() == 1) return this->nodes().front().get();
+        return this->in_one_place_ ? choose<true>(s) : choose<false>(s);
     }
 
 private:
+    template <bool InOnePlace>
+    node* choose(pick_state& s) const noexcept {
+        const pair drawn = this->draw_.draw(s);
+        const auto [a, state_a] = this->candidates_[drawn.first];
+        const auto [b, state_b] = this->candidates_[drawn.second];
+        const float load_a = this->template open<InOnePlace>(s, *a) * this->draw_.per_lease(drawn.first);
+        const float load_b = this->template open<InOnePlace>(s, *b) * this->draw_.per_lease(drawn.second);
+        const std::uint32_t notable = state_a->notable.load(relaxed) | state_b->notable.load(relaxed);
+        if (notable != 0) [[unlikely]]
+            return look_closer({{a, state_a}, load_a}, {{b, state_b}, load_b}, s);
+        const bool second = load_b < load_a;    // a tie goes to the first
+        if ((second ? load_b : load_a) > 0 || this->template in_turn<InOnePlace>(s, second ? *state_b : *state_a, 16))
+            this->time(s);
+        return second ? b : a;
+    }
+
+    struct rated : two_choices<Draw>::candidate {
+        float load;
+    };
+
+    // Where one fails, is slow or was never timed.
+    [[gnu::noinline]] node* look_closer(const rated& a, const rated& b, pick_state& s) const noexcept {
+        const std::uint32_t strikes_a = a.state->strikes.load(relaxed);
+        const std::uint32_t strikes_b = b.state->strikes.load(relaxed);
+        const float handicap_a = a.state->handicap.load(relaxed);
+        const float handicap_b = b.state->handicap.load(relaxed);
+        bool second = b.load < a.load;
+        bool timed = false;
+        if (this->differ(strikes_a, strikes_b)) {
+            second = this->take_second(s, strikes_a, strikes_b);
+        } else if (handicap_a != handicap_b) {
+            second = take_second_of_slow(s, a.load, handicap_a, b.load, handicap_b);
+            timed = true;
+        }
+        const rated& taken = second ? b : a;
+        if (timed || taken.load > 0 || this->due(s, *taken.state, 16)) this->time(s);
+        return taken.who;
+    }
+
     // A lease of one with handicap h costs as h leases. The one that loses for its handicap alone is tried once in a while,
     // less often the worse it is: else nobody would learn that it has recovered.
     static bool take_second_of_slow(pick_state& s, float load_a, float handicap_a, float load_b, float handicap_b) noexcept {
@@ -170,17 +213,16 @@ public:
         const auto [b, state_b] = this->candidates_[drawn.second];
         const std::uint32_t strikes_a = state_a->strikes.load(relaxed);
         const std::uint32_t strikes_b = state_b->strikes.load(relaxed);
-        const float open_a = this->open(*a);
-        const float open_b = this->open(*b);
+        const float open_a = this->open(s, *a);
+        const float open_b = this->open(s, *b);
         const bool second = this->differ(strikes_a, strikes_b)
                                 ? this->take_second(s, strikes_a, strikes_b)
                                 : cost(open_b, *state_b, drawn.second, now) < cost(open_a, *state_a, drawn.first, now);
         // By index: which one it is cannot be foreseen, and so must not be a branch.
         const auto [taken, state] = this->candidates_[second ? drawn.second : drawn.first];
-        if (this->shared_ && ((second ? open_b : open_a) > 0 || this->due(s, *state, 4))) {
-            const std::int64_t ticks = this->shared_->clock->ticks();
-            this->shared_->latest.store(ticks, relaxed);
-            s.loan = loan::taken_at(ticks);
+        if ((second ? open_b : open_a) > 0 || this->due(s, *state, 4)) {
+            this->time(s);
+            if (this->shared_) this->shared_->pass(s.seen_at);
         }
         return taken;
     }

@@ -105,7 +105,7 @@ struct setting {
 // The mean over seeds of what `measure` gives.
 double mean(policy p, const setting& c, const std::function<double(cluster&)>& measure) {
     double sum = 0;
-    constexpr int seeds = 20;
+    constexpr int seeds = 60;
     for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
         cluster one(p, c.instances, c.callers, seed);
         one.share(1000);
