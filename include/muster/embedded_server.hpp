@@ -75,8 +75,10 @@ class embedded_server_impl;
 ///
 /// It speaks ZooKeeper's own protocol on a TCP port, so that any client can use it, and does what Apache's server does,
 /// except that it keeps nothing on disk and has no other servers beside it. It knows every request of ZooKeeper 3.8 but SASL and
-/// those about the ensemble's members, and of the four letter words `ruok`, `srvr`, `isro` and `mntr`. A connection that has not
-/// sent a whole connect request within 10 s is closed. Production is an ensemble of Apache ZooKeeper.
+/// those about the ensemble's members, and of the four letter words `ruok`, `srvr`, `isro` and `mntr`. It counts no quotas, and
+/// gives strings back as the bytes they came as, UTF-8 or not. A connection that has not sent a whole connect request within 10 s
+/// is closed. Clients are served in turn: one that asks for much, in however few bytes, holds up the others for as long as one
+/// request takes. Production is an ensemble of Apache ZooKeeper.
 ///
 /// Its hooks make happen what a test of a client needs: sessions that expire, connections that break, replies that are late.
 /// The server has done what they say when they return. Its clients hear of it when their executor runs next: a test awaits
@@ -96,7 +98,7 @@ class embedded_server_impl;
 /// theirs takes `zk::config::close_timeout`.
 /// \par Thread safety
 /// Distinct objects: safe. Same object: safe, except for assignment and destruction. All members may be called from any
-/// thread, also from handlers of the executor: a mutex that is held for as long as one read takes to serve, and never while
+/// thread, also from handlers of the executor: a mutex that is held for 2 ms or as long as one request takes, and never while
 /// foreign code runs, keeps them apart. None waits for the executor's context, which need not run.
 /// \par Object lifetimes
 /// Destruction is `stop()`, and loses all data. The executor's context must outlive the object.

@@ -4,10 +4,9 @@
 #include "embedded/digest.hpp"
 #include "embedded/errors.hpp"
 #include "embedded/java_strings.hpp"
+#include "embedded/networks.hpp"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <iterator>
 #include <optional>
 #include <set>
@@ -16,52 +15,6 @@
 
 namespace muster::embedded {
 namespace {
-
-// Integer.parseInt.
-std::optional<int> parse_int(std::string_view s) {
-    if (s.starts_with('+')) {
-        s.remove_prefix(1);
-        if (s.starts_with('-')) return std::nullopt;
-    }
-    int v = 0;
-    const auto [end, ec] = std::from_chars(s.data(), s.data() + s.size(), v);
-    if (ec != std::errc() || end != s.data() + s.size()) return std::nullopt;
-    return v;
-}
-
-// IPv4 only, as Apache's server has it.
-std::optional<std::uint32_t> parse_address(std::string_view s) {
-    std::uint32_t address = 0;
-    for (int part = 0; part < 4; ++part) {
-        const std::size_t dot = s.find('.');
-        if ((dot == s.npos) != (part == 3)) return std::nullopt;
-        const auto v = parse_int(s.substr(0, dot));
-        if (!v || *v < 0 || *v > 255) return std::nullopt;
-        address = address << 8 | static_cast<std::uint32_t>(*v);
-        s.remove_prefix(part == 3 ? s.size() : dot + 1);
-    }
-    return address;
-}
-
-// An address, and the mask of the bits that count.
-std::optional<std::pair<std::uint32_t, std::uint32_t>> parse_network(std::string_view s) {
-    const std::size_t slash = s.find('/');
-    const auto address = parse_address(s.substr(0, slash));
-    if (!address) return std::nullopt;
-    int bits = 32;
-    if (slash != s.npos) {
-        const auto v = parse_int(s.substr(slash + 1));
-        if (!v || *v < 0 || *v > 32) return std::nullopt;
-        bits = *v;
-    }
-    return std::pair(*address, bits == 0 ? 0 : ~std::uint32_t{0} << (32 - bits));
-}
-
-bool ip_matches(std::string_view client, std::string_view allowed) {
-    const auto network = parse_network(allowed);
-    const auto address = parse_address(client);
-    return network && address && ((*address ^ network->first) & network->second) == 0;
-}
 
 // Two parts by Java's String.split, which drops empty ones at the end.
 bool is_digest(std::string_view id) {
@@ -105,22 +58,6 @@ bool identities::authenticate(const text& scheme, const text& proof, std::string
 std::string_view identities::user_of(const identity& i) noexcept {
     if (i.scheme == "digest") return std::string_view(i.id).substr(0, i.id.find(':'));
     return i.scheme == "ip" ? std::string_view(i.id) : std::string_view();
-}
-
-bool permits(const std::vector<zk::acl>& acls, std::int32_t permissions, const identities& who) {
-    for (const auto& a : acls)
-        if ((a.permissions & permissions) != 0 && a.scheme == "world" && a.id == "anyone") return true;
-    for (const auto& i : who.all())
-        if (i.scheme == "super") return true;
-    for (const auto& a : acls) {
-        if ((a.permissions & permissions) == 0) continue;
-        for (const auto& i : who.all()) {
-            if (i.scheme != a.scheme) continue;
-            if (i.scheme == "digest" && i.id == a.id) return true;
-            if (i.scheme == "ip" && ip_matches(i.id, a.id)) return true;
-        }
-    }
-    return false;
 }
 
 std::int32_t fix_up(const std::vector<acl_view>& asked, const identities& who, std::vector<zk::acl>& stored) {

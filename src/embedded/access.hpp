@@ -46,9 +46,6 @@ private:
     std::vector<identity> all_;
 };
 
-/// True if one of the ACLs grants one of `permissions`, or the client is super.
-bool permits(const std::vector<zk::acl>& acls, std::int32_t permissions, const identities& who);
-
 /// What is stored where a client asked for `asked`: without duplicates, with the client's identities in place of "auth". Gives 0
 /// or the error of the wire.
 std::int32_t fix_up(const std::vector<acl_view>& asked, const identities& who, std::vector<zk::acl>& stored);

@@ -1,6 +1,8 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 #include "embedded/arguments.hpp"
 
+#include "proto_zk/records_multi.hpp"
+
 namespace muster::embedded {
 
 using zk::proto::opcode;
@@ -48,6 +50,13 @@ bool multi_arguments::read(zk::proto::reader& r) {
             break;
     }
     return r.ok();
+}
+
+std::string multi_survey::body_of_error() const {
+    std::string body;
+    zk::proto::writer w(body);
+    if (readable && null_path) zk::proto::multi_header{}.write(w);
+    return body;
 }
 
 multi_survey survey_of(std::string_view body) {

@@ -7,8 +7,10 @@
 #include "proto_zk/jute.hpp"
 #include "proto_zk/opcodes.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -22,9 +24,17 @@ struct acl_view {
     text id;
 };
 
+/// `r.count()` as Apache's server has it: what is below -1 is an empty vector.
+inline std::size_t count_of(zk::proto::reader& r, std::size_t min_element_bytes) {
+    zk::proto::reader behind = r;
+    if (behind.i32() >= -1) return r.count(min_element_bytes);
+    r = behind;
+    return 0;
+}
+
 inline void read(zk::proto::reader& r, std::vector<acl_view>& acls) {
     constexpr std::size_t min_bytes = 12;
-    const std::size_t n = r.count(min_bytes);
+    const std::size_t n = count_of(r, min_bytes);
     acls.clear();
     acls.reserve(n);
     for (std::size_t i = 0; i < n && r.ok(); ++i) {
@@ -84,6 +94,9 @@ struct multi_survey {
     bool readable = true;      ///< Known types, not mixed, complete.
     bool reads = false;        ///< They are of multiRead's kind.
     bool null_path = false;    ///< One has no path.
+
+    /// What stands behind the error where Apache's server stumbles over a path that is null: the end of the results.
+    std::string body_of_error() const;
 };
 
 multi_survey survey_of(std::string_view body);

@@ -60,7 +60,7 @@ void embedded_server_connection::close() {
 bool embedded_server_connection::may_read() const noexcept { return open_ && !closing_ && unread() <= owner_->max_unread(); }
 
 void embedded_server_connection::await_readable() {
-    if (reading_ || !may_read()) return;
+    if (reading_ || !unserved.empty() || !may_read()) return;
     reading_ = true;
     socket_.async_wait(asio::ip::tcp::socket::wait_read, [self = shared_from_this()](const error_code& ec) {
         const std::lock_guard lock(self->owner_->mutex());

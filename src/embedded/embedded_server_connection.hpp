@@ -1,6 +1,7 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 #pragma once
 
+#include "embedded/frame_ends.hpp"
 #include "embedded/server.hpp"
 #include "runtime/world.hpp"
 
@@ -35,7 +36,7 @@ public:
     void send(std::string_view bytes) override;
     void close() override;
 
-    /// Waits for bytes of the client, unless it is waited for, or `may_read()` says no.
+    /// Waits for bytes of the client, unless it is waited for, others are not served yet, or `may_read()` says no.
     void await_readable();
     /// Reads what is there, at least one byte; without an error and without a byte if there is none.
     std::size_t read(asio::mutable_buffer into, error_code& ec);
@@ -57,7 +58,9 @@ public:
     bool closing() const noexcept { return closing_; }
 
     embedded::server::connection_id id = 0;
-    std::string unserved;    ///< Read, and not served since the client reads too little.
+    std::string unserved;    ///< Read, and not served yet: the client reads too little, or others have their turn.
+    bool waits_for_turn = false;
+    embedded::frame_ends frames;    ///< In what was served.
 
 private:
     struct late_bytes {

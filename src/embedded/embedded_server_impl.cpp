@@ -4,6 +4,7 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/ip/address.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/socket_base.hpp>
 #include <boost/system/system_error.hpp>
 
@@ -21,9 +22,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t input_size = 256 * 1024;
-// Input is served in portions that double for as long as they make the server say little: a few bytes can ask for a lot.
-constexpr std::size_t first_portion = 1024;
-constexpr std::size_t little = 64 * 1024;
+// A few bytes can ask for a lot: who has kept the server for so long lets others have their turn.
+constexpr auto turn = 2ms;
 // After an accept that failed, as where the process has run out of descriptors.
 constexpr auto accept_pause = 100ms;
 constexpr auto longest_timeout = std::chrono::hours(24 * 24);
@@ -203,26 +203,54 @@ void embedded_server_impl::writable(embedded_server_connection& c, const error_c
     settle();
 }
 
-/// Has the server serve `bytes`, as far as the client reads what it gets; the rest is kept.
+/// Has the server serve `bytes`, frame by frame, as far as the client reads what it gets and its turn lasts; the rest is kept.
 void embedded_server_impl::serve(embedded_server_connection& c, std::string_view bytes) {
-    std::size_t portion = first_portion;
+    const auto begun = world_->now();
     while (!bytes.empty() && c.open() && !c.closing()) {
         if (!c.may_read()) c.flush();
         if (!c.may_read()) break;
-        const std::size_t before = c.unread();
-        const auto part = bytes.substr(0, portion);
-        server().received(c.id, part, now_);
-        bytes.remove_prefix(part.size());
-        portion = c.unread() - before <= little ? 2 * portion : first_portion;
+        const std::size_t n = c.frames.take(bytes);
+        server().received(c.id, bytes.substr(0, n), now_);
+        bytes.remove_prefix(n);
+        if (bytes.empty() || world_->now() - begun < turn) continue;
+        await_turn(c);
+        break;
     }
     c.unserved.append(bytes);
 }
 
 /// Goes on with a client that has read enough by now.
 void embedded_server_impl::resume(embedded_server_connection& c) {
-    if (!c.may_read()) return;
+    if (c.waits_for_turn || !c.may_read()) return;
     if (!c.unserved.empty()) serve(c, std::exchange(c.unserved, {}));
-    if (c.unserved.empty()) c.await_readable();
+    c.await_readable();
+}
+
+void embedded_server_impl::await_turn(embedded_server_connection& c) {
+    c.waits_for_turn = true;
+    turns_.push_back(c.shared_from_this());
+    post_turn();
+}
+
+// What the sockets of others have brought meanwhile stands before it in the executor's queue.
+void embedded_server_impl::post_turn() {
+    if (turns_.empty() || std::exchange(turn_posted_, true)) return;
+    asio::post(ex_, [self = shared_from_this()] {
+        const std::lock_guard lock(self->mutex_);
+        self->turn_posted_ = false;
+        self->next_turn();
+    });
+}
+
+void embedded_server_impl::next_turn() {
+    if (turns_.empty()) return;
+    now_ = world_->now();
+    const auto c = std::move(turns_.front());
+    turns_.pop_front();
+    c->waits_for_turn = false;
+    resume(*c);
+    settle();
+    post_turn();
 }
 
 /// After every call of the server: sends what it made it say, to whomever, and keeps its time.

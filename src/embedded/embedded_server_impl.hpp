@@ -11,6 +11,7 @@
 #include <boost/asio/ip/tcp.hpp>
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -27,8 +28,9 @@ namespace muster::detail {
 /// returns would have to wait for one, and never return on a thread that should run it. Nothing but our own code and Asio's
 /// runs with the mutex held, and nothing waits: so it is free but for a moment.
 ///
-/// Sockets are awaited, then read and written without blocking: all clients share one input buffer, what one read gives is
-/// served as a whole, and all that it makes the server say goes out before the next read.
+/// Sockets are awaited, then read and written without blocking: all clients share one input buffer, and what one read gives is
+/// served frame by frame, as long as the client takes the replies and its turn lasts; then others have theirs. All that it makes
+/// the server say goes out before the next read.
 class embedded_server_impl final : public runtime::shutdown_target, public std::enable_shared_from_this<embedded_server_impl> {
 public:
     embedded_server_impl(asio::any_io_executor ex, embedded_server_params p, std::shared_ptr<runtime::world> world);
@@ -79,6 +81,9 @@ private:
     void accepted(const error_code& ec, tcp::socket socket);
     void serve(embedded_server_connection& c, std::string_view bytes);
     void resume(embedded_server_connection& c);
+    void await_turn(embedded_server_connection& c);
+    void post_turn();
+    void next_turn();
     void settle();
     void woken();
     void drop_all();
@@ -96,6 +101,8 @@ private:
     std::unordered_map<std::uint64_t, std::shared_ptr<embedded_server_connection>> connections_;
     std::vector<std::shared_ptr<embedded_server_connection>> waiting_output_;
     std::vector<char> input_;
+    std::deque<std::shared_ptr<embedded_server_connection>> turns_;    // those with more to be served, in turn
+    bool turn_posted_ = false;
 
     std::unique_ptr<runtime::timer> timer_;
     std::optional<runtime::time_point> wake_at_;    // what the timer is set to

@@ -165,11 +165,11 @@ std::int32_t proposals::create(creation what, const create_arguments& a, work& w
 
     const text parent_path = parent_of(*a.path);
     if (!parent_path) return err::bad_arguments;
-    auto acls = std::make_shared<std::vector<zk::acl>>();
-    if (const std::int32_t e = fix_up(a.acls, w.who, *acls); e != err::ok) return e;
+    std::vector<zk::acl> acls;
+    if (const std::int32_t e = fix_up(a.acls, w.who, acls); e != err::ok) return e;
     const znode* parent = tree_.find(*parent_path);
     if (parent == nullptr) return err::no_node;
-    if (!permits(*parent->acls, bits(permission::create), w.who)) return err::no_auth;
+    if (!parent->acls->permits(bits(permission::create), w.who)) return err::no_auth;
 
     path = *a.path;
     if (sequential) path += fmt::format("{:010d}", parent->creations);
@@ -181,7 +181,7 @@ std::int32_t proposals::create(creation what, const create_arguments& a, work& w
     c.what = change::kind::create;
     c.path = path;
     c.data = data_of(a.data);
-    c.acls = std::move(acls);
+    c.acls = std::make_shared<acl_list>(std::move(acls));
     // The kind of request decides, not the flags: a plain create with the flag of containers makes a persistent znode.
     c.owner = what == creation::container ? container_owner
               : what == creation::ttl     ? ttl_owner(a.ttl)
@@ -198,7 +198,7 @@ std::int32_t proposals::remove(const version_arguments& a, work& w) {
     if (!parent_path || is_special(*a.path)) return err::bad_arguments;
     const znode* parent = tree_.find(*parent_path);
     if (parent == nullptr) return err::no_node;
-    if (!permits(*parent->acls, bits(permission::remove), w.who)) return err::no_auth;
+    if (!parent->acls->permits(bits(permission::remove), w.who)) return err::no_auth;
     const znode* n = tree_.find(*a.path);
     if (n == nullptr) return err::no_node;
     if (!matches(a.version, n->version)) return err::bad_version;
@@ -214,7 +214,7 @@ std::int32_t proposals::set_data(const version_arguments& a, work& w) {
     if (!a.path || !is_znode_path(*a.path)) return err::bad_arguments;
     const znode* n = tree_.find(*a.path);
     if (n == nullptr) return err::no_node;
-    if (!permits(*n->acls, bits(permission::write), w.who)) return err::no_auth;
+    if (!n->acls->permits(bits(permission::write), w.who)) return err::no_auth;
     if (!matches(a.version, n->version)) return err::bad_version;
 
     change c;
@@ -230,23 +230,23 @@ std::int32_t proposals::check(const version_arguments& a, const work& w) const {
     if (!a.path || !is_znode_path(*a.path)) return err::bad_arguments;
     const znode* n = tree_.find(*a.path);
     if (n == nullptr) return err::no_node;
-    if (!permits(*n->acls, bits(permission::read), w.who)) return err::no_auth;
+    if (!n->acls->permits(bits(permission::read), w.who)) return err::no_auth;
     return matches(a.version, n->version) ? err::ok : err::bad_version;
 }
 
 std::int32_t proposals::set_acl(const text& path, const std::vector<acl_view>& asked, std::int32_t version, work& w) {
     if (!path || !is_znode_path(*path)) return err::bad_arguments;
-    auto acls = std::make_shared<std::vector<zk::acl>>();
-    if (const std::int32_t e = fix_up(asked, w.who, *acls); e != err::ok) return e;
+    std::vector<zk::acl> acls;
+    if (const std::int32_t e = fix_up(asked, w.who, acls); e != err::ok) return e;
     const znode* n = tree_.find(*path);
     if (n == nullptr) return err::no_node;
-    if (!permits(*n->acls, bits(permission::admin), w.who)) return err::no_auth;
+    if (!n->acls->permits(bits(permission::admin), w.who)) return err::no_auth;
     if (!matches(version, n->aversion)) return err::bad_version;
 
     change c;
     c.what = change::kind::set_acl;
     c.path = *path;
-    c.acls = std::move(acls);
+    c.acls = std::make_shared<acl_list>(std::move(acls));
     c.version = next(n->aversion);
     commit(std::move(c), w);
     return err::ok;

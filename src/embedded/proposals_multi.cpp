@@ -16,7 +16,8 @@ using zk::proto::opcode;
 answer proposals::judge_multi(std::string_view body, work& w) {
     // What cannot be read has no effect at all, so look at everything first.
     const multi_survey survey = survey_of(body);
-    if (!survey.readable || survey.null_path || (survey.reads && survey.operations > 0)) return {err::marshalling_error, {}};
+    if (!survey.readable || survey.null_path || (survey.reads && survey.operations > 0))
+        return {err::marshalling_error, survey.body_of_error()};
 
     std::vector<tree::undo> undo;
     w.undo = &undo;

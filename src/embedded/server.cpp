@@ -30,9 +30,9 @@ server::impl::impl(ensemble::impl& e, std::size_t index, std::uint64_t first_ses
     : ensemble_(e),
       index_(index),
       tree_(e.config.extended_types),
-      watches_([this](watcher w, zk::proto::wire_event event, std::string_view path, const watches::acls& acls) {
+      watches_([this](watcher w, zk::proto::wire_event event, std::string_view path, const acl_list& acls) {
           connection* c = find(w);
-          if (c != nullptr && permits(acls, static_cast<std::int32_t>(zk::permission::read), c->who)) send_event(*c, event, path);
+          if (c != nullptr && acls.permits(static_cast<std::int32_t>(zk::permission::read), c->who)) send_event(*c, event, path);
       }),
       next_session_(first_session),
       local_sessions_(e.config.tick, e.secret) {}

@@ -29,7 +29,7 @@ void write_data(zk::proto::writer& w, const data_ptr& data) { data ? w.buffer(*d
 template <class F>
 void for_each_string(zk::proto::reader& r, F&& f) {
     constexpr std::size_t min_bytes = 4;
-    for (std::size_t n = r.count(min_bytes); n > 0 && r.ok(); --n) {
+    for (std::size_t n = count_of(r, min_bytes); n > 0 && r.ok(); --n) {
         const std::string_view s = r.string();
         if (r.ok()) f(s);
     }
@@ -96,7 +96,7 @@ std::int32_t server::impl::readable(const connection& c, const text& path, std::
     if (!path) return err::marshalling_error;
     found = tree_.find(*path);
     if (found == nullptr) return err::no_node;
-    return permits(*found->acls, permissions, c.who) ? err::ok : err::no_auth;
+    return found->acls->permits(permissions, c.who) ? err::ok : err::no_auth;
 }
 
 std::int32_t server::impl::exists(connection& c, zk::proto::reader& r) {
@@ -137,7 +137,7 @@ std::int32_t server::impl::get_acl(connection& c, const text& path) {
     const znode* n = nullptr;
     if (const std::int32_t e = readable(c, path, may_read | may_administer, n); e != err::ok) return e;
     zk::proto::writer w(c.out);
-    zk::proto::write(w, permits(*n->acls, may_administer, c.who) ? *n->acls : masked(*n->acls));
+    zk::proto::write(w, n->acls->permits(may_administer, c.who) ? n->acls->all() : masked(n->acls->all()));
     zk::proto::write(w, tree_.stat_of(*n));
     return err::ok;
 }
@@ -185,7 +185,11 @@ std::int32_t server::impl::set_watches(connection& c, std::string_view body, boo
     const int lists = lasting ? 5 : 3;
     zk::proto::reader probe(body);
     probe.i64();
-    for (int i = 0; i < lists; ++i) for_each_string(probe, [](std::string_view) {});
+    for (int i = 0; i < lists; ++i) {
+        zk::proto::reader ahead = probe;
+        if (ahead.i32() == -1) return err::marshalling_error;    // over a vector that is null Apache's server stumbles
+        for_each_string(probe, [](std::string_view) {});
+    }
     if (!probe.ok()) return err::marshalling_error;    // before anything has an effect
 
     zk::proto::reader r(body);

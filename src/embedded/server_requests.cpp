@@ -150,7 +150,7 @@ void server::impl::serve_request(connection& c, std::int32_t xid, std::int32_t t
     const std::int32_t error = read(c, type, body);
     if (error != err::ok) {
         c.out.resize(begun);
-        return reply(c, xid, zxid, error);
+        return reply(c, xid, zxid, error, type == number(opcode::multi_read) ? survey_of(body).body_of_error() : std::string());
     }
     if (c.out.size() - begun > ensemble_.config.max_pending) {
         c.out.resize(begun);

@@ -3,6 +3,8 @@
 // What the servers of an ensemble agree upon: a sequence of transactions, each with the changes that it makes to the tree.
 #pragma once
 
+#include "embedded/acl_list.hpp"
+
 #include <muster/zk/types.hpp>
 
 #include <cstdint>
@@ -15,8 +17,6 @@ namespace muster::embedded {
 /// The data of a znode, shared by the trees of all servers; null where a znode was written without data, which is not the same
 /// as empty.
 using data_ptr = std::shared_ptr<const std::string>;
-
-using acl_ptr = std::shared_ptr<const std::vector<zk::acl>>;
 
 /// One change of one znode.
 struct change {

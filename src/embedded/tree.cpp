@@ -12,7 +12,7 @@ namespace muster::embedded {
 namespace {
 
 acl_ptr anyone(zk::permission p) {
-    return std::make_shared<std::vector<zk::acl>>(1, zk::acl(static_cast<std::int32_t>(p), "world", "anyone"));
+    return std::make_shared<acl_list>(std::vector<zk::acl>(1, zk::acl(static_cast<std::int32_t>(p), "world", "anyone")));
 }
 
 // Counters wrap, as Java's do.

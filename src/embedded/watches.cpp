@@ -118,14 +118,14 @@ void watches::forget(watcher w) {
     children_.forget(w);
 }
 
-void watches::created(std::string_view path, const acls& own, const acls& parents) {
+void watches::created(std::string_view path, const acl_list& own, const acl_list& parents) {
     for (const watcher w : data_.fire(path, wire_event::created)) deliver_(w, wire_event::created, path, own);
     const auto parent = zk::proto::parent_of(path);
     for (const watcher w : children_.fire(parent, wire_event::children_changed))
         deliver_(w, wire_event::children_changed, parent, parents);
 }
 
-void watches::deleted(std::string_view path, const acls& own, const acls& parents) {
+void watches::deleted(std::string_view path, const acl_list& own, const acl_list& parents) {
     const auto& told = data_.fire(path, wire_event::deleted);
     for (const watcher w : told) deliver_(w, wire_event::deleted, path, own);
     for (const watcher w : children_.fire(path, wire_event::deleted))
@@ -135,7 +135,7 @@ void watches::deleted(std::string_view path, const acls& own, const acls& parent
         deliver_(w, wire_event::children_changed, parent, parents);
 }
 
-void watches::data_changed(std::string_view path, const acls& own) {
+void watches::data_changed(std::string_view path, const acl_list& own) {
     for (const watcher w : data_.fire(path, wire_event::data_changed)) deliver_(w, wire_event::data_changed, path, own);
 }
 

@@ -61,10 +61,8 @@ private:
 /// The watches of one server's connections.
 class watches {
 public:
-    using acls = std::vector<zk::acl>;
-
     /// Takes the event for a watcher, who must not learn of it if it may not read the znode with these ACLs (CVE-2024-23944).
-    using deliver = std::function<void(watcher, zk::proto::wire_event, std::string_view path, const acls&)>;
+    using deliver = std::function<void(watcher, zk::proto::wire_event, std::string_view path, const acl_list&)>;
 
     explicit watches(deliver d) : deliver_(std::move(d)) {}
 
@@ -78,9 +76,9 @@ public:
     void forget(watcher w);
 
     /// What happened. Delivers the events in the order of Apache's server.
-    void created(std::string_view path, const acls& own, const acls& parents);
-    void deleted(std::string_view path, const acls& own, const acls& parents);
-    void data_changed(std::string_view path, const acls& own);
+    void created(std::string_view path, const acl_list& own, const acl_list& parents);
+    void deleted(std::string_view path, const acl_list& own, const acl_list& parents);
+    void data_changed(std::string_view path, const acl_list& own);
 
     std::size_t size() const noexcept { return data_.size() + children_.size(); }
 

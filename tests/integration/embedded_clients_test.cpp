@@ -184,6 +184,54 @@ TEST_CASE("a client that does not read is not read from, costs bounded memory, a
     CHECK(got > count * large.size());
 }
 
+TEST_CASE("a few bytes that ask for a lot are not all served at once") {
+    embedded_server_params p;
+    p.max_unread = 1 << 20;
+    fixture f(p);
+    f.create("/large", std::string(1'000'000, 'x'));
+    raw_client r(f.l.io, f.server.port());
+    std::string requests = raw_client::connect_frame(60s);
+    for (int i = 0; i < 50; ++i) requests += raw_client::get_frame(i + 1, "/large");    // 1 KB for 50 MB
+    r.send(requests);
+    REQUIRE(f.l.until([&] { return f.server.sessions().size() == 2; }));
+    CHECK(f.exists("/large"));
+    CHECK(f.server.counters().requests < 30);    // the system's buffers take some
+    std::size_t replies = 0;
+    CHECK(f.l.until([&] {
+        r.read(1 << 20);
+        replies += take_frames(r.received).size();
+        return replies == 51;
+    }));
+}
+
+TEST_CASE("one that keeps the server busy lets the others have their turn") {
+    fixture f;
+    f.create("/wide");
+    for (int i = 0; i < 300; ++i) f.create("/wide/" + std::to_string(i));
+    raw_client r(f.l.io, f.server.port());
+    std::string requests = raw_client::connect_frame(60s);
+    constexpr std::size_t count = 4'000;    // many turns
+    for (std::size_t i = 0; i < count; ++i) {
+        proto::request_header header;
+        header.xid = static_cast<std::int32_t>(i + 1);
+        header.type = proto::to_wire(proto::opcode::get_all_children_number);
+        requests += frame_of(header, proto::path_request{"/wide"});
+    }
+    r.send(requests);
+    REQUIRE(f.l.until([&] { return f.server.sessions().size() == 2; }));
+    CHECK(f.exists("/wide"));
+    r.read(1 << 20);
+    std::size_t replies = take_frames(r.received).size();
+    CHECK(replies < count / 2);
+    CHECK(f.l.until(
+        [&] {
+            r.read(1 << 20);
+            replies += take_frames(r.received).size();
+            return replies == count + 1;
+        },
+        60s));
+}
+
 TEST_CASE("clients that leave most unread go when all together leave too much, and the others stay") {
     embedded_server_params p;
     p.max_unread = 64 << 20;    // no bound of a single client's
@@ -201,6 +249,7 @@ TEST_CASE("clients that leave most unread go when all together leave too much, a
         for (int k = 0; k < 18; ++k) requests += raw_client::get_frame(k + 1, "/large");    // 16 MB, and the system takes some
         r.send(requests);
     }
+    REQUIRE(f.l.until([&] { return f.server.sessions().size() == 7; }));
     REQUIRE(f.l.until([&] { return f.server.counters().connections < 7; }));
     f.l.pass(50ms);
     const auto left = f.server.counters().connections;

@@ -18,7 +18,7 @@ change creation(std::string path, std::int32_t nth, std::int64_t owner = 0, std:
     c.what = change::kind::create;
     c.path = std::move(path);
     c.data = std::make_shared<const std::string>(std::move(data));
-    c.acls = std::make_shared<std::vector<zk::acl>>(1);
+    c.acls = std::make_shared<acl_list>(std::vector<zk::acl>(1));
     c.owner = owner;
     c.version = nth;
     return c;
@@ -42,7 +42,7 @@ std::vector<std::string> contents(const tree& t) {
               std::int64_t{s.aversion}, s.ephemeral_owner, std::int64_t{s.num_children}, n.owner})
             line += ' ' + std::to_string(v);
         line += n.data ? " \"" + *n.data + '"' : " null";
-        for (const auto& a : *n.acls) line += ' ' + a.id;
+        for (const auto& a : n.acls->all()) line += ' ' + a.id;
         all.push_back(line);
     });
     std::sort(all.begin(), all.end());
@@ -61,8 +61,8 @@ TEST_CASE("a new tree is that of a new Apache server") {
     CHECK(t.stat_of(*t.find("/")).cversion == -1);
     CHECK(t.stat_of(*t.find("/zookeeper")).cversion == -2);
     CHECK(t.stat_of(*t.find("/zookeeper/config")).aversion == -1);
-    CHECK(t.find("/zookeeper/config")->acls->front() == zk::acl(1, "world", "anyone"));
-    CHECK(t.find("/zookeeper/quota")->acls->front() == zk::acl(31, "world", "anyone"));
+    CHECK(t.find("/zookeeper/config")->acls->all().front() == zk::acl(1, "world", "anyone"));
+    CHECK(t.find("/zookeeper/quota")->acls->all().front() == zk::acl(31, "world", "anyone"));
     CHECK(t.find("/zookeeper/quota")->data);
     CHECK(t.find("/zookeeper/") == nullptr);
 }
@@ -114,7 +114,7 @@ TEST_CASE("every change can be reverted") {
     change set = other(change::kind::set_data, "/a", 1);
     set.data = std::make_shared<const std::string>("longer than before");
     change set_acl = other(change::kind::set_acl, "/a", 1);
-    set_acl.acls = std::make_shared<std::vector<zk::acl>>(1, zk::acl(1, "digest", "u:x"));
+    set_acl.acls = std::make_shared<acl_list>(std::vector<zk::acl>(1, zk::acl(1, "digest", "u:x")));
     change null_data = other(change::kind::set_data, "/a/e", 1);
     const change changes[] = {set,
                               set_acl,

@@ -1,0 +1,43 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+#pragma once
+
+#include <muster/zk/types.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace muster::embedded {
+
+class identities;
+
+/// The ACLs of znodes. A frame has room for tens of thousands, and a multi for as many requests that each ask all of them: so a
+/// long list has an index.
+class acl_list {
+public:
+    explicit acl_list(std::vector<zk::acl> all);
+    acl_list(const acl_list&) = delete;
+    acl_list& operator=(const acl_list&) = delete;
+
+    const std::vector<zk::acl>& all() const noexcept { return all_; }
+
+    /// True if one of them grants one of `permissions`, or the client is super.
+    bool permits(std::int32_t permissions, const identities& who) const;
+
+private:
+    struct index {
+        std::unordered_map<std::string_view, std::int32_t> digests;
+        std::unordered_map<std::uint64_t, std::int32_t> networks;    // by length and address
+        std::uint64_t lengths = 0;                                   // bit n: there are networks of this length
+    };
+
+    const std::vector<zk::acl> all_;
+    std::int32_t world_ = 0;                // what is granted to anyone
+    std::unique_ptr<const index> index_;    // of a long list
+};
+
+using acl_ptr = std::shared_ptr<const acl_list>;
+
+}    // namespace muster::embedded
