@@ -4,7 +4,11 @@
 #include <boost/asio/error.hpp>
 
 #include <algorithm>
+#include <array>
+#include <iterator>
+#include <string>
 #include <utility>
+#include <vector>
 
 namespace muster::sim {
 
@@ -131,16 +135,32 @@ void observer::forget() {
 
 // Picks --------------------------------------------------------------------------------------------------------------------
 
+namespace {
+
+const std::vector<policy>& key_policies() {
+    static const std::vector<policy> all = [] {
+        std::vector<policy> some;
+        std::copy_if(all_policies().begin(), all_policies().end(), std::back_inserter(some), needs_key);
+        return some;
+    }();
+    return all;
+}
+
+}    // namespace
+
 pick_options observer::options() {
     pick_options o;
-    // Each change of a service makes new tables for the hash policies, which takes nine tenths of the time of a run that uses
-    // them.
-    const bool hashes = env_.time.chance("hash policies").percent(5);
+    constexpr std::array pools{pool::normals_then_master, pool::normals, pool::all, pool::master};
+    // Each change of a service makes new tables for the hash policies and pools that were asked for: all of them would take nine
+    // tenths of the time of a run. So few observers have any, and these have one.
+    auto own = env_.time.chance("hash policy of " + name_);
+    const bool hashes = own.percent(8);
+    const policy by_key = key_policies()[own.below(key_policies().size())];
+    const pool where = pools[own.below(pools.size())];
     do {
         o.policy = all_policies()[chance_.below(all_policies().size())];
-    } while (needs_key(*o.policy) && !hashes);
-    constexpr std::array pools{pool::normals_then_master, pool::normals, pool::all, pool::master};
-    o.pool = pools[chance_.below(pools.size())];
+    } while (needs_key(*o.policy) && !(hashes && *o.policy == by_key));
+    o.pool = needs_key(*o.policy) ? where : pools[chance_.below(pools.size())];
     o.key = "10.7.0." + std::to_string(chance_.below(100));
     return o;
 }
