@@ -27,6 +27,8 @@ namespace {
 
 using done = std::function<void(error_code)>;
 
+constexpr zk::session_id stranger = 77;
+
 /// A registrar, a balancer and a client in the virtual world, each with a session of its own.
 struct scene {
     scene()
@@ -58,6 +60,11 @@ struct scene {
         reg->start(started.handler());
         registry.serve();
         REQUIRE_FALSE(started.ec());
+    }
+    /// A master that a session has which is nobody's here.
+    void put_master(const std::string& ip) {
+        for (const char* path : {"/micro-service", "/micro-service/s"}) registry.tree.put(path, "");
+        registry.tree.put("/micro-service/s/master", R"({"serverip":")" + ip + R"(","serverport":80})", stranger);
     }
     std::string find(const char* path) {
         const auto* n = registry.tree.find(path);
@@ -109,6 +116,14 @@ std::vector<operation> registrar_operations() {
     };
     return {
         {"registrar.start", nothing, [](scene& s, auto slot, done d) { s.reg->start(bind(slot, d)); }, stands},
+        {"registrar.start, where its former master still is", [](scene& s) { s.put_master("10.1.1.1"); },
+         [](scene& s, auto slot, done d) { s.reg->start(bind(slot, d)); }, stands},
+        {"registrar.start, beside another master", [](scene& s) { s.put_master("10.1.1.2"); },
+         [](scene& s, auto slot, done d) { s.reg->start(bind(slot, d)); },
+         [](scene& s) {
+             CHECK(s.reg->role() == role::normal);
+             CHECK(s.find(s.reg->status().path.c_str()) != "absent");
+         }},
         {"registrar.status_change", nothing,
          [](scene& s, auto slot, done d) {
              s.reg->status_change(0, bind(slot, d));
@@ -128,6 +143,10 @@ std::vector<operation> registrar_operations() {
 
 std::vector<operation> balancer_operations() {
     const auto later = [](scene& s) { s.reg->start([](error_code) {}); };    // its instance comes while the operation waits
+    const auto with_picker = [later](scene& s) {
+        s.picker = s.lb->picker("s").value();
+        later(s);
+    };
     const auto pickable = [](scene& s) {
         CHECK((!s.ec || aborted(s)));
         CHECK(s.lb->try_pick("s").has_value());
@@ -139,12 +158,11 @@ std::vector<operation> balancer_operations() {
          [](scene& s, auto slot, done d) { asio::co_spawn(s.sim.io, s.lb->pick("s"), bind_spawned(slot, d)); }, pickable},
         {"balancer.master", later,
          [](scene& s, auto slot, done d) { asio::co_spawn(s.sim.io, s.lb->master("s"), bind_spawned(slot, d)); }, pickable},
-        {"picker.pick",
-         [later](scene& s) {
-             s.picker = s.lb->picker("s").value();
-             later(s);
-         },
-         [](scene& s, auto slot, done d) { s.picker->pick("", bind(slot, d)); }, pickable},
+        {"balancer.master, for a time", later,
+         [](scene& s, auto slot, done d) { asio::co_spawn(s.sim.io, s.lb->master("s", 10s), bind_spawned(slot, d)); }, pickable},
+        {"picker.pick", with_picker, [](scene& s, auto slot, done d) { s.picker->pick("", bind(slot, d)); }, pickable},
+        {"picker.pick, awaited", with_picker,
+         [](scene& s, auto slot, done d) { asio::co_spawn(s.sim.io, s.picker->pick(), bind_spawned(slot, d)); }, pickable},
         {"change_stream.next",
          [later](scene& s) {
              s.changes = s.lb->changes("s").value();
@@ -303,7 +321,8 @@ void check_end(scene& s) {
     s.client.close(ends[4].handler());
     s.pass(10s);
     for (const auto& e : ends) CHECK(e.done());
-    for (const auto& [path, node] : s.registry.tree.nodes()) CHECK(node.stat.ephemeral_owner == 0);
+    for (const auto& [path, node] : s.registry.tree.nodes())
+        CHECK((node.stat.ephemeral_owner == 0 || node.stat.ephemeral_owner == stranger));
     CHECK_FALSE(s.sim.world->next_timer().has_value());
     s.sim.run_ready();
     CHECK(s.sim.io.stopped());    // no work is left
