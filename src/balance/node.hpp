@@ -124,7 +124,7 @@ struct alignas(64) node {
     }
 
     /// The same as stripe `s` knows it: its own leases exactly, those of the others as they were at most 16 looks ago, and at
-    /// most 20 us, as far as `now` tells: some recent time, in ns. Each line that another thread has written since costs more
+    /// most 200 us, as far as `now` tells: some recent time, in ns. Each line that another thread has written since costs more
     /// than all else of a pick; calls take longer than what this is late by.
     std::uint32_t open_as_known(std::uint32_t s, std::int64_t now) const noexcept {
         constexpr std::uint32_t looks = 16;
