@@ -72,9 +72,10 @@ struct balancer_params {
     /// How many threads pick from a service at the same time, each with a picker of its own. The counters of an instance are then
     /// kept apart for them, in 128 bytes per thread and instance (twice that once its data has changed), since threads that write
     /// one cache line hold each other up, for several times as long as a pick takes. A picker counts in the next stripe when it
-    /// picks first. `leastconnect`, `p2c` and `peakewma` add up the counters of all threads, `boundedhash` has common ones. Any
-    /// number of threads may pick whatever this says. Legal: all; 0 counts as 1, what is above 64 as 64, and all are rounded up
-    /// to a power of two. Default 1: counters in common, the fastest for one thread.
+    /// picks first. `leastconnect` adds up the counters of all threads; `p2c` and `peakewma` know those of the other threads as
+    /// they were at most 16 looks and 200 us ago; `boundedhash` has common ones. Any number of threads may pick whatever this
+    /// says. Legal: all; 0 counts as 1, what is above 64 as 64, and all are rounded up to a power of two. Default 1: counters in
+    /// common, the fastest for one thread.
     std::size_t threads = 1;
 
     /// Who gets no picks for how its calls went.
