@@ -62,8 +62,10 @@ void lease::success() noexcept {
     if (!take_back()) return;
     fetch_add(taken_->outcomes->successes, std::uint64_t{1});
     balance::node_state& s = *taken_->whose->state;
-    const bool fine =
-        s.strikes.load(std::memory_order_relaxed) == 0 && s.standing.load(std::memory_order_relaxed) == balance::standing::fine;
+    // `notable` too: two threads that learn at once may have left it behind.
+    const bool failing = s.strikes.load(std::memory_order_relaxed) != 0 ||
+                         (s.notable.load(std::memory_order_relaxed) & balance::node_state::failing) != 0;
+    const bool fine = !failing && s.standing.load(std::memory_order_relaxed) == balance::standing::fine;
     if (!fine) [[unlikely]]
         s.recover();
     if (const std::int64_t taken_at = loan::time_of(loan_)) s.observe(taken_at);

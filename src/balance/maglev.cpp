@@ -28,10 +28,12 @@ private:
     std::vector<std::uint64_t> taken_;
 };
 
-// A claimant: where it is in its order of preference.
+// A claimant: where it is in its order of preference, and how many turns it has had.
 struct runner {
     std::uint64_t slot;
     std::uint64_t skip;
+    std::uint64_t weight;
+    std::uint64_t turns = 0;
 
     // Takes the first that is free.
     void take_turn(slot_map& slots, std::uint64_t size, std::uint32_t who) noexcept {
@@ -40,29 +42,8 @@ struct runner {
             if (slot >= size) slot -= size;
         }
         slots.take(slot, who);
+        ++turns;
     }
-};
-
-// In which round a claimant takes its next turn: all take part in round 1; after t turns, in the next round r with
-// r * weight >= t * heaviest. Without a division for each turn.
-class schedule {
-public:
-    schedule(std::uint64_t heaviest, std::uint64_t weight) noexcept
-        : step_(heaviest / weight), rest_(heaviest % weight), weight_(weight) {}
-
-    std::uint64_t next_after(std::uint64_t round) noexcept {
-        whole_ += step_;
-        part_ += rest_;
-        if (part_ >= weight_) {
-            part_ -= weight_;
-            ++whole_;
-        }
-        return std::max(round + 1, whole_ + static_cast<std::uint64_t>(part_ != 0));
-    }
-
-private:
-    std::uint64_t step_, rest_, weight_;
-    std::uint64_t whole_ = 0, part_ = 0;    // turns * heaviest / weight, and what is left of it
 };
 
 void fill_in_turn(slot_map& slots, std::uint32_t size, std::vector<runner>& runners) {
@@ -70,7 +51,8 @@ void fill_in_turn(slot_map& slots, std::uint32_t size, std::vector<runner>& runn
         for (std::uint32_t i = 0; i < runners.size() && taken < size; ++i, ++taken) runners[i].take_turn(slots, size, i);
 }
 
-void fill_by_weight(slot_map& slots, std::uint32_t size, std::vector<runner>& runners, std::vector<schedule>& schedules) {
+// All take part in round 1; after t turns, in the next round r with r * weight >= t * heaviest.
+void fill_by_weight(slot_map& slots, std::uint32_t size, std::vector<runner>& runners, std::uint64_t heaviest) {
     const auto turn_in = [](std::uint64_t round, std::uint64_t who) { return round << 32 | who; };
     std::priority_queue<std::uint64_t, std::vector<std::uint64_t>, std::greater<>> turns;
     for (std::uint32_t i = 0; i < runners.size(); ++i) turns.push(turn_in(1, i));
@@ -78,8 +60,9 @@ void fill_by_weight(slot_map& slots, std::uint32_t size, std::vector<runner>& ru
         const std::uint64_t round = turns.top() >> 32;
         const auto who = static_cast<std::uint32_t>(turns.top());
         turns.pop();
-        runners[who].take_turn(slots, size, who);
-        turns.push(turn_in(schedules[who].next_after(round), who));
+        runner& r = runners[who];
+        r.take_turn(slots, size, who);
+        turns.push(turn_in(std::max(round + 1, (r.turns * heaviest + r.weight - 1) / r.weight), who));
     }
 }
 
@@ -87,18 +70,16 @@ void fill_by_weight(slot_map& slots, std::uint32_t size, std::vector<runner>& ru
 
 std::vector<std::uint32_t> maglev_slots(std::span<const claimant> claimants, std::uint32_t size) {
     std::vector<runner> runners;
-    std::vector<schedule> schedules;
     std::uint64_t heaviest = 1;
-    for (const claimant& c : claimants) heaviest = std::max<std::uint64_t>(heaviest, c.weight);
     for (const claimant& c : claimants) {
-        runners.push_back({hash64(c.name, 0) % size, hash64(c.name, 1) % (size - 1) + 1});
-        schedules.emplace_back(heaviest, c.weight);
+        runners.push_back({hash64(c.name, 0) % size, hash64(c.name, 1) % (size - 1) + 1, c.weight});
+        heaviest = std::max<std::uint64_t>(heaviest, c.weight);
     }
     slot_map slots(size);
-    if (std::all_of(claimants.begin(), claimants.end(), [&](const claimant& c) { return c.weight == heaviest; }))
-        fill_in_turn(slots, size, runners);
+    if (std::all_of(runners.begin(), runners.end(), [&](const runner& r) { return r.weight == heaviest; }))
+        fill_in_turn(slots, size, runners);    // the same without the heap, in a third to a half of the time
     else
-        fill_by_weight(slots, size, runners, schedules);
+        fill_by_weight(slots, size, runners, heaviest);
     return std::move(slots).owners();
 }
 

@@ -3,14 +3,14 @@
 // A table whose size is prime, and the slot of a hash in it without a division.
 #pragma once
 
+#include "balance/uint128.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <vector>
 
 namespace muster::balance {
-
-__extension__ typedef unsigned __int128 uint128;
 
 // x mod m without the division, which costs more than all else of a pick. The reciprocal is rounded down, so that the quotient
 // is too small by 1 at most.

@@ -1,7 +1,7 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 #include "balance/subset.hpp"
 
-#include "balance/slot_table.hpp"
+#include "balance/uint128.hpp"
 
 #include <algorithm>
 #include <numeric>

@@ -7,6 +7,7 @@
 #include <muster/policy.hpp>
 
 #include "balance/node.hpp"
+#include "balance/uint128.hpp"
 
 #include <algorithm>
 #include <cstddef>
@@ -25,8 +26,7 @@ public:
     /// 64 random bits (wyrand): one multiplication.
     std::uint64_t random() noexcept {
         random_ += step;
-        __extension__ using wide = unsigned __int128;
-        const wide product = wide{random_} * (random_ ^ 0xe7037ed1a0b428db);
+        const uint128 product = uint128{random_} * (random_ ^ 0xe7037ed1a0b428db);
         return static_cast<std::uint64_t>(product >> 64) ^ static_cast<std::uint64_t>(product);
     }
 

@@ -73,8 +73,8 @@ class two_choices : public table {
 public:
     explicit two_choices(node_list nodes)
         : table(std::move(nodes)), draw_(this->nodes()), shared_(this->nodes().front()->state->shared.get()) {
-        // How many threads there are in fact is not known; what is learned too seldom is of no use.
-        share_ = std::clamp<std::uint32_t>(this->nodes().front()->stripes, 1, 4);
+        // What is learned too seldom is of no use.
+        sharing_ = std::clamp<std::uint32_t>(this->nodes().front()->stripes, 1, 4);
         for (const node_ref& n : this->nodes()) {
             candidates_.push_back({n.get(), n->state.get()});
             in_one_place_ = in_one_place_ && n->counts_in_one_place();
@@ -95,14 +95,12 @@ protected:
     // one lease in `one_in`, a power of two, is timed, with several threads less often on each; where there is a queue the caller
     // has more to do than that, and all are.
     template <bool InOnePlace>
-    bool in_turn(const pick_state& p, const node_state& s, std::uint32_t one_in) const noexcept {
-        const tally& t = InOnePlace ? s.common : s.tally_of(p.stripe);
-        return (t.successes.load(relaxed) & (one_in * share_ - 1)) == 0;
-    }
     bool due(const pick_state& p, const node_state& s, std::uint32_t one_in) const noexcept {
-        const bool turn = in_one_place_ ? in_turn<true>(p, s, one_in) : in_turn<false>(p, s, one_in);
-        return turn || s.typical.load(relaxed) == 0;
+        const tally& t = InOnePlace ? s.common : s.tally_of(p.stripe);
+        return (t.successes.load(relaxed) & (one_in * sharing_ - 1)) == 0;
     }
+
+    static bool never_timed(const node_state& s) noexcept { return s.typical.load(relaxed) == 0; }
 
     // Times the lease, if there is a clock.
     void time(pick_state& s) const noexcept {
@@ -115,7 +113,6 @@ protected:
     static float open(const pick_state& s, const node& n) noexcept {
         return static_cast<float>(InOnePlace ? n.own.open() : n.open_as_known(s.stripe, s.seen_at));
     }
-    float open(const pick_state& s, const node& n) const noexcept { return in_one_place_ ? open<true>(s, n) : open<false>(s, n); }
 
     // Both at once: with the state behind the node, a pick from very many would wait for memory one time more.
     struct candidate {
@@ -126,7 +123,7 @@ protected:
     Draw draw_;
     std::vector<candidate> candidates_;
     service_state* shared_;    // the nodes keep it; null: nothing is timed
-    std::uint32_t share_;
+    std::uint32_t sharing_;    // the timing of leases: so many threads, as far as that is known
     bool in_one_place_ = true;
 };
 
@@ -153,10 +150,9 @@ private:
         const float load_b = this->template open<InOnePlace>(s, *b) * this->draw_.per_lease(drawn.second);
         const std::uint32_t notable = state_a->notable.load(relaxed) | state_b->notable.load(relaxed);
         if (notable != 0) [[unlikely]]
-            return look_closer({{a, state_a}, load_a}, {{b, state_b}, load_b}, s);
+            return look_closer<InOnePlace>({{a, state_a}, load_a}, {{b, state_b}, load_b}, s);
         const bool second = load_b < load_a;    // a tie goes to the first
-        if ((second ? load_b : load_a) > 0 || this->template in_turn<InOnePlace>(s, second ? *state_b : *state_a, 16))
-            this->time(s);
+        if ((second ? load_b : load_a) > 0 || this->template due<InOnePlace>(s, second ? *state_b : *state_a, 16)) this->time(s);
         return second ? b : a;
     }
 
@@ -165,6 +161,7 @@ private:
     };
 
     // Where one fails, is slow or was never timed.
+    template <bool InOnePlace>
     [[gnu::noinline]] node* look_closer(const rated& a, const rated& b, pick_state& s) const noexcept {
         const std::uint32_t strikes_a = a.state->strikes.load(relaxed);
         const std::uint32_t strikes_b = b.state->strikes.load(relaxed);
@@ -179,7 +176,8 @@ private:
             timed = true;
         }
         const rated& taken = second ? b : a;
-        if (timed || taken.load > 0 || this->due(s, *taken.state, 16)) this->time(s);
+        timed |= taken.load > 0 || this->never_timed(*taken.state);
+        if (timed || this->template due<InOnePlace>(s, *taken.state, 16)) this->time(s);
         return taken.who;
     }
 
@@ -207,29 +205,34 @@ public:
     node* pick(pick_state& s, std::string_view, error_code&) const noexcept override {
         s.loan = 0;
         if (this->nodes().size() == 1) return this->nodes().front().get();
+        return this->in_one_place_ ? choose<true>(s) : choose<false>(s);
+    }
+
+private:
+    // One that nobody knows yet is asked at once, but by one caller only until it has answered.
+    static constexpr float unknown = 1e18F;
+
+    template <bool InOnePlace>
+    node* choose(pick_state& s) const noexcept {
         const std::int64_t now = this->shared_ ? this->shared_->latest.load(relaxed) : 0;
         const pair drawn = this->draw_.draw(s);
         const auto [a, state_a] = this->candidates_[drawn.first];
         const auto [b, state_b] = this->candidates_[drawn.second];
         const std::uint32_t strikes_a = state_a->strikes.load(relaxed);
         const std::uint32_t strikes_b = state_b->strikes.load(relaxed);
-        const float open_a = this->open(s, *a);
-        const float open_b = this->open(s, *b);
+        const float open_a = this->template open<InOnePlace>(s, *a);
+        const float open_b = this->template open<InOnePlace>(s, *b);
         const bool second = this->differ(strikes_a, strikes_b)
                                 ? this->take_second(s, strikes_a, strikes_b)
                                 : cost(open_b, *state_b, drawn.second, now) < cost(open_a, *state_a, drawn.first, now);
         // By index: which one it is cannot be foreseen, and so must not be a branch.
         const auto [taken, state] = this->candidates_[second ? drawn.second : drawn.first];
-        if ((second ? open_b : open_a) > 0 || this->due(s, *state, 4)) {
+        if ((second ? open_b : open_a) > 0 || this->never_timed(*state) || this->template due<InOnePlace>(s, *state, 4)) {
             this->time(s);
             if (this->shared_) this->shared_->pass(s.seen_at);
         }
         return taken;
     }
-
-private:
-    // One that nobody knows yet is asked at once, but by one caller only until it has answered.
-    static constexpr float unknown = 1e18F;
 
     float cost(float leases, const node_state& state, std::uint32_t i, std::int64_t now) const noexcept {
         const float open = leases * this->draw_.per_lease(i);

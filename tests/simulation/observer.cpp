@@ -49,8 +49,23 @@ std::string replay::apply(const change& c) {
 
 // Life ---------------------------------------------------------------------------------------------------------------------
 
+namespace {
+
+constexpr std::array all_pools{pool::normals_then_master, pool::normals, pool::all, pool::master};
+
+}    // namespace
+
+// Each change of a service makes new tables for the hash policies and pools that were asked for: all of them would take nine
+// tenths of the time of a run. So few observers have any, and these have one.
 observer::observer(environment& env, std::string name, std::vector<std::string> services)
-    : actor(env, std::move(name)), names_(std::move(services)) {}
+    : actor(env, std::move(name)), names_(std::move(services)) {
+    auto own = env.time.chance("hash policy of " + name_);
+    if (!own.percent(8)) return;
+    std::vector<policy> some;
+    std::copy_if(all_policies().begin(), all_policies().end(), std::back_inserter(some), needs_key);
+    by_key_ = some[own.below(some.size())];
+    by_key_from_ = all_pools[own.below(all_pools.size())];
+}
 
 void observer::start() {
     if (!absent()) return;
@@ -135,32 +150,12 @@ void observer::forget() {
 
 // Picks --------------------------------------------------------------------------------------------------------------------
 
-namespace {
-
-const std::vector<policy>& key_policies() {
-    static const std::vector<policy> all = [] {
-        std::vector<policy> some;
-        std::copy_if(all_policies().begin(), all_policies().end(), std::back_inserter(some), needs_key);
-        return some;
-    }();
-    return all;
-}
-
-}    // namespace
-
 pick_options observer::options() {
     pick_options o;
-    constexpr std::array pools{pool::normals_then_master, pool::normals, pool::all, pool::master};
-    // Each change of a service makes new tables for the hash policies and pools that were asked for: all of them would take nine
-    // tenths of the time of a run. So few observers have any, and these have one.
-    auto own = env_.time.chance("hash policy of " + name_);
-    const bool hashes = own.percent(8);
-    const policy by_key = key_policies()[own.below(key_policies().size())];
-    const pool where = pools[own.below(pools.size())];
     do {
         o.policy = all_policies()[chance_.below(all_policies().size())];
-    } while (needs_key(*o.policy) && !(hashes && *o.policy == by_key));
-    o.pool = needs_key(*o.policy) ? where : pools[chance_.below(pools.size())];
+    } while (needs_key(*o.policy) && *o.policy != by_key_);
+    o.pool = needs_key(*o.policy) ? by_key_from_ : all_pools[chance_.below(all_pools.size())];
     o.key = "10.7.0." + std::to_string(chance_.below(100));
     return o;
 }

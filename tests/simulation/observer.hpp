@@ -80,6 +80,8 @@ private:
     void forget() override;
 
     const std::vector<std::string> names_;
+    std::optional<policy> by_key_;    // the only hash policy that it picks by, and where from
+    pool by_key_from_ = pool::all;
     std::unique_ptr<balancer> balancer_;
     std::deque<followed> services_;
     std::list<lease> leases_;

@@ -130,6 +130,18 @@ TEST_CASE("a failure that the caller caused teaches nothing, the others are reme
     CHECK(s.counts() == counts{0, 1, 3, 1});
 }
 
+TEST_CASE("the mark of a failure that two threads have left behind goes with the next success") {
+    service s;
+    node_state& state = *s.node().state;
+    state.notable |= node_state::failing;    // one thread marked what another one had forgiven
+    s.take().success();
+    CHECK((state.notable & node_state::failing) == 0);
+    s.take().failure(muster::failure_class::failed);
+    CHECK((state.notable & node_state::failing) != 0);
+    s.take().success();
+    CHECK((state.notable & node_state::failing) == 0);
+}
+
 TEST_CASE("destroyed without a word it is abandoned") {
     service s;
     { const lease l = s.take(); }

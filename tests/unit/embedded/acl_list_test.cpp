@@ -15,7 +15,7 @@ using muster::zk::acl;
 
 namespace {
 
-// The ACLs, and so many others behind them that there is an index.
+// The ACLs, and so many others behind them.
 std::vector<acl> with_others(std::vector<acl> acls, int others) {
     for (int i = 0; i < others; ++i)
         acls.emplace_back(31, "ip", "10.1." + std::to_string(i / 256) + "." + std::to_string(i % 256));
