@@ -98,8 +98,9 @@ class embedded_server_impl;
 /// theirs takes `zk::config::close_timeout`.
 /// \par Thread safety
 /// Distinct objects: safe. Same object: safe, except for assignment and destruction. All members may be called from any
-/// thread, also from handlers of the executor: a mutex that is held for 2 ms or as long as one request takes, and never while
-/// foreign code runs, keeps them apart. None waits for the executor's context, which need not run.
+/// thread, also from handlers of the executor: a mutex that is held for 2 ms or as long as one request takes at a time, and
+/// never while foreign code runs, keeps them apart; where clients keep a server busy on other threads, several such times. None
+/// waits for the executor's context, which need not run.
 /// \par Object lifetimes
 /// Destruction is `stop()`, and loses all data. The executor's context must outlive the object.
 class embedded_server {

@@ -25,7 +25,7 @@ struct identity {
 /// What a client has proved to be: its address at first. In the order in which Apache's server lists them.
 class identities {
 public:
-    /// More than this a client cannot have: each of them is compared with each ACL.
+    /// More than this a client cannot have: each of them is looked up at each request.
     static constexpr std::size_t max = 1000;
 
     explicit identities(std::string address);

@@ -16,14 +16,18 @@ constexpr std::uint64_t key_of(const network& n) noexcept { return static_cast<s
 }    // namespace
 
 acl_list::acl_list(std::vector<zk::acl> all) : all_(std::move(all)) {
+    const auto others = [this]() -> lookup& {
+        if (!others_) others_ = std::make_unique<lookup>();
+        return *others_;
+    };
     for (const auto& a : all_) {
         if (a.scheme == "world" && a.id == "anyone") {
             world_ |= a.permissions;
         } else if (a.scheme == "digest") {
-            digests_[a.id] |= a.permissions;
+            others().digests[a.id] |= a.permissions;
         } else if (const auto n = a.scheme == "ip" ? parse_network(a.id) : std::nullopt) {
-            networks_[key_of(*n)] |= a.permissions;
-            lengths_ |= std::uint64_t{1} << n->length;
+            others().networks[key_of(*n)] |= a.permissions;
+            others().lengths |= std::uint64_t{1} << n->length;
         }
     }
 }
@@ -36,11 +40,12 @@ bool acl_list::permits(std::int32_t permissions, const identities& who) const {
     };
     return std::any_of(who.all().begin(), who.all().end(), [&](const identity& i) {
         if (i.scheme == "super") return true;
-        if (i.scheme == "digest") return granted(digests_, std::string_view(i.id));
+        if (!others_) return false;
+        if (i.scheme == "digest") return granted(others_->digests, std::string_view(i.id));
         const auto address = i.scheme == "ip" ? parse_address(i.id) : std::nullopt;
         for (int length = 0; address && length <= 32; ++length) {
-            const bool any = (lengths_ >> length & 1) != 0;
-            if (any && granted(networks_, key_of({*address & mask_of(length), length}))) return true;
+            const bool any = (others_->lengths >> length & 1) != 0;
+            if (any && granted(others_->networks, key_of({*address & mask_of(length), length}))) return true;
         }
         return false;
     });

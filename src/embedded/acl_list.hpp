@@ -27,11 +27,15 @@ public:
     bool permits(std::int32_t permissions, const identities& who) const;
 
 private:
+    struct lookup {
+        std::unordered_map<std::string_view, std::int32_t> digests;    // into all_
+        std::unordered_map<std::uint64_t, std::int32_t> networks;      // by length and address
+        std::uint64_t lengths = 0;                                     // bit n: there are networks of this length
+    };
+
     const std::vector<zk::acl> all_;
-    std::int32_t world_ = 0;                                        // what is granted to anyone
-    std::unordered_map<std::string_view, std::int32_t> digests_;    // into all_
-    std::unordered_map<std::uint64_t, std::int32_t> networks_;      // by length and address
-    std::uint64_t lengths_ = 0;                                     // bit n: there are networks of this length
+    std::int32_t world_ = 0;            // what is granted to anyone
+    std::unique_ptr<lookup> others_;    // null where nothing else is granted, as to most znodes
 };
 
 using acl_ptr = std::shared_ptr<const acl_list>;

@@ -288,6 +288,7 @@ void embedded_server_impl::drop_all() {
         if (!c->closing()) server().closed(id, now_);
         c->abandon();
     }
+    turns_.clear();
     settle();
 }
 
@@ -381,6 +382,7 @@ void embedded_server_impl::on_context_shutdown() noexcept {
     for (const auto& [id, c] : connections_) c->abandon();
     connections_.clear();
     waiting_output_.clear();
+    turns_.clear();
     acceptor_.reset();
     timer_.reset();
 }

@@ -41,6 +41,20 @@ namespace asio = boost::asio;
 
 constexpr auto await = asio::use_awaitable;
 
+/// What a client sends to keep the server of `f` busy, each of the requests for many microseconds.
+std::string busy(fixture& f, std::size_t requests) {
+    f.create("/wide");
+    for (int i = 0; i < 300; ++i) f.create("/wide/" + std::to_string(i));
+    std::string frames = raw_client::connect_frame(60s);
+    for (std::size_t i = 0; i < requests; ++i) {
+        proto::request_header header;
+        header.xid = static_cast<std::int32_t>(i + 1);
+        header.type = proto::to_wire(proto::opcode::get_all_children_number);
+        frames += frame_of(header, proto::path_request{"/wide"});
+    }
+    return frames;
+}
+
 }    // namespace
 
 TEST_CASE("R47: threads: many clients of a pool that runs the server, and hooks from beside") {
@@ -206,17 +220,9 @@ TEST_CASE("a few bytes that ask for a lot are not all served at once") {
 
 TEST_CASE("one that keeps the server busy lets the others have their turn") {
     fixture f;
-    f.create("/wide");
-    for (int i = 0; i < 300; ++i) f.create("/wide/" + std::to_string(i));
-    raw_client r(f.l.io, f.server.port());
-    std::string requests = raw_client::connect_frame(60s);
     constexpr std::size_t count = 4'000;    // many turns
-    for (std::size_t i = 0; i < count; ++i) {
-        proto::request_header header;
-        header.xid = static_cast<std::int32_t>(i + 1);
-        header.type = proto::to_wire(proto::opcode::get_all_children_number);
-        requests += frame_of(header, proto::path_request{"/wide"});
-    }
+    const std::string requests = busy(f, count);
+    raw_client r(f.l.io, f.server.port());
     r.send(requests);
     REQUIRE(f.l.until([&] { return f.server.sessions().size() == 2; }));
     CHECK(f.exists("/wide"));
@@ -230,6 +236,27 @@ TEST_CASE("one that keeps the server busy lets the others have their turn") {
             return replies == count + 1;
         },
         60s));
+}
+
+// What is not freed is found by LeakSanitizer.
+TEST_CASE("one that awaits its turn goes with the server, or with its context") {
+    std::optional<fixture> f(std::in_place);
+    const std::string requests = busy(*f, 4'000);
+    std::optional<raw_client> r(std::in_place, f->l.io, f->server.port());
+    r->send(requests);
+    REQUIRE(f->l.until([&] { return f->server.sessions().size() == 2; }));
+    SUBCASE("the server stops, and starts") {
+        f->server.stop();
+        f->server.start();
+        client late = f->make_client();
+        f->connect(late);
+    }
+    SUBCASE("the server goes") { f->server = embedded_server(f->l.io); }
+    SUBCASE("the context goes first") {
+        const embedded_server outlives(std::move(f->server));
+        r.reset();
+        f.reset();
+    }
 }
 
 TEST_CASE("clients that leave most unread go when all together leave too much, and the others stay") {
