@@ -72,10 +72,9 @@ struct balancer_params {
     /// How many threads pick from a service at the same time, each with a picker of its own. The counters of an instance are then
     /// kept apart for them, in 128 bytes per thread and instance (twice that once its data has changed), since threads that write
     /// one cache line hold each other up, for several times as long as a pick takes. A picker counts in the next stripe when it
-    /// picks first. `leastconnect` adds up the counters of all threads; `p2c` and `peakewma` know those of the other threads as
-    /// they were at most 16 looks and 200 us ago; `boundedhash` has common ones. Any number of threads may pick whatever this
-    /// says. Legal: all; 0 counts as 1, what is above 64 as 64, and all are rounded up to a power of two. Default 1: counters in
-    /// common, the fastest for one thread.
+    /// picks first. `leastconnect`, `p2c` and `peakewma` add up the counters of all threads, `boundedhash` has common ones. Any
+    /// number of threads may pick whatever this says. Legal: all; 0 counts as 1, what is above 64 as 64, and all are rounded up
+    /// to a power of two. Default 1: counters in common, the fastest for one thread.
     std::size_t threads = 1;
 
     /// Who gets no picks for how its calls went.
@@ -225,8 +224,9 @@ public:
     /// `registry_errc::registry_unavailable` when ZooKeeper was not reached within the wait, `registry_errc::timed_out` when it
     /// was reached and has not told of the service, `registry_errc::no_chroot` when the chroot of the connect string did not
     /// exist; `zk::server_errc`, as `no_auth`, or `zk::protocol_errc::frame_too_large` when that was the answer to reading the
-    /// service; `asio::error::operation_aborted`. Where the client was closed or has given up for good
-    /// (`zk::session_state::auth_failed`) nothing can change any more, and what would wait ends at once.
+    /// service; with a wait of 0 `registry_errc::unknown_service` for all of these; `asio::error::operation_aborted`. Where the
+    /// client was closed or has given up for good (`zk::session_state::auth_failed`) nothing can change any more, and what would
+    /// wait ends at once.
     /// \par Per-operation cancellation
     /// Terminal, partial, total: no side effect, the waiter is removed.
     asio::awaitable<lease> pick(std::string_view service, const pick_options& o = {});

@@ -137,6 +137,7 @@ private:
         }
         // From anywhere: the searches through the tables before would take rotations on by the same number of turns each time.
         pick_state anywhere(picker_.state_.random());
+        anywhere.stripe = picker_.state_.stripe;
         error_code ignored;
         node* n = t.pick(anywhere, key_, ignored);
         if (n && !wanted(*n)) n = wanted.refused() ? nullptr : t.pick_if(anywhere, key_, wanted);

@@ -101,44 +101,19 @@ struct alignas(64) node {
     }
 
     /// Leases of this version that are out.
-    std::uint32_t own_open() const noexcept { return own_open_but(stripes); }
-
-    /// The same without those of one stripe.
-    std::uint32_t own_open_but(std::uint32_t left_out) const noexcept {
+    std::uint32_t own_open() const noexcept {
         std::uint32_t n = own.open();
-        for (std::uint32_t i = 0; i != stripes; ++i)
-            if (i != left_out) n += others[i].open();
+        for (unsigned i = 0; i != stripes; ++i) n += others[i].open();
         return n;
     }
 
     /// Leases of this instance that are out. The caller owns this node and the predecessors it had when the caller got hold of
     /// it; that is what `append_with_predecessors` collects.
-    std::uint32_t open() const noexcept { return own_open() + open_before(); }
-
-    /// Those of its predecessors. The same holds for the caller.
-    std::uint32_t open_before() const noexcept {
-        std::uint32_t n = 0;
+    std::uint32_t open() const noexcept {
+        std::uint32_t n = own_open();
         for (const node* p = predecessor.load(std::memory_order_acquire); p; p = p->predecessor.load(std::memory_order_acquire))
             n += p->own_open();
         return n;
-    }
-
-    /// The same as stripe `s` knows it: its own leases exactly, those of the others as they were at most 16 looks ago, and at
-    /// most 200 us, as far as `now` tells: some recent time, in ns. Each line that another thread has written since costs more
-    /// than all else of a pick; calls take longer than what this is late by.
-    std::uint32_t open_as_known(std::uint32_t s, std::int64_t now) const noexcept {
-        constexpr std::uint32_t looks = 16;
-        constexpr std::int64_t age = 200'000;
-        if (stripes == 0) return open();
-        const std::uint32_t number = s & (stripes - 1U);
-        stripe_line& mine = others[number];
-        const std::uint32_t look = mine.looks.load(std::memory_order_relaxed);
-        mine.looks.store(look + 1, std::memory_order_relaxed);
-        if (look % looks == 0 || now - mine.known_at.load(std::memory_order_relaxed) > age) [[unlikely]] {
-            mine.elsewhere.store(own_open_but(number) + open_before(), std::memory_order_relaxed);
-            mine.known_at.store(now, std::memory_order_relaxed);
-        }
-        return mine.open() + mine.elsewhere.load(std::memory_order_relaxed);
     }
 
     /// True if `own.open()` are all leases of this instance. It stays true: predecessors only go.

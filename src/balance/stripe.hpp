@@ -36,11 +36,6 @@ struct stripe {
 
 /// A stripe of its own, with a tally beside it: for the first version of an instance a lease touches this line only. Processors
 /// fetch lines in pairs (adjacent-line prefetch): the other one of the pair stays empty, or its writer would slow this one down.
-struct alignas(128) stripe_line : stripe, tally {
-    // What this stripe knows of the leases that all others have out; see `node::open_as_known`.
-    std::atomic<std::uint32_t> elsewhere{0};
-    std::atomic<std::uint32_t> looks{0};
-    std::atomic<std::int64_t> known_at{0};
-};
+struct alignas(128) stripe_line : stripe, tally {};
 
 }    // namespace muster::balance

@@ -57,9 +57,6 @@ public:
     /// Left by the policy for the lease: see `loan`.
     std::uint64_t loan = 0;
 
-    /// What the clock showed when a pick looked at it last, in ns. Not all do.
-    std::int64_t seen_at = 0;
-
     /// Whether to pick one that has failed so often in a row although another is there: always if it has not failed, else once
     /// in 32 or, after a second failure, in 64 times. That is what shows that it has recovered, without a clock.
     bool worth_trying(std::uint32_t strikes) noexcept { return strikes == 0 || (random() & (strikes == 1 ? 31 : 63)) == 0; }

@@ -73,8 +73,6 @@ class two_choices : public table {
 public:
     explicit two_choices(node_list nodes)
         : table(std::move(nodes)), draw_(this->nodes()), shared_(this->nodes().front()->state->shared.get()) {
-        // What is learned too seldom is of no use.
-        sharing_ = std::clamp<std::uint32_t>(this->nodes().front()->stripes, 1, 4);
         for (const node_ref& n : this->nodes()) {
             candidates_.push_back({n.get(), n->state.get()});
             in_one_place_ = in_one_place_ && n->counts_in_one_place();
@@ -91,13 +89,12 @@ protected:
         return (strikes_b == 0) != try_it;
     }
 
-    // Reading the clock costs more than all else, and what is learned is written where all threads read. So of one that is idle
-    // one lease in `one_in`, a power of two, is timed, with several threads less often on each; where there is a queue the caller
-    // has more to do than that, and all are.
+    // Reading the clock costs more than all else. So of one that is idle one lease in `one_in`, a power of two, is timed; where
+    // there is a queue the caller has more to do than that, and all are.
     template <bool InOnePlace>
-    bool due(const pick_state& p, const node_state& s, std::uint32_t one_in) const noexcept {
+    static bool due(const pick_state& p, const node_state& s, std::uint32_t one_in) noexcept {
         const tally& t = InOnePlace ? s.common : s.tally_of(p.stripe);
-        return (t.successes.load(relaxed) & (one_in * sharing_ - 1)) == 0;
+        return (t.successes.load(relaxed) & (one_in - 1)) == 0;
     }
 
     static bool never_timed(const node_state& s) noexcept { return s.typical.load(relaxed) == 0; }
@@ -105,13 +102,14 @@ protected:
     // Times the lease, if there is a clock.
     void time(pick_state& s) const noexcept {
         if (!shared_) return;
-        s.seen_at = shared_->clock->ticks();
-        s.loan = loan::taken_at(s.seen_at);
+        const std::int64_t now = shared_->clock->ticks();
+        shared_->pass(now);
+        s.loan = loan::taken_at(now);
     }
 
     template <bool InOnePlace>
-    static float open(const pick_state& s, const node& n) noexcept {
-        return static_cast<float>(InOnePlace ? n.own.open() : n.open_as_known(s.stripe, s.seen_at));
+    static float open(const node& n) noexcept {
+        return static_cast<float>(InOnePlace ? n.own.open() : n.open());
     }
 
     // Both at once: with the state behind the node, a pick from very many would wait for memory one time more.
@@ -123,7 +121,6 @@ protected:
     Draw draw_;
     std::vector<candidate> candidates_;
     service_state* shared_;    // the nodes keep it; null: nothing is timed
-    std::uint32_t sharing_;    // the timing of leases: so many threads, as far as that is known
     bool in_one_place_ = true;
 };
 
@@ -146,8 +143,8 @@ private:
         const pair drawn = this->draw_.draw(s);
         const auto [a, state_a] = this->candidates_[drawn.first];
         const auto [b, state_b] = this->candidates_[drawn.second];
-        const float load_a = this->template open<InOnePlace>(s, *a) * this->draw_.per_lease(drawn.first);
-        const float load_b = this->template open<InOnePlace>(s, *b) * this->draw_.per_lease(drawn.second);
+        const float load_a = this->template open<InOnePlace>(*a) * this->draw_.per_lease(drawn.first);
+        const float load_b = this->template open<InOnePlace>(*b) * this->draw_.per_lease(drawn.second);
         const std::uint32_t notable = state_a->notable.load(relaxed) | state_b->notable.load(relaxed);
         if (notable != 0) [[unlikely]]
             return look_closer<InOnePlace>({{a, state_a}, load_a}, {{b, state_b}, load_b}, s);
@@ -220,8 +217,8 @@ private:
         const auto [b, state_b] = this->candidates_[drawn.second];
         const std::uint32_t strikes_a = state_a->strikes.load(relaxed);
         const std::uint32_t strikes_b = state_b->strikes.load(relaxed);
-        const float open_a = this->template open<InOnePlace>(s, *a);
-        const float open_b = this->template open<InOnePlace>(s, *b);
+        const float open_a = this->template open<InOnePlace>(*a);
+        const float open_b = this->template open<InOnePlace>(*b);
         const bool second = this->differ(strikes_a, strikes_b)
                                 ? this->take_second(s, strikes_a, strikes_b)
                                 : cost(open_b, *state_b, drawn.second, now) < cost(open_a, *state_a, drawn.first, now);
@@ -229,7 +226,6 @@ private:
         const auto [taken, state] = this->candidates_[second ? drawn.second : drawn.first];
         if ((second ? open_b : open_a) > 0 || this->never_timed(*state) || this->template due<InOnePlace>(s, *state, 4)) {
             this->time(s);
-            if (this->shared_) this->shared_->pass(s.seen_at);
         }
         return taken;
     }

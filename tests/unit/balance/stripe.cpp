@@ -8,7 +8,6 @@
 
 #include <doctest/doctest.h>
 
-#include <cstdint>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -82,48 +81,6 @@ TEST_CASE("policies that ask for load see what all stripes have lent") {
             }
         }
     }
-}
-
-TEST_CASE("a stripe knows its own leases at once, those of the others within 16 looks or 200 us") {
-    published s({}, 4);
-    s.show(normals(1));
-    node& n = s.of(0);
-    const std::int64_t now = 1'000'000;
-    CHECK(n.open_as_known(1, now) == 0);
-    std::vector<lease> out;
-    out.push_back(node::lend(n, 0, 1));
-    CHECK(n.open_as_known(1, now) == 1);
-    for (const std::uint32_t elsewhere : {0U, 2U, 3U}) out.push_back(node::lend(n, 0, elsewhere));
-    int looks = 2;
-    while (n.open_as_known(1, now + 200'000) == 1) REQUIRE(++looks <= 16);
-    CHECK(looks == 16);
-    CHECK(n.open_as_known(1, now + 200'000) == 4);
-    CHECK(n.open_as_known(0, now) == 4);
-    CHECK(n.open() == 4);
-
-    out.clear();
-    CHECK(n.open_as_known(1, now + 400'000) == 3);
-    CHECK(n.open_as_known(1, now + 400'001) == 0);
-}
-
-TEST_CASE("what another thread returns of a stripe's leases is nobody else's load") {
-    published s({}, 2);
-    s.show(normals(1));
-    node& n = s.of(0);
-    lease lent = node::lend(n, 0, 0);
-    CHECK(n.open_as_known(0, 0) == 1);
-    CHECK(n.open_as_known(1, 0) == 1);
-    lent = {};
-    CHECK(n.open_as_known(0, 0) == 0);
-    CHECK(n.open_as_known(1, 200'001) == 0);
-}
-
-TEST_CASE("leases of earlier versions are load for every stripe") {
-    published s({}, 2);
-    s.show(normals(1));
-    const lease before = node::lend(s.of(0), 0, 0);
-    s.show({normal(numbered(0, 5))});
-    for (const std::uint32_t each : {0U, 1U}) CHECK(s.of(0).open_as_known(each, 0) == 1);
 }
 
 TEST_CASE("a new version counts what was lent of the one before, and sums outcomes over both") {
