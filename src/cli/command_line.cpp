@@ -94,7 +94,7 @@ command_line::command_line() : app("muster: calls the roll of a service's instan
     app.failure_message(CLI::FailureMessage::simple);
     app.footer(
         "muster COMMAND --help tells more of each.\n"
-        "Exit code: 0 done, 1 failed, 2 wrong usage, 3 nothing found in time, nor the chroot to look in,\n"
+        "Exit code: 0 done, 1 failed, 2 wrong usage, 3 nothing found in time, or the chroot is missing,\n"
         "4 ZooKeeper not reached in time, or it does not let us in.\n"
         "Environment: MUSTER_ZK stands for --zk, but for demo; MUSTER_TLS_KEY_PASSWORD opens --tls-key;\n"
         "MUSTER_SASL_PASSWORD is that of --sasl-user; NO_COLOR turns colours off.");
@@ -116,7 +116,7 @@ command_line::command_line() : app("muster: calls the roll of a service's instan
     r.footer(
         "muster register ... -- COMMAND ARGS runs a command, registered for as long as it lives: SIGINT and SIGTERM end both,\n"
         "other signals are passed on, and the exit code is the command's. Its input is ours, unless that is a terminal.\n"
-        "Without a command, being ended before it was ever registered is exit code 1, and so is a chroot that is missing.\n"
+        "Without a command, being ended before it was ever registered is exit code 1.\n"
         "An instance needs --ip and --port, or --unique-code.");
 
     CLI::App& p = add_client(command::pick, "pick", "Picks instances of a service");
@@ -149,7 +149,7 @@ command_line::command_line() : app("muster: calls the roll of a service's instan
     CLI::App& w = add_client(command::watch, "watch", "Shows changes of a service as they come, until SIGINT or SIGTERM");
     add_service(w, true);
     add_wait(w, "how long to wait for ZooKeeper at first [5s]");
-    w.footer("Passwords are not shown.");
+    w.footer("A chroot that is missing is told, and waited for. Passwords are not shown.");
 
     add_zk();
 }

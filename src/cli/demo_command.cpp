@@ -358,7 +358,7 @@ asio::awaitable<int> tour::run() {
     const bool rooted = co_await has_chroot(client_);
     if (!rooted) {
         diagnose(no_chroot(env_.options));
-        co_return exit_failed;
+        co_return exit_nothing_found;
     }
     co_await register_all();
     co_await pick_with_each_policy();

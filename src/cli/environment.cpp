@@ -23,13 +23,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-asio::awaitable<void> wait_until(environment& env, runtime::time_point t) {
-    const auto timer = env.world.make_timer(env.io.get_executor());
-    timer->expires_at(t);
-    auto start = [&timer](runtime::void_handler h) { timer->async_wait(std::move(h)); };
-    co_await asio::async_initiate<const asio::use_awaitable_t<>, void(error_code)>(start, asio::use_awaitable);
-}
-
 /// Completes once the session is connected or never will be.
 asio::awaitable<void> decided(zk::client client) {
     client.start();
@@ -62,6 +55,13 @@ int run(const options& o, bool json, const std::function<asio::awaitable<int>(en
     io.run();
     if (failure) std::rethrow_exception(failure);
     return code;
+}
+
+asio::awaitable<void> wait_until(environment& env, runtime::time_point t) {
+    const auto timer = env.world.make_timer(env.io.get_executor());
+    timer->expires_at(t);
+    auto start = [&timer](runtime::void_handler h) { timer->async_wait(std::move(h)); };
+    co_await asio::async_initiate<const asio::use_awaitable_t<>, void(error_code)>(start, asio::use_awaitable);
 }
 
 asio::awaitable<void> pause(environment& env, runtime::duration d) { return wait_until(env, env.world.now() + d); }

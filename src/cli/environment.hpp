@@ -31,7 +31,10 @@ struct environment {
 /// Runs `body` to its end and gives its exit code. What it throws comes out.
 int run(const options& o, bool json, const std::function<asio::awaitable<int>(environment&)>& body);
 
-/// Completes after `d`, or with an exception when cancelled.
+/// Completes at `t`, or with an exception when cancelled.
+asio::awaitable<void> wait_until(environment& env, runtime::time_point t);
+
+/// The same after `d`.
 asio::awaitable<void> pause(environment& env, runtime::duration d);
 
 /// Never completes, but with an exception when cancelled.

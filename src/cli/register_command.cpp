@@ -164,9 +164,10 @@ asio::awaitable<int> registering::register_in_time() {
                 diagnose(not_reached(env_.options, *env_.options.wait, s.session));
                 co_return exit_not_reached;
             }
+            const bool rootless = s.last_error == registry_errc::no_chroot;
             diagnose(fmt::format("not registered within {}: {}", to_text(*env_.options.wait),
-                                 s.last_error == registry_errc::no_chroot ? no_chroot(env_.options) : s.message));
-            co_return exit_failed;
+                                 rootless ? no_chroot(env_.options) : s.message));
+            co_return rootless ? exit_nothing_found : exit_failed;
         }
     }
     co_await forever(env_);

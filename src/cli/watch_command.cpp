@@ -14,6 +14,7 @@
 #include <csignal>
 #include <string>
 #include <utility>
+#include <variant>
 
 namespace muster::cli {
 namespace {
@@ -51,32 +52,18 @@ std::string describe_for_people(const change& c) {
     }
 }
 
-asio::awaitable<int> follow(environment& env, zk::client client, change_stream& changes) {
-    const bool reached = co_await reach(env, client, *env.options.wait);
-    if (!reached) co_return exit_not_reached;
-    const bool rooted = co_await has_chroot(client);
-    if (!rooted) diagnose(no_chroot(env.options) + "; waiting for it");
-    for (;;) {
-        const change c = co_await changes.next(asio::use_awaitable);
-        if (env.json)
-            print_json(describe(c));
-        else
-            print_text(describe_for_people(c));
-    }
-}
-
 /// Why nothing is known of the service; nothing where that was told already, or is known.
 std::string reason_for_silence(const environment& env, const service_view& v) {
     if (v.known || v.last_error == registry_errc::no_chroot) return {};
     return v.last_error.category() == zk::server_category() ? unreadable(env.options, v.last_error) : not_in_full(env.options);
 }
 
-/// Says why there is nothing to see, where that is known; again when it is another reason, since a server may be slow to answer
-/// that it forbids. Never completes, but with an exception.
-asio::awaitable<int> explain_silence(environment& env, balancer& lb) {
+/// Says why there is nothing to see, where that is known, if nothing is by `then`; again when it is another reason, since a
+/// server may be slow to answer that it forbids. Never completes, but with an exception.
+asio::awaitable<int> explain_silence(environment& env, balancer& lb, runtime::time_point then) {
     std::string told;
-    for (auto time = *env.options.wait;; time = std::max<decltype(time)>(time, std::chrono::seconds(1))) {
-        co_await pause(env, time);
+    for (;; then = env.world.now() + std::max<runtime::duration>(*env.options.wait, std::chrono::seconds(1))) {
+        co_await wait_until(env, then);
         const service_view v = lb.view(env.options.service).value();
         if (v.known) break;
         std::string reason = reason_for_silence(env, v);
@@ -88,6 +75,26 @@ asio::awaitable<int> explain_silence(environment& env, balancer& lb) {
     co_return exit_failed;
 }
 
+asio::awaitable<int> show(environment& env, change_stream& changes) {
+    for (;;) {
+        const change c = co_await changes.next(asio::use_awaitable);
+        if (env.json)
+            print_json(describe(c));
+        else
+            print_text(describe_for_people(c));
+    }
+}
+
+asio::awaitable<int> follow(environment& env, zk::client client, balancer& lb, change_stream& changes) {
+    const auto then = env.world.now() + *env.options.wait;
+    const bool reached = co_await reach(env, client, *env.options.wait);
+    if (!reached) co_return exit_not_reached;
+    const bool rooted = co_await has_chroot(client);
+    if (!rooted) diagnose(no_chroot(env.options) + "; waiting for it");
+    const auto never = co_await (guarded(show(env, changes)) || guarded(explain_silence(env, lb, then)));
+    co_return std::visit([](int code) { return code; }, never);
+}
+
 }    // namespace
 
 asio::awaitable<int> run_watch(environment& env) {
@@ -97,8 +104,7 @@ asio::awaitable<int> run_watch(environment& env) {
     params.prefix = env.options.prefix;
     balancer lb(client, std::move(params));
     change_stream changes = lb.changes(env.options.service).value();
-    const auto first =
-        co_await (guarded(follow(env, client, changes)) || next_signal(signals) || guarded(explain_silence(env, lb)));
+    const auto first = co_await (guarded(follow(env, client, lb, changes)) || next_signal(signals));
     if (first.index() == 0) co_return std::get<0>(first);
     co_await leave(env, client);
     co_return exit_done;

@@ -49,6 +49,8 @@ result<void> check_instance(const instance& i, const field_names& names) {
                         "unique code",
                         i.port));
     }
+    if (i.ip.empty() && i.port != 0)
+        return wrong(fmt::format("{} '' beside port {}: expected an IP address or a host name", names.ip, i.port));
     const std::string ip_fault = has_white_space(i.ip) ? "contains white space" : fault_of(i.ip);
     if (!ip_fault.empty())
         return wrong(fmt::format("{} {} {}: expected an IP address or a host name", names.ip, quoted(i.ip), ip_fault));

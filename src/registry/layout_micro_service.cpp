@@ -102,7 +102,7 @@ std::string read_member(std::string_view key, const json::value& v, fields& f) {
 /// Judges the fields as a whole: a sentence on what is wrong, or an empty one.
 std::string judge(const fields& f) {
     if (f.port < 0 || f.port > 65535) return fmt::format("serverport is {}, expected 0 to 65535", f.port);
-    if (f.weight < 0) return fmt::format("weight is {}, expected 0 to {}", f.weight, max_weight);
+    if (f.weight < 0) return fmt::format("weight is {}, expected 0 or more", f.weight);
     if ((f.ip.empty() || f.port == 0) && f.unique_code.empty()) {
         return fmt::format(
             "serverip is {}, serverport {} and serveruniquecode '', expected an address and a port, or a unique "

@@ -96,6 +96,7 @@ void check_not_reached(const strings& args, const std::string& address, const st
     CHECK(r.code == 4);
     CHECK(r.out == out);
     CHECK(r.err.find(address) != std::string::npos);
+    CHECK(r.err.find("waiting for it") == std::string::npos);    // it did not
     CHECK(took >= 1s);
     CHECK(took < 2500ms);
 }

@@ -294,10 +294,10 @@ TEST_CASE("a chroot that does not exist is named, and used once it is there") {
     strings hasty = reg;
     hasty.insert(hasty.end(), {"--wait", "1s"});
     const auto r = run_muster(hasty);
-    CHECK(r.code == 1);
+    CHECK(r.code == 3);
     CHECK(r.err.find("not registered within 1s: " + missing) != std::string::npos);
     const auto d = run_muster({"demo", "--zk", zk});
-    CHECK(d.code == 1);
+    CHECK(d.code == 3);
     CHECK(d.err.find(missing) != std::string::npos);
 
     const auto w = start_muster({"watch", "--zk", zk, "--service", "s"});

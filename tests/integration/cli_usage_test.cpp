@@ -168,6 +168,8 @@ TEST_CASE("instances") {
     for (const strings& code : {strings{}, strings{"--unique-code", "u"}})
         check_usage(with({"register", "--service", "s", "--ip", "127.0.0.1"}, code),
                     {"--port is missing", "--ip '127.0.0.1'", "1 to 65535"});
+    check_usage({"register", "--service", "s", "--unique-code", "u", "--port", "3"},
+                {"--ip '' beside port 3", "expected an IP address or a host name"});
 }
 
 TEST_CASE("instances that no znode can carry, or that nobody could use") {

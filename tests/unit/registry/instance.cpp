@@ -34,6 +34,9 @@ TEST_CASE("an instance needs address and port, or a unique code") {
     CHECK(refused(instance("", 80)).find("(port 80)") != std::string::npos);
     coded.ip = "10.0.0.1";
     CHECK(refused(coded).find("port 0") == 0);
+    coded.ip.clear();
+    coded.port = 80;
+    CHECK(refused(coded) == "address '' beside port 80: expected an IP address or a host name");
 }
 
 TEST_CASE("an instance that nobody could use, or that no znode can carry, is refused") {
