@@ -63,6 +63,7 @@ transaction ensemble::impl::begin(zk::session_id session) {
 
 std::uint64_t ensemble::impl::commit(transaction t) {
     committed.set_last_zxid(t.zxid);
+    if (on_commit) on_commit(t);
     const auto shared = std::make_shared<const transaction>(std::move(t));
     ++entry_;
     for (const auto& s : servers)
@@ -254,5 +255,7 @@ void ensemble::restart(std::size_t i, time_point now) {
 }
 
 const tree& ensemble::leader_tree() const noexcept { return impl_->committed; }
+
+void ensemble::on_commit(std::function<void(const transaction&)> f) { impl_->on_commit = std::move(f); }
 
 }    // namespace muster::embedded

@@ -3,12 +3,14 @@
 
 #include "embedded/server.hpp"
 #include "embedded/settings.hpp"
+#include "embedded/transaction.hpp"
 
 #include <muster/zk/types.hpp>
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -76,6 +78,9 @@ public:
 
     /// Everything that was committed.
     const tree& leader_tree() const noexcept;
+
+    /// Has `f` called with each transaction that is committed from now on, before any server applies it.
+    void on_commit(std::function<void(const transaction&)> f);
 
 private:
     friend class server;

@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -58,6 +59,7 @@ public:
     sessions open_sessions;
     std::vector<std::unique_ptr<server>> servers;
     std::optional<std::size_t> leader;
+    std::function<void(const transaction&)> on_commit;
 
 private:
     transaction begin(zk::session_id session);

@@ -169,6 +169,7 @@ void client_impl::unwatch(std::shared_ptr<subscription> s) {
     asio::post(*strand_, [self = shared_from_this(), s = std::move(s)] {
         if (!self->watches().remove(s->kind(), s->server_path(), s.get())) return;
         self->session_.unwatch(s->kind(), s->server_path());
+        self->publish();
         self->write();
     });
 }

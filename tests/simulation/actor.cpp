@@ -23,16 +23,17 @@ void actor::stopping() {
 }
 
 void actor::close(std::function<void(const error_code&)> closed) {
-    client_->close(
-        env_.operations.expect_surely(name_ + " close", [this, life = life_, closed = std::move(closed)](const error_code& ec) {
-            env_.time.note("{} stopped: {}", name_, ec.message());
-            if (life != life_) return;
-            if (closed) closed(ec);
-            // Not from within its own handler.
-            env_.time.after(0ns, [this, life] {
-                if (life == life_) forget();
-            });
-        }));
+    const auto client = [this, life = life_] { return life == life_ ? &*client_ : nullptr; };
+    env_.operations.close(*home_, name_ + " close", client,
+                          [this, life = life_, closed = std::move(closed)](const error_code& ec) {
+                              env_.time.note("{} stopped: {}", name_, ec.message());
+                              if (life != life_) return;
+                              if (closed) closed(ec);
+                              // Not from within its own handler.
+                              env_.time.after(0ns, [this, life] {
+                                  if (life == life_) forget();
+                              });
+                          });
 }
 
 void actor::crash() {

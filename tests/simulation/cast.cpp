@@ -43,6 +43,7 @@ cast::cast(environment& env) : services(some_services(env.time.chance("services"
         paths.push_back(w.base());
     }
     onlookers.emplace_back(env, "onlooker0", paths);
+    if (chance.percent(40)) onlookers.emplace_back(env, "onlooker1", paths);
 }
 
 bool cast::shares(const member& m) const {

@@ -107,6 +107,7 @@ cluster::cluster(kernel& k, network& n, fault_counts& faults, std::size_t server
         network_.listen(i, hosts_[i]->address(), hosts_[i].get());
         network_.set_name(name_of(i), {hosts_[i]->address().address()});
     }
+    ensemble_.on_commit([this](const embedded::transaction& t) { history_.record(t); });
     enter(nullptr);
     leave();
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "embedded/ensemble.hpp"
+#include "simulation/chronicle.hpp"
 #include "simulation/network.hpp"
 
 #include <muster/zk/types.hpp>
@@ -27,6 +28,8 @@ public:
     static std::string name_of(std::size_t i) { return "zk" + std::to_string(i); }
 
     const embedded::tree& tree() const noexcept { return ensemble_.leader_tree(); }
+    /// What watches can tell of, all of it.
+    const chronicle& history() const noexcept { return history_; }
     std::vector<zk::session_id> sessions() const { return ensemble_.session_ids(); }
     std::size_t connections() const;
     std::size_t watches() const;
@@ -71,6 +74,7 @@ private:
     const bool read_only_mode_;
     random chance_;
     embedded::ensemble ensemble_;
+    chronicle history_;
     std::vector<std::unique_ptr<host>> hosts_;
     std::set<zk::session_id> ended_early_;
     std::function<void(const process*)> on_change_;

@@ -9,8 +9,8 @@ namespace muster::sim {
 
 using namespace std::chrono_literals;
 
-environment::environment(std::uint64_t seed, std::size_t servers, const embedded::settings& s)
-    : time(seed),
+environment::environment(std::uint64_t seed, std::size_t servers, const embedded::settings& s, recording events)
+    : time(seed, events),
       network(time, faults),
       cluster(time, network, faults, servers, s),
       operations(time, faults),

@@ -24,7 +24,7 @@ namespace muster::sim {
 /// What all actors of a run share.
 class environment {
 public:
-    environment(std::uint64_t seed, std::size_t servers, const embedded::settings& s);
+    environment(std::uint64_t seed, std::size_t servers, const embedded::settings& s, recording events);
 
     fault_counts faults;
     kernel time;

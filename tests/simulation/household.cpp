@@ -56,12 +56,13 @@ void household::tend() {
     if (!stopping_ || !all_gone || closing_) return;
     closing_ = true;
     env_.time.note("{} closes its session", name_);
-    session_->client.close(env_.operations.expect_surely(name_ + " close", [this, life = life_](error_code ec) {
+    const auto client = [this, life = life_] { return life == life_ ? &session_->client : nullptr; };
+    env_.operations.close(*home(), name_ + " close", client, [this, life = life_](const error_code& ec) {
         env_.time.note("{} closed its session: {}", name_, ec.message());
         env_.time.after(0ns, [this, life] {
             if (life == life_) forget();
         });
-    }));
+    });
 }
 
 }    // namespace muster::sim

@@ -7,12 +7,11 @@ namespace muster::sim {
 
 namespace {
 
-constexpr std::size_t events_kept = 400;
 constexpr std::size_t ready_limit = 1'000'000;    // what goes on for ever without letting time pass is a bug
 
 }    // namespace
 
-kernel::kernel(std::uint64_t seed) : seed_(seed), trace_(events_kept) {}
+kernel::kernel(std::uint64_t seed, recording events) : seed_(seed), trace_(events) {}
 
 void kernel::at(instant t, std::function<void()> act) {
     queue_.push_back(event{std::max(t, now_), ++last_number_, std::move(act)});

@@ -29,7 +29,7 @@ public:
 /// everything that is ready in the io_context runs, and then whoever wants to look at the result.
 class kernel {
 public:
-    explicit kernel(std::uint64_t seed);
+    kernel(std::uint64_t seed, recording events);
     kernel(const kernel&) = delete;
     kernel& operator=(const kernel&) = delete;
 

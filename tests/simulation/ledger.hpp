@@ -7,6 +7,7 @@
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/error.hpp>
 
 #include <cstdint>
 #include <memory>
@@ -46,6 +47,17 @@ public:
     template <class F>
     auto expect_surely(std::string what, F f) {
         return handler<F>(*this, std::move(what), nullptr, std::move(f));
+    }
+
+    /// Closes what `get` gives. Who cancels that stops waiting for it, and asks again; `get` gives null when it is no more.
+    template <class Get, class F>
+    void close(process& p, const std::string& what, Get get, F done) {
+        auto* const x = get();
+        if (!x) return;
+        x->close(expect(p, what, [this, &p, what, get, done](const error_code& ec) {
+            if (ec == asio::error::operation_aborted) return close(p, what, get, done);
+            done(ec);
+        }));
     }
 
 private:

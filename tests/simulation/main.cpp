@@ -12,8 +12,8 @@
 
 namespace {
 
-constexpr const char* usage = R"(Usage: ./dev sim [--seeds N] [--first S] [--jobs J] [--twice]
-       ./dev sim --seed S
+constexpr const char* usage = R"(Usage: ./dev sim [--seeds N] [--first S] [--jobs J] [--twice] [--events N]
+       ./dev sim --seed S [--twice] [--events N]
 
 Runs clusters of servers, registrars, balancers and clients in virtual time, with faults, and checks what must hold.
 
@@ -21,6 +21,7 @@ Runs clusters of servers, registrars, balancers and clients in virtual time, wit
   --first S   the first of these seeds (default: 1)
   --jobs J    in so many processes (default: 1)
   --twice     runs each seed twice, and checks that both did the same
+  --events N  shows so many of the last events where something is wrong (default: 200)
   --seed S    runs the cluster of this seed only; a run is the same each time
   --help      this
 
@@ -36,6 +37,7 @@ int complain(std::string_view what) {
 
 int main(int argc, char** argv) {
     constexpr std::uint64_t most_jobs = 1'000;
+    constexpr std::uint64_t most_events = 1'000'000;
     muster::sim::plan p;
     std::set<std::string_view> given;
     for (int i = 1; i < argc; ++i) {
@@ -49,7 +51,7 @@ int main(int argc, char** argv) {
             p.twice = true;
             continue;
         }
-        if (option != "--seeds" && option != "--first" && option != "--jobs" && option != "--seed") {
+        if (option != "--seeds" && option != "--first" && option != "--jobs" && option != "--events" && option != "--seed") {
             return complain(fmt::format("'{}': expected an option", option));
         }
         const std::string_view text = i + 1 < argc ? argv[++i] : "";
@@ -61,7 +63,10 @@ int main(int argc, char** argv) {
         if (value == 0 && option == "--seeds") return complain("--seeds 0: expected 1 or more");
         if ((value == 0 || value > most_jobs) && option == "--jobs")
             return complain(fmt::format("--jobs {}: expected 1 to {}", value, most_jobs));
+        if ((value == 0 || value > most_events) && option == "--events")
+            return complain(fmt::format("--events {}: expected 1 to {}", value, most_events));
         if (option == "--seeds") p.seeds = value;
+        if (option == "--events") p.events = value;
         if (option == "--first") p.first = value;
         if (option == "--jobs") p.jobs = value;
         if (option == "--seed") {

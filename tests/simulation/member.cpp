@@ -72,9 +72,10 @@ void member::stop() {
     env_.time.note("{} stops", name_);
     phase_ = phase::stopping;
     const auto life = life_;
-    registrar_->close(env_.operations.expect_surely(name_ + " close", [this, life](error_code ec) {
+    const auto registrar = [this, life] { return life == life_ ? registrar_.get() : nullptr; };
+    env_.operations.close(*home_, name_ + " close", registrar, [this, life](const error_code& ec) {
         if (life == life_) stopped(ec, told_.session.id);
-    }));
+    });
 }
 
 void member::stopped(const error_code& ec, zk::session_id session) {

@@ -135,9 +135,10 @@ void observer::resume() {
 void observer::stop() {
     if (!awake()) return;
     stopping();
-    balancer_->close(env_.operations.expect_surely(name_ + " close of its balancer", [this, life = life_](const error_code&) {
+    const auto balancer = [this, life = life_] { return life == life_ ? balancer_.get() : nullptr; };
+    env_.operations.close(*home_, name_ + " close of its balancer", balancer, [this, life = life_](const error_code&) {
         if (life == life_) close();
-    }));
+    });
 }
 
 void observer::forget() {

@@ -1,9 +1,13 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 #include "simulation/onlooker.hpp"
 
+#include "proto_zk/path.hpp"
+
 #include <boost/asio/error.hpp>
 
 #include <algorithm>
+#include <set>
+#include <string_view>
 #include <utility>
 
 namespace muster::sim {
@@ -14,15 +18,25 @@ namespace {
 
 constexpr std::size_t most_watches = 12;
 constexpr std::size_t kept_paths = 2;
+constexpr std::string_view tasks = "/tasks";
+
+bool happened(const chronicle& history, const std::string& path, bool children, const std::optional<zk::stat>& read) {
+    const zk::zxid known = !read ? 0 : children ? read->pzxid : read->mzxid;
+    return history.touched(path, children, known);
+}
 
 }    // namespace
 
 onlooker::onlooker(environment& env, std::string name, std::vector<std::string> paths)
     : actor(env, std::move(name)), paths_(std::move(paths)) {
     for (std::size_t i = 0; i != kept_paths; ++i) {
-        const auto it = paths_.begin() + static_cast<std::ptrdiff_t>(chance_.below(paths_.size()));
-        kept_paths_.push_back(*it);
-        paths_.erase(it);
+        std::string path = paths_[chance_.below(paths_.size())];
+        // A recursive one with something below it, mostly: a worker's znodes, or those of all workers.
+        while (i == 1 && path != tasks && (path == kept_paths_.front() || chance_.percent(60)))
+            path = std::string(zk::proto::parent_of(path));
+        // A server that arms a one-shot watch again tells what it missed, and the client cannot know that it tells that one only.
+        std::erase_if(paths_, [&](const std::string& x) { return x == path || (i == 1 && is_below(x, path)); });
+        kept_paths_.push_back(std::move(path));
     }
 }
 
@@ -31,11 +45,10 @@ onlooker::onlooker(environment& env, std::string name, std::vector<std::string> 
 void onlooker::start() {
     if (!absent()) return;
     appear();
+    newest_ = 0;
     for (std::size_t i = 0; i != kept_paths; ++i) {
-        auto& k = kept_.emplace_back();
-        k.path = kept_paths_[i];
-        k.mode = i == 0 ? zk::add_watch_mode::persistent : zk::add_watch_mode::persistent_recursive;
-        keep(life_, k);
+        const auto mode = i == 0 ? zk::add_watch_mode::persistent : zk::add_watch_mode::persistent_recursive;
+        keep(life_, kept_.emplace_back(kept_paths_[i], mode, env_.cluster.history()));
     }
 }
 
@@ -55,7 +68,7 @@ void onlooker::forget() {
 
 void onlooker::act() {
     if (!awake()) return;
-    if (watches_.size() < most_watches) watch_once();
+    if (!paths_.empty() && watches_.size() < most_watches) watch_once();
     glance();
     if (chance_.percent(10) && !watches_.empty()) watches_.pop_front();
 }
@@ -89,6 +102,7 @@ void onlooker::armed(std::string path, kind what, const error_code& ec, std::opt
     if (ec && w) env_.time.fail("{}: reading {} failed, and gave a watch", name_, path);
     if (!ec && !w) env_.time.fail("{}: {} was read without a watch", name_, path);
     if (ec || !running()) return;
+    learn(s);
     watches_.push_back(one_shot{std::move(path), what, std::move(w), s, false, ++last_number_});
     listen(life_, std::prev(watches_.end()));
 }
@@ -107,6 +121,8 @@ void onlooker::listen(std::uint64_t life, std::list<one_shot>::iterator w) {
             env_.time.note("{} sees {} {}", name_, e.path, zk::to_string(e.type));
             if (std::exchange(w->fired, true)) env_.time.fail("{}: a one-shot watch fired twice", name_);
             if (e.path != w->path) env_.time.fail("{}: the watch of {} fired for {}", name_, w->path, e.path);
+            if (!happened(env_.cluster.history(), w->path, w->what == kind::children, w->read))
+                env_.time.fail("{}: the watch of {} fired, and nothing has happened", name_, w->path);
             listen(life, w);
         }));
 }
@@ -128,6 +144,7 @@ void onlooker::keep(std::uint64_t life, kept& k) {
         k.adding = false;
         if (ec) return later(life, k);
         k.watcher = std::move(w);
+        k.told.armed(newest_);
         k.dirty = true;
         listen(life, k);
         read(life, k);
@@ -147,10 +164,17 @@ void onlooker::listen(std::uint64_t life, kept& k) {
                                               }
                                               ++events_;
                                               env_.time.note("{} hears of {} {}", name_, e.path, zk::to_string(e.type));
+                                              hear(k, e);
                                               k.dirty = true;
                                               read(life, k);
                                               listen(life, k);
                                           }));
+}
+
+void onlooker::hear(kept& k, const zk::watch_event& e) {
+    if (e.type == zk::event_type::resync) return k.told.armed(newest_);
+    const std::string wrong = k.told.hear(e);
+    if (!wrong.empty()) env_.time.fail("{}: by the persistent watch of {} {}", name_, k.path, wrong);
 }
 
 void onlooker::later(std::uint64_t life, kept& k) {
@@ -179,9 +203,15 @@ void onlooker::read(std::uint64_t life, kept& k) {
                                                            k.dirty = true;
                                                            return later(life, k);
                                                        }
+                                                       learn(s);
+                                                       k.told.read();
                                                        k.read = s;
                                                        read(life, k);
                                                    }));
+}
+
+void onlooker::learn(const std::optional<zk::stat>& s) {
+    if (s) newest_ = std::max({newest_, s->czxid, s->mzxid, s->pzxid});
 }
 
 // What it knows ------------------------------------------------------------------------------------------------------------
@@ -211,8 +241,26 @@ std::string onlooker::complaint() const {
         if (!same) {
             return fmt::format("{}: {} changed, and a persistent watch of it has not told", name_, k.path);
         }
+        if (const std::string missing = k.told.missing(); !missing.empty())
+            return fmt::format("{}: by the persistent watch of {} {}", name_, k.path, missing);
     }
+    const auto m = client_->metrics();
+    if (m.requests_outstanding == 0 && m.watched_paths != watched_paths())
+        return fmt::format("{}: its client watches {} paths, and it {}", name_, m.watched_paths, watched_paths());
     return {};
+}
+
+std::size_t onlooker::watched_paths() const {
+    std::set<std::string_view> paths;
+    for (const auto& w : watches_)
+        if (!w.fired) paths.insert(w.path);
+    for (const auto& k : kept_) paths.insert(k.path);
+    return paths.size();
+}
+
+void onlooker::settled() {
+    if (!running()) return;
+    for (auto& k : kept_) k.told.caught_up();
 }
 
 }    // namespace muster::sim

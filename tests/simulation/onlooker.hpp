@@ -2,6 +2,7 @@
 #pragma once
 
 #include "simulation/actor.hpp"
+#include "simulation/chronicle.hpp"
 
 #include <muster/zk/client.hpp>
 
@@ -11,13 +12,15 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace muster::sim {
 
-/// A client that watches the znodes of others: by one-shot watches of every kind, by persistent ones behind which it reads
-/// again what it keeps, and by persistent ones that it lets go at once. Never by several kinds of one path: a server before 3.9
-/// has one watch of a session on a path, and the last one replaces the one before (ZOOKEEPER-4466).
+/// A client that watches the znodes of others: by one-shot watches of every kind, by persistent ones, whose events it holds
+/// against what happened and behind which it reads again what it keeps, and by persistent ones that it lets go at once. Never by
+/// several kinds of one path: a server before 3.9 has one watch of a session on a path, and the last one replaces the one before
+/// (ZOOKEEPER-4466).
 class onlooker final : public actor {
 public:
     onlooker(environment& env, std::string name, std::vector<std::string> paths);
@@ -29,6 +32,8 @@ public:
 
     /// What it should have been told and was not; empty: nothing.
     std::string complaint() const;
+    /// It has no complaint, and nothing is on its way.
+    void settled();
     std::uint64_t events() const noexcept { return events_; }
 
 private:
@@ -44,9 +49,12 @@ private:
     };
     /// What is kept of a path behind a persistent watch.
     struct kept {
+        kept(std::string p, zk::add_watch_mode m, const chronicle& c) : path(std::move(p)), mode(m), told(c, path, m) {}
+
         std::string path;
         zk::add_watch_mode mode;
         zk::watcher watcher;
+        witness told;
         std::optional<zk::stat> read;
         bool dirty = true;
         bool reading = false;
@@ -60,13 +68,17 @@ private:
     void keep(std::uint64_t life, kept& k);
     void listen(std::uint64_t life, kept& k);
     void read(std::uint64_t life, kept& k);
+    void hear(kept& k, const zk::watch_event& e);
     void later(std::uint64_t life, kept& k);
+    void learn(const std::optional<zk::stat>& s);
+    std::size_t watched_paths() const;
     void forget() override;
 
     std::vector<std::string> paths_;    // for one-shot watches
     std::vector<std::string> kept_paths_;
     std::list<one_shot> watches_;
     std::list<kept> kept_;
+    zk::zxid newest_ = 0;    // that a reply has shown
     std::uint64_t last_number_ = 0;
     std::uint64_t glances_ = 0;
     std::uint64_t events_ = 0;

@@ -16,6 +16,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -69,14 +70,46 @@ void tell(std::uint64_t seed, const std::string& violation, const std::string& l
     std::fflush(stdout);
 }
 
-/// Runs every `step`th seed from `first` on. `seed` is the one that runs.
-totals run_some(const plan& p, std::uint64_t first, std::uint64_t step, std::uint64_t& seed) {
+/// What all jobs tell of the runs they are at, each in its process: should one of them crash, that is what must be known.
+class flight_recorder {
+public:
+    flight_recorder(std::uint64_t jobs, std::uint64_t events)
+        : events_(events),
+          of_each_(sizeof(head) + events * sizeof(recording::entry)),
+          bytes_(jobs * of_each_),
+          memory_(static_cast<char*>(mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0))) {
+        if (memory_ == MAP_FAILED) throw std::system_error(errno, std::system_category(), "mmap");
+    }
+    flight_recorder(const flight_recorder&) = delete;
+    flight_recorder& operator=(const flight_recorder&) = delete;
+    ~flight_recorder() { munmap(memory_, bytes_); }
+
+    std::uint64_t& seed(std::uint64_t job) const { return of(job)->seed; }
+    recording events(std::uint64_t job) const {
+        return {{reinterpret_cast<recording::entry*>(of(job) + 1), events_}, &of(job)->count};
+    }
+
+private:
+    struct head {
+        std::uint64_t seed;
+        std::uint64_t count;
+    };
+    head* of(std::uint64_t job) const { return reinterpret_cast<head*>(memory_ + job * of_each_); }
+
+    std::size_t events_;
+    std::size_t of_each_;
+    std::size_t bytes_;
+    char* memory_;
+};
+
+/// Runs every `p.jobs`th seed: what that job has to do.
+totals run_some(const plan& p, std::uint64_t job, const flight_recorder& recorder) {
     totals sum;
-    for (std::uint64_t i = first; i < p.seeds && sum.violations < most_violations; i += step) {
-        seed = p.first + i;
-        outcome o = run(seed);
+    for (std::uint64_t i = job; i < p.seeds && sum.violations < most_violations; i += p.jobs) {
+        const std::uint64_t seed = recorder.seed(job) = p.first + i;
+        outcome o = run(seed, recorder.events(job));
         if (p.twice && o.violation.empty()) {
-            const outcome again = run(seed);
+            const outcome again = run(seed, recorder.events(job));
             if (again.hash != o.hash || again.steps != o.steps) o.violation = "two runs of the same seed differ";
         }
         sum.add(o);
@@ -87,31 +120,20 @@ totals run_some(const plan& p, std::uint64_t first, std::uint64_t step, std::uin
     return sum;
 }
 
-/// Where the processes of all jobs tell which seed they run: should one of them crash, that is what must be known.
-class seed_board {
-public:
-    explicit seed_board(std::uint64_t jobs)
-        : bytes_(jobs * sizeof(std::uint64_t)),
-          seeds_(static_cast<std::uint64_t*>(mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0))) {
-        if (seeds_ == MAP_FAILED) throw std::system_error(errno, std::system_category(), "mmap");
-    }
-    seed_board(const seed_board&) = delete;
-    seed_board& operator=(const seed_board&) = delete;
-    ~seed_board() { munmap(seeds_, bytes_); }
-
-    std::uint64_t& operator[](std::uint64_t job) { return seeds_[job]; }
-
-private:
-    std::size_t bytes_;
-    std::uint64_t* seeds_;
-};
+/// A debugger is at work.
+bool is_traced() {
+    std::ifstream status("/proc/self/status");
+    for (std::string line; std::getline(status, line);)
+        if (line.starts_with("TracerPid:")) return line.find_first_not_of(" \t0", 10) != line.npos;
+    return false;
+}
 
 struct job {
     pid_t process = -1;
     int result = -1;
 };
 
-job begin(const plan& p, std::uint64_t number, std::uint64_t& seed) {
+job begin(const plan& p, std::uint64_t number, const flight_recorder& recorder) {
     int ends[2];
     if (pipe(ends) != 0) throw std::system_error(errno, std::system_category(), "pipe");
     std::fflush(stdout);
@@ -120,7 +142,7 @@ job begin(const plan& p, std::uint64_t number, std::uint64_t& seed) {
     if (j.process < 0) throw std::system_error(errno, std::system_category(), "fork");
     if (j.process == 0) {
         close(ends[0]);
-        const totals sum = run_some(p, number, p.jobs, seed);
+        const totals sum = run_some(p, number, recorder);
         const bool written = write(ends[1], &sum, sizeof sum) == static_cast<ssize_t>(sizeof sum);
         std::fflush(stdout);
         std::_Exit(written ? 0 : 1);
@@ -137,7 +159,7 @@ void end(const job& j) {
 }
 
 /// Adds what the job found. One that has crashed counts as a violation of the seed that it ran.
-void finish(const job& j, std::uint64_t seed, totals& sum) {
+void finish(const job& j, std::uint64_t number, const flight_recorder& recorder, totals& sum) {
     totals part;
     std::size_t have = 0;
     while (have < sizeof part) {
@@ -152,7 +174,8 @@ void finish(const job& j, std::uint64_t seed, totals& sum) {
     const std::string how = WIFSIGNALED(status) ? fmt::format("by signal {} ({})", WTERMSIG(status), strsignal(WTERMSIG(status)))
                                                 : fmt::format("with exit code {}", WEXITSTATUS(status));
     ++sum.violations;
-    tell(seed, "its process ended " + how, "(lost with it, and with what the seeds before it did)");
+    tell(recorder.seed(number), "its process ended " + how + ", and what the seeds before it did is not counted",
+         recorder.events(number).text());
 }
 
 void print(const totals& sum, std::chrono::duration<double> real) {
@@ -177,22 +200,24 @@ bool carry_out(plan p) {
     const auto begun = std::chrono::steady_clock::now();
     p.jobs = std::min(p.jobs, p.seeds);
     totals sum;
-    if (p.seeds == 1) {    // here, where a debugger is at hand
-        std::uint64_t seed = 0;
-        sum = run_some(p, 0, 1, seed);
-        fmt::print("seed {}\n", p.first);
+    const flight_recorder recorder(p.jobs, p.events);
+    if (is_traced()) {    // here, where the debugger is at hand
+        p.jobs = 1;
+        sum = run_some(p, 0, recorder);
     } else {
-        seed_board running(p.jobs);
         std::vector<job> jobs;
         try {
-            for (std::uint64_t i = 0; i != p.jobs; ++i) jobs.push_back(begin(p, i, running[i]));
+            for (std::uint64_t i = 0; i != p.jobs; ++i) jobs.push_back(begin(p, i, recorder));
         } catch (const std::system_error&) {
             for (const job& j : jobs) end(j);
             throw;
         }
-        for (std::uint64_t i = 0; i != p.jobs; ++i) finish(jobs[i], running[i], sum);
-        fmt::print("seeds {} to {}\n", p.first, p.first + p.seeds - 1);
+        for (std::uint64_t i = 0; i != p.jobs; ++i) finish(jobs[i], i, recorder, sum);
     }
+    if (p.seeds == 1)
+        fmt::print("seed {}\n", p.first);
+    else
+        fmt::print("seeds {} to {}\n", p.first, p.first + p.seeds - 1);
     print(sum, std::chrono::steady_clock::now() - begun);
     bool complete = true;
     for (std::size_t i = 0; p.seeds >= enough && i != sum.faults.size(); ++i) {

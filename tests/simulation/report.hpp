@@ -10,7 +10,8 @@ struct plan {
     std::uint64_t first = 1;
     std::uint64_t seeds = 100;
     std::uint64_t jobs = 1;
-    bool twice = false;    ///< Each seed twice, to see that both do the same.
+    std::uint64_t events = 200;    ///< So many of the last events are shown where something is wrong.
+    bool twice = false;            ///< Each seed twice, to see that both do the same.
 };
 
 /// Runs them, in as many processes as are asked for, and prints what came of it. False if something is wrong. Throws

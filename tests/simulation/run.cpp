@@ -16,7 +16,6 @@ constexpr instant shortest_run = 10min;
 /// Until then everything has settled after turmoil. Two who fight for a znode wait for a minute at most before they try again; a
 /// session of those who are gone lives for twelve seconds.
 constexpr instant settling_limit = 4min;
-constexpr std::size_t events_shown = 200;
 
 embedded::settings settings_of(random chance) {
     embedded::settings s;
@@ -30,8 +29,8 @@ std::size_t servers_of(random chance) { return chance.percent(50) ? 1 : 3; }
 
 class life {
 public:
-    explicit life(std::uint64_t seed)
-        : env_(seed, servers_of(random(seed, "servers")), settings_of(random(seed, "settings"))),
+    life(std::uint64_t seed, recording events)
+        : env_(seed, servers_of(random(seed, "servers")), settings_of(random(seed, "settings")), events),
           actors_(env_),
           invariants_(env_, actors_),
           turmoil_(env_, actors_),
@@ -92,6 +91,7 @@ private:
                 env_.time.fail("not settled after {} s of calm: {}", settling_limit / 1s, wrong);
             }
         }
+        for (auto& o : actors_.onlookers) o.settled();
         env_.time.note("settled");
     }
 
@@ -137,14 +137,14 @@ private:
 
 }    // namespace
 
-outcome run(std::uint64_t seed) {
+outcome run(std::uint64_t seed, recording events) {
     outcome out;
-    life l(seed);
+    life l(seed, events);
     try {
         l.live();
     } catch (const violation& v) {
         out.violation = v.what();
-        out.last_events = l.env().time.events().last(events_shown);
+        out.last_events = events.text();
     }
     const auto& time = l.env().time;
     out.hash = time.events().hash();

@@ -12,7 +12,7 @@ namespace muster::sim {
 /// What came of a run.
 struct outcome {
     std::string violation;      ///< Empty: there was none.
-    std::string last_events;    ///< Before the violation, in order.
+    std::string last_events;    ///< Before the violation, in order: what comes after it is recorded, too.
     std::uint64_t hash = 0;     ///< Of everything that happened.
     std::uint64_t steps = 0;
     instant simulated{};
@@ -23,7 +23,7 @@ struct outcome {
     std::uint64_t events = 0;
 };
 
-/// Runs the cluster of a seed: at least ten minutes of turmoil and calm, and then everybody goes.
-outcome run(std::uint64_t seed);
+/// Runs the cluster of a seed: at least ten minutes of turmoil and calm, and then everybody goes. Its events are recorded.
+outcome run(std::uint64_t seed, recording events);
 
 }    // namespace muster::sim

@@ -14,6 +14,8 @@ namespace {
 constexpr std::size_t persistent_slots = 4;
 constexpr std::size_t ephemeral_slots = 2;
 
+const std::vector<zk::acl> open_acl(1);    // as znodes have it that were created without one
+
 bool unknown(const error_code& ec) { return ec && zk::outcome_of(ec) == zk::outcome::unknown; }
 
 }    // namespace
@@ -99,7 +101,7 @@ void worker::act() {
         if (!s.busy && chance_.percent(60)) begin(s);
     }
     if (chance_.percent(10)) create_sequential();
-    if (chance_.percent(10)) client_->sync(base_, env_.operations.expect(*home_, name_ + " sync", [](error_code) {}));
+    if (chance_.percent(20)) ask();
 }
 
 void worker::settle() {
@@ -110,18 +112,20 @@ void worker::settle() {
 }
 
 void worker::begin(slot& s) {
-    constexpr std::array effects{effect::create, effect::create,  effect::set,  effect::set, effect::remove,
-                                 effect::remove, effect::replace, effect::fail, effect::read};
+    constexpr std::array effects{effect::create, effect::create,  effect::set,  effect::set,   effect::remove,
+                                 effect::remove, effect::replace, effect::fail, effect::touch, effect::read};
     begin(s, effects[chance_.below(effects.size())]);
 }
 
 void worker::begin(slot& s, effect e) {
     s.busy = true;
-    const std::string v = e == effect::remove || e == effect::read ? std::string() : fresh_value();
+    const bool writes_data = e != effect::remove && e != effect::touch && e != effect::read;
+    const std::string v = writes_data ? fresh_value() : std::string();
     const auto session = client_->session().id;
     if (session != 0) s.owners.insert(session);
-    static constexpr std::array names{"create", "set", "remove", "replace", "fail", "read"};
-    auto what = fmt::format("{} {} {} {}", name_, names[static_cast<std::size_t>(e)], s.path, v);
+    static constexpr std::array names{"create", "set", "remove", "replace", "fail", "touch", "read"};
+    const bool guarded = chance_.percent(50);
+    auto what = fmt::format("{} {}{} {} {}", name_, names[static_cast<std::size_t>(e)], guarded ? " (guarded)" : "", s.path, v);
     env_.time.note("{}", what);
     const auto expect = [&](auto f) { return env_.operations.expect(*home_, std::move(what), std::move(f)); };
     const auto plain = [this, &s, e, v](error_code ec) { ended(s, e, v, ec, v, 0); };
@@ -133,13 +137,22 @@ void worker::begin(slot& s, effect e) {
                                 ended(s, e, v, ec, v, r.stat.ephemeral_owner);
                             }));
             return;
-        case effect::set:
-            client_->set(s.path, v, zk::any_version, expect([plain](error_code ec, const zk::stat&) { plain(ec); }));
+        case effect::set: {
+            auto done = expect([plain](error_code ec, const zk::stat&) { plain(ec); });
+            if (guarded)
+                client_->set_guarded(s.path, v, zk::any_version, std::move(done));
+            else
+                client_->set(s.path, v, zk::any_version, std::move(done));
             return;
-        case effect::remove:
-            client_->remove(s.path, zk::any_version,
-                            expect([this, &s, e, v](error_code ec) { ended(s, e, v, ec, std::nullopt, 0); }));
+        }
+        case effect::remove: {
+            auto done = expect([this, &s, e, v](error_code ec) { ended(s, e, v, ec, std::nullopt, 0); });
+            if (guarded)
+                client_->remove_guarded(s.path, zk::any_version, std::move(done));
+            else
+                client_->remove(s.path, zk::any_version, std::move(done));
             return;
+        }
         case effect::replace:
             t.remove(s.path).create(s.path, v, mode);
             client_->multi(std::move(t), expect([plain](error_code ec, const zk::multi_result&) { plain(ec); }));
@@ -148,17 +161,64 @@ void worker::begin(slot& s, effect e) {
             t.check(base_).create(s.path + "/never", v).check("/", 1'000'000);
             client_->multi(std::move(t), expect([plain](error_code ec, const zk::multi_result&) { plain(ec); }));
             return;
-        case effect::read: {
-            // Without the sync a server that lags may not show yet what was written without a reply on an earlier connection.
-            const auto synced = std::make_shared<bool>(false);
-            client_->sync(
-                s.path, env_.operations.expect_surely(name_ + " sync before a read", [synced](error_code ec) { *synced = !ec; }));
-            client_->get(s.path, expect([this, &s, synced](error_code ec, const zk::get_result& r) {
-                             if (!*synced) ec = zk::client_errc::connection_lost;
-                             ended(s, effect::read, {}, ec, r.data, r.stat.ephemeral_owner);
-                         }));
+        case effect::touch:
+            client_->set_acl(s.path, open_acl, zk::any_version, expect([plain](error_code ec, const zk::stat&) { plain(ec); }));
             return;
-        }
+        case effect::read:
+            return read(s, std::move(what));
+    }
+}
+
+void worker::read(slot& s, std::string what) {
+    // Without the sync a server that lags may not show yet what was written without a reply on an earlier connection.
+    const auto synced = std::make_shared<bool>(false);
+    client_->sync(s.path,
+                  env_.operations.expect_surely(name_ + " sync before a read", [synced](error_code ec) { *synced = !ec; }));
+    const auto done = [this, &s, synced](error_code ec, const std::string& data, zk::session_id owner) {
+        if (!*synced) ec = zk::client_errc::connection_lost;
+        ended(s, effect::read, {}, ec, data, owner);
+    };
+    if (chance_.percent(50)) {
+        client_->get(s.path, env_.operations.expect(*home_, std::move(what), [done](error_code ec, const zk::get_result& r) {
+            done(ec, r.data, r.stat.ephemeral_owner);
+        }));
+        return;
+    }
+    const auto several = [this, &s, done](error_code ec, const zk::multi_read_result& r) {
+        if (ec) return done(ec, {}, 0);
+        const auto& names = r.at(1).names;
+        const bool listed = std::find(names.begin(), names.end(), s.path.substr(base_.size() + 1)) != names.end();
+        if (!r[1].ec && listed == (r[0].ec == zk::server_errc::no_node))
+            env_.time.fail("{}: {} was read with '{}', and is {}", name_, s.path, r[0].ec.message(),
+                           listed ? "listed" : "not listed");
+        done(r[0].ec, r[0].data, r[0].stat.ephemeral_owner);
+    };
+    client_->multi_read(zk::read_batch().get(s.path).children(base_), env_.operations.expect(*home_, std::move(what), several));
+}
+
+void worker::ask() {
+    const auto expect = [&](const char* what, auto f) { return env_.operations.expect(*home_, name_ + what, std::move(f)); };
+    switch (chance_.below(8)) {
+        case 0:
+            return client_->sync(base_, expect(" sync", [](error_code) {}));
+        case 1:
+            return client_->check(base_, zk::any_version, expect(" check", [](error_code) {}));
+        case 2:
+            return client_->children(base_, expect(" children", [](error_code, const zk::children_result&) {}));
+        case 3:
+            return client_->all_children_number(base_, expect(" all_children_number", [](error_code, std::int32_t) {}));
+        case 4:
+            return client_->ephemerals(base_, expect(" ephemerals", [](error_code, const std::vector<std::string>&) {}));
+        case 5:
+            return client_->get_acl(base_, expect(" get_acl", [this](error_code ec, const zk::acl_result& r) {
+                                        if (!ec && r.acls != open_acl) env_.time.fail("{}: another ACL", name_);
+                                    }));
+        case 6:
+            return client_->who_am_i(expect(" who_am_i", [this](error_code ec, const std::vector<zk::identity>& who) {
+                if (!ec && who.empty()) env_.time.fail("{} is nobody", name_);
+            }));
+        default:
+            return client_->capacity(expect(" capacity", [](error_code) {}));
     }
 }
 
@@ -181,6 +241,10 @@ void worker::ended(slot& s, effect e, const std::string& v, const error_code& ec
         if (e == effect::read) {
             expect_possible(s, seen, "was read");
             s.possible = {seen};
+        }
+        if (e == effect::touch) {
+            s.possible.erase(std::nullopt);
+            if (s.possible.empty()) env_.time.fail("{}: {} was touched, and cannot exist", name_, s.path);
         }
     } else if (unknown(ec)) {
         // Either; and what is only under way is done before anything that is asked from now on.

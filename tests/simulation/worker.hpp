@@ -49,12 +49,15 @@ private:
         std::set<zk::session_id> owners;    // sessions that may own it
     };
     /// What an operation does to a znode.
-    enum class effect { create, set, remove, replace, fail, read };
+    enum class effect { create, set, remove, replace, fail, touch, read };
 
     void prepare(std::uint64_t life, std::size_t depth);
     void begin(slot& s);
     void begin(slot& s, effect e);
+    void read(slot& s, std::string what);
     void create_sequential();
+    /// Something that changes nothing, and is answered or not.
+    void ask();
     void ended(slot& s, effect e, const std::string& v, const error_code& ec, value seen, zk::session_id owner);
     void expect_possible(slot& s, const value& v, const char* how);
     void check_tree(slot& s);

@@ -20,8 +20,10 @@ TEST_CASE("the server's watch is removed when its last persistent subscriber goe
     auto b = add_watch(f, "/a");
     a = zk::watcher();
     CHECK(f.requests().empty());
+    CHECK(f.client.metrics().watched_paths == 1);
     b = zk::watcher();
     const auto r = f.request();
+    CHECK(f.client.metrics().watched_paths == 0);    // whatever the server answers
     CHECK(r.is(opcode::remove_watches));
     CHECK(r.as<proto::remove_watches_request>().path == "/a");
     CHECK(r.as<proto::remove_watches_request>().type == 3);
