@@ -219,6 +219,21 @@ TEST_CASE("the server in use falls silent: the next one is asked within two thir
     CHECK(m.connects == 1);
 }
 
+TEST_CASE("the connection is dropped without a word: another one is made within two thirds of the timeout") {
+    const auto m = live_through("dropped", [](net& n, writer& w, zk::client& c) {
+        for (int i = 0; i != 2; ++i) {
+            const auto connects = c.metrics().connects;
+            const auto done = w.acknowledged();
+            n.each([](fault_proxy& p) { p.drop(); });
+            const auto begin = std::chrono::steady_clock::now();
+            REQUIRE(n.l.until([&] { return c.metrics().connects > connects; }));
+            CHECK(std::chrono::steady_clock::now() - begin < session_timeout);
+            REQUIRE(n.l.until([&] { return w.acknowledged() >= done + 20; }));
+        }
+    });
+    CHECK(m.connects == 2);
+}
+
 TEST_CASE("all servers fall silent for less than the session lives") {
     const auto m = live_through("all_silent", [](net& n, writer&, zk::client& c) {
         n.each([](fault_proxy& p) { p.black_hole(true); });

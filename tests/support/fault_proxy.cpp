@@ -58,6 +58,12 @@ void fault_proxy::reset() {
     }
 }
 
+void fault_proxy::drop() {
+    for (const auto& weak : state_->links) {
+        if (const auto l = weak.lock()) l->dropped = true;
+    }
+}
+
 void fault_proxy::black_hole(bool on) {
     state_->swallowing = on;
     if (on) {
@@ -78,7 +84,7 @@ void fault_proxy::heal() {
 std::size_t fault_proxy::connections() const {
     return static_cast<std::size_t>(std::count_if(state_->links.begin(), state_->links.end(), [](const auto& weak) {
         const auto l = weak.lock();
-        return l && l->ends[0].is_open();
+        return l && l->stands();
     }));
 }
 
@@ -116,6 +122,8 @@ asio::awaitable<void> fault_proxy::pump(state_ptr s, link_ptr l, direction d) {
     for (;;) {
         const auto [ec, n] = co_await l->source(d).async_read_some(asio::buffer(buffer), quietly);
         while (s->swallowing) co_await s->healed.async_wait(quietly);
+        if (l->dropped && !ec) continue;
+        if (l->dropped) co_return;
         if (ec == asio::error::eof) {
             error_code ignored;
             l->target(d).shutdown(tcp::socket::shutdown_send, ignored);
@@ -137,6 +145,7 @@ asio::awaitable<bool> fault_proxy::forward(state_ptr s, link_ptr l, direction d,
         co_await wait.async_wait(quietly);
     }
     for (std::size_t at = 0; at != bytes.size();) {
+        if (l->dropped) co_return true;
         std::size_t n = s->trickling ? 1 : bytes.size() - at;
         auto& left = s->passing[d];
         if (left) n = std::min(n, *left);

@@ -37,6 +37,9 @@ public:
 
     /// Resets every connection, at both ends.
     void reset();
+    /// Forgets every connection, as a firewall does that was restarted: what is sent on one goes nowhere, and nobody is told. New
+    /// ones are forwarded.
+    void drop();
     /// While true, new connections are reset as soon as they stand.
     void refuse(bool on) { state_->refusing = on; }
     /// While true, no byte arrives anywhere, on new connections either; nobody is told. Afterwards those that were sent do.
@@ -64,7 +67,9 @@ private:
         tcp::socket& source(direction d) { return ends[d == to_server ? 1 : 0]; }
         tcp::socket& target(direction d) { return ends[d == to_server ? 0 : 1]; }
         void reset();
+        bool stands() const { return ends[0].is_open() && !dropped; }
         std::array<tcp::socket, 2> ends;    // the server's, the client's
+        bool dropped = false;
     };
 
     /// Outlives the proxy where coroutines still run.
