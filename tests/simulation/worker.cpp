@@ -124,7 +124,7 @@ void worker::begin(slot& s, effect e) {
     const auto session = client_->session().id;
     if (session != 0) s.owners.insert(session);
     static constexpr std::array names{"create", "set", "remove", "replace", "fail", "touch", "read"};
-    const bool guarded = chance_.percent(50);
+    const bool guarded = (e == effect::set || e == effect::remove) && chance_.percent(50);
     auto what = fmt::format("{} {}{} {} {}", name_, names[static_cast<std::size_t>(e)], guarded ? " (guarded)" : "", s.path, v);
     env_.time.note("{}", what);
     const auto expect = [&](auto f) { return env_.operations.expect(*home_, std::move(what), std::move(f)); };
