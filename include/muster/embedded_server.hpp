@@ -44,8 +44,9 @@ struct embedded_server_params {
     /// A reply of more than 16 MiB, or `max_frame` if that is more, disconnects the client that asked for it.
     std::size_t max_unread = 4 * 1024 * 1024;
 
-    /// What all clients together may leave unread. Beyond it the server disconnects those that leave most, one by one, until the
-    /// rest is within it: so no client takes the memory of the others, nor of the program.
+    /// What all clients together may leave unread, in bytes; each of them costs 128 KiB more. Beyond it the server disconnects
+    /// those that leave most, one by one, until the rest is within it: so no client takes the memory of the others, nor of the
+    /// program.
     std::size_t max_unread_total = 256 * 1024 * 1024;
 
     /// The identity of scheme `digest` that no ACL binds, as Apache's `superDigest` is written. Legal: "super:" and the Base64 of
@@ -102,7 +103,8 @@ class embedded_server_impl;
 /// never while foreign code runs, keeps them apart; where clients keep a server busy on other threads, several such times. None
 /// waits for the executor's context, which need not run.
 /// \par Object lifetimes
-/// Destruction is `stop()`, and loses all data. The executor's context must outlive the object.
+/// Destruction is `stop()`, and loses all data. An object that outlives its executor's context serves nobody any more: only
+/// its hooks, counters and destructor may be used, and `start()` gives `asio::error::shut_down`.
 class embedded_server {
 public:
     using executor_type = asio::any_io_executor;

@@ -13,9 +13,6 @@ namespace {
 // For a client to take what it was told before the server closed its connection.
 constexpr auto closing_grace = std::chrono::seconds(2);
 
-// Output beyond this is given back once it was sent: one large reply should not cost its size for ever.
-constexpr std::size_t kept_capacity = 256 * 1024;
-
 bool not_now(const error_code& ec) noexcept { return ec == asio::error::would_block || ec == asio::error::try_again; }
 
 }    // namespace
@@ -87,22 +84,15 @@ std::size_t embedded_server_connection::read(asio::mutable_buffer into, error_co
 void embedded_server_connection::flush() {
     announced_ = false;
     if (!open_ || writing_) return;
-    while (sent_ < out_.size()) {
+    while (!out_.empty()) {
         error_code ec;
-        const std::size_t n = socket_.write_some(asio::buffer(out_.data() + sent_, out_.size() - sent_), ec);
-        sent_ += n;
+        const std::size_t n = socket_.write_some(out_.next(), ec);
+        out_.sent(n);
         owner_->sent(n);
         owner_->unread(n, 0);
-        if (not_now(ec)) {
-            // What a client does not read for long is kept, but not what it has read of it.
-            if (sent_ > out_.size() / 2) out_.erase(0, std::exchange(sent_, 0));
-            return await_writable();
-        }
+        if (not_now(ec)) return await_writable();
         if (ec) return owner_->lost(*this);
     }
-    sent_ = 0;
-    out_.clear();
-    if (out_.capacity() > kept_capacity) out_.shrink_to_fit();
     if (closing_ && held_back_.empty()) owner_->finished(*this);
 }
 

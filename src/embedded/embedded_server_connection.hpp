@@ -2,6 +2,7 @@
 #pragma once
 
 #include "embedded/frame_ends.hpp"
+#include "embedded/output_queue.hpp"
 #include "embedded/server.hpp"
 #include "runtime/world.hpp"
 
@@ -43,7 +44,7 @@ public:
     /// The client is there, and reads what it gets.
     bool may_read() const noexcept;
     /// Bytes that the client has not taken.
-    std::size_t unread() const noexcept { return out_.size() - sent_ + held_back_size_; }
+    std::size_t unread() const noexcept { return out_.size() + held_back_size_; }
 
     /// Writes what has to be sent, as far as the socket takes it.
     void flush();
@@ -73,8 +74,7 @@ private:
 
     const std::shared_ptr<embedded_server_impl> owner_;
     asio::ip::tcp::socket socket_;
-    std::string out_;
-    std::size_t sent_ = 0;    // of out_
+    embedded::output_queue out_;
     std::deque<late_bytes> held_back_;
     std::size_t held_back_size_ = 0;
     bool open_ = true;

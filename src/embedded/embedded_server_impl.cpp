@@ -101,6 +101,7 @@ embedded_server_impl::embedded_server_impl(asio::any_io_executor ex, embedded_se
 void embedded_server_impl::start(error_code& ec) {
     const std::lock_guard lock(mutex_);
     ec.clear();
+    if (shut_down_) ec = asio::error::shut_down;
     if (acceptor_ || shut_down_) return;
     now_ = world_->now();
     listen(ec);
@@ -378,8 +379,11 @@ embedded_server_counters embedded_server_impl::counters() const {
 void embedded_server_impl::on_context_shutdown() noexcept {
     const std::lock_guard lock(mutex_);
     shut_down_ = true;
-    // What belongs to the context must not outlive it.
-    for (const auto& [id, c] : connections_) c->abandon();
+    // What belongs to the context must not outlive it, nor be known to the ensemble.
+    for (const auto& [id, c] : connections_) {
+        if (!c->closing()) server().closed(id, now_);
+        c->abandon();
+    }
     connections_.clear();
     waiting_output_.clear();
     turns_.clear();

@@ -322,6 +322,13 @@ TEST_CASE("a server may be destroyed at any time, and may outlive its context") 
         r.send(raw_client::connect_frame(4s));
         REQUIRE(l.until([&] { return outlives->sessions().size() == 1; }));
     }
+    CHECK(outlives->expire_session(outlives->sessions().front()));
+    outlives->read_only(true);
+    outlives->drop_connections();
+    CHECK(outlives->counters().connections == 0);
+    muster::error_code late;
+    outlives->start(late);
+    CHECK(late == asio::error::shut_down);
     outlives.reset();
 
     loop l;
