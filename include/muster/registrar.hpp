@@ -41,7 +41,7 @@ struct registration {
 
 /// Where a registration stands.
 struct registration_status {
-    muster::role role = muster::role::none;    ///< `none` while not registered.
+    muster::role role = muster::role::none;    ///< `none` while not registered, and from `close()` on.
     std::uint64_t version = 0;                 ///< Grows with every change of this value.
     std::string path;                          ///< Of the own znode; empty while not registered.
     zk::zxid czxid = 0;                        ///< Transaction that created the own znode; of a master, its fencing token.
@@ -142,7 +142,8 @@ public:
                                                              impl_, std::move(i));
     }
 
-    /// Removes the registration for good; it wins over any re-registration under way. Completes when the znode is gone.
+    /// Removes the registration for good; it wins over any re-registration under way. Completes when the znode is gone. The role
+    /// is `none` from the call on: another instance can be master before this completes.
     /// \par Completion signature
     /// `void(error_code)`: success, or `zk::client_errc::close_timed_out` when no server was reached in time; the znode then
     /// disappears when the session expires.

@@ -97,6 +97,11 @@ void registrar_impl::close(void_handler h) {
     if (std::exchange(phase_, phase::closing) == phase::closing) return;
     start_waiters_.complete(registry_errc::closed);
     update_waiters_.complete(registry_errc::closed);
+    // Not when the znode is gone: another can be master before we hear of that.
+    if (status_.role != role::none) {
+        resign();
+        status_waiters_.complete_if([this](std::uint64_t seen) { return status_.version > seen; }, {}, status_);
+    }
     lock.unlock();
     asio::post(strand_, [self = shared_from_this()] { self->begin_close(); });
 }
@@ -301,10 +306,7 @@ void registrar_impl::finish(const error_code& ec) {
         phase_ = phase::closed;
         close_result_ = ec;
         status_.closed = true;
-        status_.role = role::none;
-        status_.path.clear();
-        status_.czxid = 0;
-        ++status_.version;
+        resign();
         start_waiters_.complete(registry_errc::closed);
         update_waiters_.complete(registry_errc::closed);
         close_waiters_.complete(ec);
@@ -330,13 +332,21 @@ std::string registrar_impl::describe(const error_code& ec) const {
     return ec == session.last_error && !session.message.empty() ? session.message : ec.message();
 }
 
+/// It is nobody any more, and says so. The mutex is held.
+void registrar_impl::resign() {
+    status_.role = role::none;
+    status_.path.clear();
+    status_.czxid = 0;
+    ++status_.version;
+}
+
 void registrar_impl::publish() {
     const std::lock_guard lock(mutex_);
     if (phase_ == phase::closed || !machine_) return;
     registration_status now = status_;
     // A transaction does not tell the stat of what it created. Until it is read the status stays as it was: a promotion must
     // not look as if the instance was gone for a moment.
-    if (!machine_->unread()) {
+    if (phase_ != phase::closing && !machine_->unread()) {
         now.role = machine_->role();
         now.path = machine_->path();
         now.czxid = machine_->czxid();

@@ -47,10 +47,16 @@ std::size_t chronicle::after(zk::zxid at) const {
     return static_cast<std::size_t>(it - entries_.begin());
 }
 
-bool chronicle::touched(std::string_view path, bool children, zk::zxid at) const {
-    const auto other = children ? zk::event_type::data_changed : zk::event_type::children_changed;
-    return std::any_of(entries_.begin() + static_cast<std::ptrdiff_t>(after(at)), entries_.end(),
-                       [&](const entry& e) { return e.path == path && e.type != other; });
+std::size_t chronicle::count(std::size_t from, std::string_view root, zk::event_type type) const {
+    return static_cast<std::size_t>(
+        std::count_if(entries_.begin() + static_cast<std::ptrdiff_t>(from), entries_.end(),
+                      [&](const entry& e) { return e.type == type && (e.path == root || is_below(e.path, root)); }));
+}
+
+bool chronicle::has(std::size_t from, std::string_view path, std::initializer_list<zk::event_type> types) const {
+    return std::any_of(entries_.begin() + static_cast<std::ptrdiff_t>(from), entries_.end(), [&](const entry& e) {
+        return e.path == path && std::find(types.begin(), types.end(), e.type) != types.end();
+    });
 }
 
 void witness::armed(zk::zxid known) {

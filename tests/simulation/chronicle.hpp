@@ -6,6 +6,7 @@
 #include <muster/zk/types.hpp>
 
 #include <cstddef>
+#include <initializer_list>
 #include <optional>
 #include <set>
 #include <string>
@@ -34,8 +35,10 @@ public:
     std::size_t next(std::size_t from, std::string_view path, zk::add_watch_mode mode) const;
     /// The first of a transaction after `at`.
     std::size_t after(zk::zxid at) const;
-    /// Whether something of `path`, its children or all but them, was written after `at`.
-    bool touched(std::string_view path, bool children, zk::zxid at) const;
+    /// How often something like that happened to `root` and below, from that place on.
+    std::size_t count(std::size_t from, std::string_view root, zk::event_type type) const;
+    /// Whether one of these happened to `path`, from that place on.
+    bool has(std::size_t from, std::string_view path, std::initializer_list<zk::event_type> types) const;
 
 private:
     std::vector<entry> entries_;

@@ -6,6 +6,8 @@
 
 namespace muster::sim {
 
+using namespace std::chrono_literals;
+
 invariants::invariants(environment& env, cast& actors) : env_(env), actors_(actors) {
     env_.cluster.on_change([this](const process* cause) { on_change(cause); });
 }
@@ -93,7 +95,8 @@ std::string invariants::services() const {
 }
 
 std::string invariants::unsettled() const {
-    std::string wrong = sessions();
+    std::string wrong = env_.operations.overdue(10s);
+    if (wrong.empty()) wrong = sessions();
     if (wrong.empty()) wrong = actors_.foreigner.complaint();
     if (wrong.empty()) wrong = services();
     const auto ask = [&wrong](const auto& all) {

@@ -5,6 +5,14 @@ namespace muster::sim {
 
 using namespace std::chrono_literals;
 
+std::string ledger::overdue(instant age) const {
+    for (const operation& o : books_->pending) {
+        if (o.since + age > kernel_.now()) break;
+        if (!o.waits) return fmt::format("{} has not been completed in {} s", o.what, (kernel_.now() - o.since) / 1s);
+    }
+    return {};
+}
+
 void ledger::cancel_later(process& p, std::string what, std::weak_ptr<asio::cancellation_signal> signal) {
     // Most operations take a round trip; those that wait for something take for ever.
     const instant longest = chance_.percent(70) ? instant(5ms) : instant(3s);

@@ -38,15 +38,18 @@ void member::start(std::shared_ptr<shared_session> on) {
     told_ = {};
     env_.time.note("{} starts{}", name_, shared_ ? " on a shared session" : "");
     const auto life = ++life_;
-    registrar_->start(env_.operations.expect(*home_, name_ + " start", [this, life](error_code ec) {
-        if (life == life_) env_.time.note("{} started: {}", name_, ec.message());
+    const auto since = env_.cluster.history().size();
+    registrar_->start(env_.operations.expect(*home_, name_ + " start", [this, life, since](error_code ec) {
+        if (life != life_) return;
+        env_.time.note("{} started: {}", name_, ec.message());
+        if (!ec) started(since);
     }));
     follow(life, 0);
 }
 
 void member::follow(std::uint64_t life, std::uint64_t seen) {
     registrar_->status_change(
-        seen, env_.operations.expect(*home_, name_ + " status_change", [this, life, seen](error_code ec, registration_status s) {
+        seen, env_.operations.await(*home_, name_ + " status_change", [this, life, seen](error_code ec, registration_status s) {
             if (life != life_) return;
             if (ec) return follow(life, seen);    // cancelled
             if (s.version <= seen && !s.closed) env_.time.fail("{}: status {} after {}", name_, s.version, seen);
@@ -64,7 +67,34 @@ void member::update() {
     instance_.weight = static_cast<std::uint32_t>(1 + chance_.below(5));
     instance_.metadata["release"] = std::to_string(chance_.below(1'000'000));
     env_.time.note("{} updates", name_);
-    registrar_->update(instance_, env_.operations.expect(*home_, name_ + " update", [](error_code) {}));
+    const auto since = env_.cluster.history().size();
+    auto done = [this, life = life_, number = ++updates_, since](error_code ec) {
+        if (life == life_ && !ec) updated(number, since);
+    };
+    registrar_->update(instance_, env_.operations.expect(*home_, name_ + " update", std::move(done)));
+}
+
+/// Its znode stands, unless somebody has done something to it since.
+void member::started(std::size_t since) const {
+    const auto& history = env_.cluster.history();
+    const auto all = env_.znodes_of(service_);
+    const std::string root = env_.layout->service_path(environment::prefix, service_);
+    const bool stands = std::any_of(all.begin(), all.end(), [this](const auto& z) { return z.identity == instance_.identity(); });
+    if (stands || history.count(since, root, zk::event_type::deleted) != 0) return;
+    if (history.count(since, root, zk::event_type::data_changed) != 0) return;
+    env_.time.fail("{} has started, and has no znode", name_);
+}
+
+/// Its znode has what was published last, unless somebody has written to it since.
+void member::updated(std::uint64_t number, std::size_t since) const {
+    if (number != updates_) return;
+    const auto& history = env_.cluster.history();
+    const std::string own = status().path;    // another may be left from a former life
+    for (const auto& z : env_.znodes_of(service_)) {
+        if (z.path != own || z.data == env_.layout->encode(instance_)) continue;
+        if (history.count(since, z.path, zk::event_type::data_changed) > 1) continue;
+        env_.time.fail("{} has updated its data, and {} has '{}'", name_, z.path, z.data);
+    }
 }
 
 void member::stop() {
@@ -122,7 +152,7 @@ void member::forget() {
 }
 
 bool member::believes_master() const {
-    if (!running() || told_.role != role::master) return false;
+    if (absent() || told_.role != role::master) return false;
     const registration_status s = status();
     return s.role == role::master && home_->local(env_.time.now()) < s.session.safe_until;
 }

@@ -60,6 +60,8 @@ private:
     enum class phase { absent, running, stopping };
 
     void follow(std::uint64_t life, std::uint64_t seen);
+    void started(std::size_t since) const;
+    void updated(std::uint64_t number, std::size_t since) const;
     void stopped(const error_code& ec, zk::session_id session);
     void forget();
 
@@ -75,6 +77,7 @@ private:
     std::optional<zk::client> client_;
     std::unique_ptr<registrar> registrar_;
     registration_status told_;
+    std::uint64_t updates_ = 0;
 };
 
 }    // namespace muster::sim

@@ -104,16 +104,17 @@ void observer::follow(std::uint64_t life, std::size_t service) {
         if (!wrong.empty()) env_.time.fail("{}: {} in {}", name_, wrong, f.name);
         follow(life, service);
     };
-    services_[service].prompt.next(env_.operations.expect(*home_, name_ + " next", std::move(next)));
+    services_[service].prompt.next(env_.operations.await(*home_, name_ + " next", std::move(next)));
 }
 
 void observer::follow_slowly(std::uint64_t life, std::size_t service) {
     followed& f = services_[service];
     if (paused_ || std::exchange(f.slow_reads, true)) return;
-    f.slow.next(env_.operations.expect_surely(name_ + " slow next", [this, life, service](error_code ec, const change& c) {
+    f.slow.next(env_.operations.await(*home_, name_ + " slow next", [this, life, service](error_code ec, const change& c) {
         if (life != life_) return;
         followed& s = services_[service];
         s.slow_reads = false;
+        if (ec == asio::error::operation_aborted) return follow_slowly(life, service);
         if (ec) return;
         const std::string wrong = s.seen_slowly.apply(c);
         if (!wrong.empty()) env_.time.fail("{}: {} in {}, read late", name_, wrong, s.name);

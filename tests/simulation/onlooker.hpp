@@ -38,12 +38,19 @@ public:
 
 private:
     enum class kind { exists, data, children };
-    /// A one-shot watch, and what was read when it was set.
-    struct one_shot {
+    /// When a one-shot watch was asked for: the connection, and what its server had applied at least.
+    struct request {
         std::string path;
         kind what;
+        std::uint64_t connection = 0;
+        zk::zxid known = 0;
+    };
+    /// One that was set, and what was read then.
+    struct one_shot {
+        request asked;
         zk::watcher watcher;
         std::optional<zk::stat> read;
+        std::size_t since = 0;    // what happens from there on must fire it, unless the connection is lost
         bool fired = false;
         std::uint64_t number = 0;
     };
@@ -63,7 +70,10 @@ private:
 
     void watch_once();
     void glance();
-    void armed(std::string path, kind what, const error_code& ec, std::optional<zk::stat> s, zk::watcher w);
+    void armed(const request& r, const error_code& ec, std::optional<zk::stat> s, zk::watcher w);
+    bool still_connected(const one_shot& w) const;
+    std::string judge(const one_shot& w, const zk::watch_event& e) const;
+    std::string complaint(const one_shot& w) const;
     void listen(std::uint64_t life, std::list<one_shot>::iterator w);
     void keep(std::uint64_t life, kept& k);
     void listen(std::uint64_t life, kept& k);

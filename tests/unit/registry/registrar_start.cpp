@@ -206,6 +206,29 @@ TEST_CASE("a chroot that does not exist ends the call that starts with an error;
     CHECK(n.registry.tree.find("/chroot/of/ours/micro-service/s/master"));
 }
 
+TEST_CASE("who closes is nobody from then on, and not only when its znode is gone") {
+    newcomer n;
+    outcome<> started, closed;
+    n.reg->start(started.handler());
+    n.registry.serve();
+    REQUIRE(n.reg->role() == role::master);
+    outcome<registration_status> changed;
+    n.reg->status_change(n.reg->status().version, changed.handler());
+    n.reg->close(closed.handler());
+    CHECK(n.reg->role() == role::none);
+    CHECK(n.reg->status().path.empty());
+    n.sim.run_ready();    // and no server has answered
+    CHECK_FALSE(closed.done());
+    CHECK(changed.value().role == role::none);
+    CHECK_FALSE(changed.value().closed);
+    CHECK(n.reg->role() == role::none);
+    CHECK(n.registry.tree.find("/micro-service/s/master"));
+    n.registry.serve();
+    CHECK_FALSE(closed.ec());
+    CHECK(n.reg->status().closed);
+    CHECK_FALSE(n.registry.tree.find("/micro-service/s/master"));
+}
+
 TEST_CASE("R22: two processes with one identity are told which one it is") {
     newcomer n;
     const zk::client other = make_client(n.sim.io.get_executor(), config_for_tests(), n.sim.world);
