@@ -131,6 +131,11 @@ void server::impl::close(connection& c) {
     c.held.clear();
 }
 
+std::optional<std::size_t> server::impl::watched_paths(zk::session_id id) const {
+    const auto at = by_session_.find(id);
+    return at != by_session_.end() ? std::optional(watches_.paths_of(at->second)) : std::nullopt;
+}
+
 void server::impl::touch_output(connection& c) {
     if (c.has_output) return;
     c.has_output = true;
@@ -266,6 +271,7 @@ void server::set_read_only(bool on, time_point now) {
 
 std::size_t server::connections() const noexcept { return impl_->connections(); }
 std::size_t server::watch_count() const noexcept { return impl_->watch_count(); }
+std::optional<std::size_t> server::watched_paths(zk::session_id id) const { return impl_->watched_paths(id); }
 std::uint64_t server::requests() const noexcept { return impl_->requests(); }
 const tree& server::data() const noexcept { return impl_->data(); }
 

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -55,6 +56,9 @@ public:
 
     /// Watches that are set, each path of each connection counted once for data and once for children.
     std::size_t watch_count() const noexcept;
+
+    /// Paths that the connection of a session watches here; none if it has no connection here.
+    std::optional<std::size_t> watched_paths(zk::session_id id) const;
 
     /// Requests it has received since it was made: handshakes, pings and four letter words included.
     std::uint64_t requests() const noexcept;

@@ -112,6 +112,7 @@ public:
 
     std::size_t connections() const noexcept { return connections_.size() - closing_.size(); }
     std::size_t watch_count() const noexcept { return watches_.size(); }
+    std::optional<std::size_t> watched_paths(zk::session_id id) const;
     std::uint64_t requests() const noexcept { return packets_received_; }
     const tree& data() const noexcept { return tree_; }
 

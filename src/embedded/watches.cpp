@@ -88,6 +88,12 @@ const std::vector<watcher>& watch_table::fire(std::string_view path, wire_event 
     return fired_;
 }
 
+const std::set<std::string, std::less<>>& watch_table::paths_of(watcher w) const {
+    static const std::set<std::string, std::less<>> none;
+    const auto at = paths_.find(w);
+    return at != paths_.end() ? at->second : none;
+}
+
 void watch_table::drop_path_of(watcher w, std::string_view path) {
     const auto at = paths_.find(w);
     if (const auto entry = at->second.find(path); entry != at->second.end()) at->second.erase(entry);
@@ -116,6 +122,13 @@ bool watches::remove(std::string_view path, watcher w, watcher_type type) {
 void watches::forget(watcher w) {
     data_.forget(w);
     children_.forget(w);
+}
+
+std::size_t watches::paths_of(watcher w) const {
+    const auto& data = data_.paths_of(w);
+    const auto& children = children_.paths_of(w);
+    const auto more = std::count_if(children.begin(), children.end(), [&](const auto& path) { return !data.contains(path); });
+    return data.size() + static_cast<std::size_t>(more);
 }
 
 void watches::created(std::string_view path, const acl_list& own, const acl_list& parents) {

@@ -48,6 +48,9 @@ public:
     /// Watches that are set.
     std::size_t size() const noexcept { return size_; }
 
+    /// Paths on which a watcher has one.
+    const std::set<std::string, std::less<>>& paths_of(watcher w) const;
+
 private:
     void drop_path_of(watcher w, std::string_view path);
 
@@ -81,6 +84,8 @@ public:
     void data_changed(std::string_view path, const acl_list& own);
 
     std::size_t size() const noexcept { return data_.size() + children_.size(); }
+    /// Paths that a watcher watches, in whatever way.
+    std::size_t paths_of(watcher w) const;
 
 private:
     watch_table data_;

@@ -160,10 +160,17 @@ std::size_t cluster::connections() const {
     return n;
 }
 
-std::size_t cluster::watches() const {
-    std::size_t n = 0;
-    for (std::size_t i = 0; i != size(); ++i) n += ensemble_.at(i).watch_count();
-    return n;
+std::optional<cluster::attachment> cluster::attached(zk::session_id id) const {
+    std::optional<attachment> all;
+    for (std::size_t i = 0; i != size(); ++i) {
+        const auto& s = ensemble_.at(i);
+        const auto paths = s.watched_paths(id);
+        if (!paths) continue;
+        if (!all) all.emplace(attachment{s.data().last_zxid(), 0});
+        all->applied = std::min(all->applied, s.data().last_zxid());
+        all->watched_paths += *paths;
+    }
+    return all;
 }
 
 // Faults -------------------------------------------------------------------------------------------------------------------

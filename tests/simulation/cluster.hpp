@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -32,7 +33,13 @@ public:
     const chronicle& history() const noexcept { return history_; }
     std::vector<zk::session_id> sessions() const { return ensemble_.session_ids(); }
     std::size_t connections() const;
-    std::size_t watches() const;
+    /// What a session's connection has at its server; for a while an earlier one can still stand at another.
+    struct attachment {
+        zk::zxid applied = 0;    ///< By that server; by the last of them.
+        std::size_t watched_paths = 0;
+    };
+    /// None while it has no connection.
+    std::optional<attachment> attached(zk::session_id id) const;
     /// Sessions that were ended before their time: nobody could have known.
     bool ended_early(zk::session_id id) const { return ended_early_.contains(id); }
 

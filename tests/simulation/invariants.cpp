@@ -68,12 +68,14 @@ std::string invariants::sessions() const {
         return fmt::format("{} clients are connected, and there are {} connections", clients.size(), env_.cluster.connections());
     }
     if (env_.network.live().size() != clients.size()) return "some connections are about to break";
-    // Two of a member: its own znode and the master's. A balancer has one of each service; a service without a path has another.
-    std::size_t most = 2 * actors_.members.size() + 2 * actors_.observers.size() * actors_.services.size();
-    for (const auto& w : actors_.workers) most += 2 * (w.paths().size() + 1) * actors_.onlookers.size();
-    most += 4 * actors_.onlookers.size();
-    if (env_.cluster.watches() > most) {
-        return fmt::format("there are {} watches at the servers, where {} are the most", env_.cluster.watches(), most);
+    for (const auto* c : actors_.clients()) {
+        const auto m = c->metrics();
+        const auto there = env_.cluster.attached(c->session().id);
+        if (m.requests_outstanding != 0) return "requests are outstanding";
+        if (!there || m.watched_paths != there->watched_paths) {
+            return fmt::format("a client watches {} paths, and its server keeps watches of {}", m.watched_paths,
+                               there ? there->watched_paths : 0);
+        }
     }
     return {};
 }
@@ -121,7 +123,6 @@ void invariants::nothing_left() {
     if (const auto n = env_.cluster.sessions().size(); n != 0) env_.time.fail("{} sessions are left", n);
     if (const auto n = env_.cluster.tree().ephemeral_count(); n != 0) env_.time.fail("{} ephemeral znodes are left", n);
     if (const auto n = env_.cluster.connections(); n != 0) env_.time.fail("{} connections are left", n);
-    if (const auto n = env_.cluster.watches(); n != 0) env_.time.fail("{} watches are left at the servers", n);
     if (const auto n = env_.operations.outstanding(); n != 0) env_.time.fail("{} operations have not been completed", n);
     if (env_.time.run_ready() != 0) env_.time.fail("handlers are left");
     for (const auto& p : env_.processes()) {

@@ -89,9 +89,9 @@ void member::started(std::size_t since) const {
 void member::updated(std::uint64_t number, std::size_t since) const {
     if (number != updates_) return;
     const auto& history = env_.cluster.history();
-    const std::string own = status().path;    // another may be left from a former life
+    const zk::zxid own = status().czxid;    // another znode may be left from a former life
     for (const auto& z : env_.znodes_of(service_)) {
-        if (z.path != own || z.data == env_.layout->encode(instance_)) continue;
+        if (z.czxid != own || z.data == env_.layout->encode(instance_)) continue;
         if (history.count(since, z.path, zk::event_type::data_changed) > 1) continue;
         env_.time.fail("{} has updated its data, and {} has '{}'", name_, z.path, z.data);
     }

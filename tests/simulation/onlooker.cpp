@@ -196,7 +196,11 @@ void onlooker::listen(std::uint64_t life, kept& k) {
 }
 
 void onlooker::hear(kept& k, const zk::watch_event& e) {
-    if (e.type == zk::event_type::resync) return k.told.armed(newest_);
+    if (e.type == zk::event_type::resync) {
+        // The watch is armed again by a request that is about to be sent.
+        const auto there = env_.cluster.attached(client_->session().id);
+        return k.told.armed(there ? std::max(there->applied, newest_) : newest_);
+    }
     const std::string wrong = k.told.hear(e);
     if (!wrong.empty()) env_.time.fail("{}: by the persistent watch of {} {}", name_, k.path, wrong);
 }
@@ -263,7 +267,7 @@ std::string onlooker::complaint() const {
             return fmt::format("{}: by the persistent watch of {} {}", name_, k.path, missing);
     }
     const auto m = client_->metrics();
-    if (m.requests_outstanding == 0 && m.watched_paths != watched_paths())
+    if (m.watched_paths != watched_paths())
         return fmt::format("{}: its client watches {} paths, and it {}", name_, m.watched_paths, watched_paths());
     return {};
 }
