@@ -21,7 +21,7 @@ void invariants::on_change(const process* cause) {
             env_.cluster.tree().find(env_.layout->master_path(env_.layout->service_path(environment::prefix, service)));
         zk::zxid& known = masters_[service];
         const zk::zxid now = n ? n->czxid : 0;
-        if (known != now && by_stranger) deleted_by_stranger_.insert(known);
+        if (known != now && known != 0 && by_stranger) deleted_by_stranger_.insert(known);
         known = now;
         if (!by_stranger) continue;
         for (const auto& z : env_.znodes_of(service)) {
@@ -71,7 +71,7 @@ std::string invariants::sessions() const {
     for (const auto* c : actors_.clients()) {
         const auto m = c->metrics();
         const auto there = env_.cluster.attached(c->session().id);
-        if (m.requests_outstanding != 0) return "requests are outstanding";
+        if (m.requests_outstanding != 0) return fmt::format("{} requests of a client are outstanding", m.requests_outstanding);
         if (!there || m.watched_paths != there->watched_paths) {
             return fmt::format("a client watches {} paths, and its server keeps watches of {}", m.watched_paths,
                                there ? there->watched_paths : 0);

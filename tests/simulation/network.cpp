@@ -5,6 +5,7 @@
 #include <boost/asio/ip/address.hpp>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace muster::sim {
@@ -66,8 +67,13 @@ void network::resolve(process& p, resolve_completion done, const std::string& ho
             }
             break;
         case trouble::elsewhere:
+            // At an address where nobody is, at another server's, or at one after the other.
             faults_.count(fault::name_elsewhere);
-            found.emplace_back(nowhere, port);
+            if (chance_.percent(50)) found.emplace_back(nowhere, port);
+            if (found.empty() || chance_.percent(50)) {
+                const auto one = std::next(sites_.begin(), static_cast<std::ptrdiff_t>(chance_.below(sites_.size())));
+                found.emplace_back(one->second.address.address(), port);
+            }
             break;
         case trouble::missing:
             faults_.count(fault::name_missing);

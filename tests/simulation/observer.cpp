@@ -232,7 +232,10 @@ void observer::check_role(const followed& f, const lease& l, const pick_options&
 }
 
 void observer::pick_patiently(std::uint64_t life, followed& f) {
+    const bool by_picker = chance_.percent(50);
     pick_options o = options();
+    std::string key = o.key;
+    if (by_picker) o = f.picker_options;
     o.wait = std::chrono::milliseconds(chance_.number(0, 3'000));
     auto picked = [this, life, &f, o, before = f.seen_promptly.instances()](error_code ec, lease l) {
         if (ec && l) env_.time.fail("{}: a pick failed, and gave a lease", name_);
@@ -248,7 +251,11 @@ void observer::pick_patiently(std::uint64_t life, followed& f) {
         check_role(f, l, o);
         borrow(std::move(l));
     };
-    balancer_->pick(f.name, o, env_.operations.expect(*home_, name_ + " pick", std::move(picked)));
+    auto done = env_.operations.expect(*home_, name_ + " pick", std::move(picked));
+    if (by_picker)
+        f.picker->pick(std::move(key), std::move(done));
+    else
+        balancer_->pick(f.name, o, std::move(done));
 }
 
 void observer::borrow(lease l) { leases_.push_back(std::move(l)); }

@@ -49,7 +49,9 @@ public:
     void live() {
         env_.time.watch([this] { invariants_.always(); });
         actors_.start_all();
-        every(chance_.between(100ms, 600ms), [this] { actors_.act(turmoil_.lasts()); });
+        every(chance_.between(100ms, 600ms), [this] {
+            if (!hush_) actors_.act(turmoil_.lasts());
+        });
         every(chance_.between(1s, 6s), [this] {
             if (turmoil_.lasts()) actors_.stir(chance_);
         });
@@ -79,13 +81,22 @@ private:
         });
     }
 
+    /// What is not as it should be once what is under way has ended.
+    std::string look() {
+        hush_ = true;
+        env_.time.run_for(500ms);
+        std::string wrong = invariants_.unsettled();
+        hush_ = false;
+        return wrong;
+    }
+
     /// Waits until all is as it should be, and stays so for longer than anything is on its way.
     void settle() {
         const instant end = env_.time.now() + settling_limit;
         for (int quiet_seconds = 0; quiet_seconds != 4;) {
             actors_.settle();
-            env_.time.run_for(1s);
-            const std::string wrong = invariants_.unsettled();
+            env_.time.run_for(500ms);
+            const std::string wrong = look();
             quiet_seconds = wrong.empty() ? quiet_seconds + 1 : 0;
             if (!wrong.empty() && env_.time.now() >= end) {
                 env_.time.fail("not settled after {} s of calm: {}", settling_limit / 1s, wrong);
@@ -103,13 +114,8 @@ private:
             env_.faults.count(fault::reset);
             c->reset();
         }
-        env_.time.run_for(4s);
-        // Some ask and watch all the time, and what they do can be under way just then.
-        std::string wrong = "it was not looked at";
-        for (int i = 0; i != 20 && !wrong.empty(); ++i) {
-            env_.time.run_for(100ms);
-            wrong = invariants_.unsettled();
-        }
+        env_.time.run_for(5s);
+        const std::string wrong = look();
         if (!wrong.empty()) env_.time.fail("after a reset in calm: {}", wrong);
         const auto after = env_.cluster.tree().last_zxid();
         if (after != before) env_.time.fail("resuming sessions made transactions {:x} to {:x}", before + 1, after);
@@ -119,6 +125,7 @@ private:
     void leave() {
         leaving_ = true;
         env_.time.note("everybody goes");
+        if (chance_.percent(50)) env_.operations.cancel(20);
         actors_.settle();
         actors_.stop_all();
         for (int i = 0; i != 60 && !actors_.all_absent(); ++i) {
@@ -138,6 +145,7 @@ private:
     random chance_;
     bool leaving_ = false;
     bool quiet_ = false;    // nobody comes back
+    bool hush_ = false;     // nobody begins anything
 };
 
 }    // namespace

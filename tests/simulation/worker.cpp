@@ -198,27 +198,44 @@ void worker::read(slot& s, std::string what) {
 
 void worker::ask() {
     const auto expect = [&](const char* what, auto f) { return env_.operations.expect(*home_, name_ + what, std::move(f)); };
-    switch (chance_.below(8)) {
+    // Its parent is there for good, and nobody has taken its rights.
+    const auto fine = [this](error_code ec, bool holds = true) {
+        const bool refused = ec.category() == zk::server_category() && ec != zk::server_errc::not_read_only;
+        if (refused || (!ec && !holds)) env_.time.fail("{} asked, and got {}", name_, ec ? ec.message() : "a wrong answer");
+    };
+    switch (chance_.below(9)) {
         case 0:
-            return client_->sync(base_, expect(" sync", [](error_code) {}));
+            return client_->sync(base_, expect(" sync", [fine](error_code ec) { fine(ec); }));
         case 1:
-            return client_->check(base_, zk::any_version, expect(" check", [](error_code) {}));
+            return client_->check(base_, zk::any_version, expect(" check", [fine](error_code ec) { fine(ec); }));
         case 2:
-            return client_->children(base_, expect(" children", [](error_code, const zk::children_result&) {}));
+            return client_->children(base_, expect(" children", [fine](error_code ec, const zk::children_result& r) {
+                                         fine(ec, r.stat.num_children == static_cast<std::int32_t>(r.names.size()));
+                                     }));
         case 3:
-            return client_->all_children_number(base_, expect(" all_children_number", [](error_code, std::int32_t) {}));
+            return client_->all_children_number(
+                base_, expect(" all_children_number", [fine](error_code ec, std::int32_t n) { fine(ec, n >= 0); }));
         case 4:
-            return client_->ephemerals(base_, expect(" ephemerals", [](error_code, const std::vector<std::string>&) {}));
+            return client_->ephemerals(base_,
+                                       expect(" ephemerals", [this, fine](error_code ec, const std::vector<std::string>& all) {
+                                           const auto is_ours = [this](const std::string& path) {
+                                               return std::any_of(slots_.begin(), slots_.end(),
+                                                                  [&](const slot& s) { return s.ephemeral && s.path == path; });
+                                           };
+                                           fine(ec, std::all_of(all.begin(), all.end(), is_ours));
+                                       }));
         case 5:
-            return client_->get_acl(base_, expect(" get_acl", [this](error_code ec, const zk::acl_result& r) {
-                                        if (!ec && r.acls != open_acl) env_.time.fail("{}: another ACL", name_);
-                                    }));
+            return client_->get_acl(
+                base_, expect(" get_acl", [fine](error_code ec, const zk::acl_result& r) { fine(ec, r.acls == open_acl); }));
         case 6:
-            return client_->who_am_i(expect(" who_am_i", [this](error_code ec, const std::vector<zk::identity>& who) {
-                if (!ec && who.empty()) env_.time.fail("{} is nobody", name_);
-            }));
+            return client_->who_am_i(
+                expect(" who_am_i", [fine](error_code ec, const std::vector<zk::identity>& who) { fine(ec, !who.empty()); }));
+        case 7:
+            return client_->session_change(client_->session().version,
+                                           env_.operations.await(*home_, name_ + " session_change",
+                                                                 [fine](error_code ec, const zk::session_info&) { fine(ec); }));
         default:
-            return client_->capacity(expect(" capacity", [](error_code) {}));
+            return client_->capacity(expect(" capacity", [fine](error_code ec) { fine(ec); }));
     }
 }
 
