@@ -4,12 +4,14 @@
 the test that is said to catch it, and reports which test case did. Fails if a bug is not caught, or does not apply any more.
 
 A mutant is a patch behind a title, a reason, and the name of its test: a unit test, or `sim` for the simulation, which then has
-2000 seeds to find it. The seed that does must pass without the mutant. A test that does not end has caught it, too."""
+2000 seeds to find it. The seed that does must pass without the mutant. A test that does not end has caught it, too, as has a
+simulation that fails at no seed, by what it lacks: then the same must pass, in time, without the mutant."""
 import filecmp
 import glob
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -21,11 +23,19 @@ SIM_LIMIT = 600  # of a portion
 
 
 def copy_tree(root, to):
-    """The tracked files; those that did not change keep their time, so that little is built again."""
+    """The tracked files; those that did not change keep their time, so that little is built again. Those that are gone go here, too,
+    but what is in folders of builds, which git ignores, stays."""
     files = subprocess.run(["git", "-C", root, "ls-files", "-z"], capture_output=True, check=True).stdout.decode().split("\0")
-    for name in filter(None, files):
+    files = {name for name in files if os.path.isfile(os.path.join(root, name))}
+    for folder, folders, names in os.walk(to):
+        if folder == to:
+            folders[:] = [f for f in folders if not f.startswith("build")]
+        for path in (os.path.join(folder, name) for name in names):
+            if os.path.relpath(path, to) not in files:
+                os.remove(path)
+    for name in files:
         source, target = os.path.join(root, name), os.path.join(to, name)
-        if not os.path.isfile(source) or (os.path.isfile(target) and filecmp.cmp(source, target, shallow=False)):
+        if os.path.isfile(target) and filecmp.cmp(source, target, shallow=False):
             continue
         os.makedirs(os.path.dirname(target), exist_ok=True)
         shutil.copy(source, target)
@@ -59,8 +69,9 @@ class Tree:
         return folder
 
     def patch(self, mutant, *options):
-        return subprocess.run(["patch", "-p1", "--no-backup-if-mismatch", "-s", *options, "-i", mutant.path], cwd=self.source,
-                              capture_output=True, text=True)
+        # Without fuzz: where patch has to guess, it may put the bug elsewhere.
+        return subprocess.run(["patch", "-p1", "-F0", "--no-backup-if-mismatch", "-s", *options, "-i", mutant.path],
+                              cwd=self.source, capture_output=True, text=True)
 
     def make(self, test):
         target = "tests/simulation/muster-sim" if test == "sim" else f"tests/unit/{test}"
@@ -69,22 +80,34 @@ class Tree:
         return os.path.join(folder, target), built
 
     def run(self, test, program, *args):
+        """What came of it; its exit code is None if it did not end. What it has started does not outlive it."""
         args = [program, *args]
-        try:
-            return subprocess.run(args, capture_output=True, text=True, errors="replace",
-                                  timeout=SIM_LIMIT if test == "sim" else LIMIT)
-        except subprocess.TimeoutExpired:
-            return subprocess.CompletedProcess(args, 124, "TEST CASE:  (did not end)\n", "")
+        limit = SIM_LIMIT if test == "sim" else LIMIT
+        with subprocess.Popen(args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
+                              start_new_session=True) as process:
+            try:
+                out, err = process.communicate(timeout=limit)
+            except BaseException as e:    # the terminal's Ctrl-C does not reach another session
+                os.killpg(process.pid, signal.SIGKILL)
+                if isinstance(e, subprocess.TimeoutExpired):
+                    return subprocess.CompletedProcess(args, None, *process.communicate())
+                raise
+        if test == "sim" and process.returncode == 2:
+            sys.exit(f"{' '.join(args)}: wrong usage:\n{err}")
+        return subprocess.CompletedProcess(args, process.returncode, out, err)
+
+    def seeds(self, first, number):
+        return ["--first", str(first), "--seeds", str(number), "--jobs", self.jobs]
 
     def prepare(self, test):
         """Builds the test without any mutant, and sees it pass. Gives what is wrong."""
         program, built = self.make(test)
         if built.returncode:
-            return f"{test} does not build:\n{built.stdout[-4000:]}"
-        self.clean[test] = os.path.join(self.source, f"clean-{test}")
+            return f"{test} does not build:\n{(built.stdout + built.stderr)[-4000:]}"
+        self.clean[test] = os.path.join(self.source, "build", f"clean-{test}")
         shutil.copy(program, self.clean[test])
-        passed = self.run(test, program, *(["--seeds", "20"] if test == "sim" else []))
-        return f"{test} fails without any mutant:\n{passed.stdout[-4000:]}" if passed.returncode else None
+        passed = self.run(test, program, *(self.seeds(1, 20) if test == "sim" else []))
+        return f"{test} fails without any mutant:\n{passed.stdout[-4000:]}" if passed.returncode != 0 else None
 
     def try_out(self, mutant):
         """Gives whether it was caught, and by what; or what went wrong."""
@@ -98,28 +121,42 @@ class Tree:
                 return False, "does not build"
             if mutant.test == "sim":
                 return self.simulate(program)
-            run = self.run(mutant.test, program)
-            case = re.search(r"TEST CASE:\s*(.*)", run.stdout)
-            how = case[1].strip() if case else f"exit code {run.returncode}"
-            return (True, how) if run.returncode else (False, "NOT CAUGHT")
+            return self.unit_test(mutant.test, program)
         finally:
             self.patch(mutant, "-R")
 
+    def unit_test(self, test, program):
+        run = self.run(test, program)
+        if run.returncode == 0:
+            return False, "NOT CAUGHT"
+        if run.returncode is None:
+            return self.unless_clean_fails("did not end", test)
+        case = re.search(r"TEST CASE:\s*(.*)", run.stdout)
+        return True, case[1].strip() if case else f"exit code {run.returncode}"
+
     def simulate(self, program):
         for first in range(1, SEEDS + 1, PORTION):
-            run = self.run("sim", program, "--first", str(first), "--seeds", str(PORTION), "--jobs", self.jobs)
-            if run.returncode:
+            run = self.run("sim", program, *self.seeds(first, PORTION))
+            if run.returncode != 0:
                 break
         else:
             return False, "NOT CAUGHT"
         seeds = [int(s) for s in re.findall(r"^seed (\d+):", run.stdout, re.M)]
         if not seeds:
-            return True, f"exit code {run.returncode}, seeds {first} to {first + PORTION - 1}"
-        if self.run("sim", self.clean["sim"], "--seed", str(min(seeds))).returncode:
-            return False, f"seed {min(seeds)} fails without it, too"
+            how = "did not end" if run.returncode is None else f"exit code {run.returncode}"
+            return self.unless_clean_fails(f"{how}, seeds {first} to {first + PORTION - 1}", "sim", *self.seeds(first, PORTION))
+        how = f"seed {min(seeds)}"
         # A job stops after some violations.
         ran = re.search(r"^(\d+) seeds, (\d+) violations", run.stdout, re.M)
-        return True, f"seed {min(seeds)}; {ran[2]} of {ran[1]} seeds from {first} on"
+        if ran:
+            how += f"; {ran[2]} of {ran[1]} seeds from {first} on"
+        return self.unless_clean_fails(how, "sim", "--seed", str(min(seeds)))
+
+    def unless_clean_fails(self, how, test, *args):
+        """The mutant was caught, unless the same run fails without it, or takes too long."""
+        if self.run(test, self.clean[test], *args).returncode == 0:
+            return True, how
+        return False, f"{how}; fails without it, too: {' '.join([test, *args])}"
 
 
 def main():

@@ -6,6 +6,7 @@
 
 #include <charconv>
 #include <cstdint>
+#include <limits>
 #include <set>
 #include <string_view>
 #include <system_error>
@@ -38,6 +39,8 @@ int complain(std::string_view what) {
 int main(int argc, char** argv) {
     constexpr std::uint64_t most_jobs = 1'000;
     constexpr std::uint64_t most_events = 1'000'000;
+    constexpr std::uint64_t most_of_all_jobs = 4'000'000;    // 200 bytes each
+    constexpr std::uint64_t last_seed = std::numeric_limits<std::uint64_t>::max();
     muster::sim::plan p;
     std::set<std::string_view> given;
     for (int i = 1; i < argc; ++i) {
@@ -78,6 +81,12 @@ int main(int argc, char** argv) {
         if (given.contains("--seed") && given.contains(other))
             return complain(fmt::format("--seed runs one cluster: expected no {} beside it", other));
     }
+    if (p.jobs * p.events > most_of_all_jobs) {
+        return complain(fmt::format("--jobs {} --events {}: expected {} or fewer events of all jobs together, not {}", p.jobs,
+                                    p.events, most_of_all_jobs, p.jobs * p.events));
+    }
+    if (p.seeds - 1 > last_seed - p.first)
+        return complain(fmt::format("--first {} --seeds {}: expected a last seed of up to {}", p.first, p.seeds, last_seed));
     try {
         return muster::sim::carry_out(p) ? 0 : 1;
     } catch (const std::system_error& e) {

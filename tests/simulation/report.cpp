@@ -5,7 +5,9 @@
 
 #include <fmt/format.h>
 
+#include <poll.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,16 +18,37 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <fstream>
 #include <string>
 #include <system_error>
 #include <vector>
 
+#ifndef __has_feature    // it is clang's
+#define __has_feature(x) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+#define MUSTER_ADDRESSES_ARE_WATCHED
+#endif
+#if defined(__SANITIZE_THREAD__) || __has_feature(thread_sanitizer)
+#define MUSTER_RACES_ARE_WATCHED
+#endif
+#ifdef MUSTER_ADDRESSES_ARE_WATCHED
+#include <sanitizer/lsan_interface.h>
+#endif
+
 namespace muster::sim {
 namespace {
 
+#if defined(NDEBUG) && !defined(MUSTER_ADDRESSES_ARE_WATCHED) && !defined(MUSTER_RACES_ARE_WATCHED)
+constexpr bool is_built_for_speed = true;
+#else
+constexpr bool is_built_for_speed = false;
+#endif
+
 constexpr std::uint64_t most_violations = 5;    // a job that has seen so many has seen enough
-constexpr std::uint64_t enough = 200;           // of seeds, for every kind of fault to occur
+constexpr std::uint64_t enough = 200;           // of seeds, for every kind of fault to occur, and to measure the speed
+constexpr double least_speed = 1'000;           // times real time
 
 /// What several runs gave. Passed between processes as bytes.
 struct totals {
@@ -37,6 +60,7 @@ struct totals {
     std::uint64_t refused = 0;
     std::uint64_t events = 0;
     std::int64_t simulated_ms = 0;
+    std::int64_t processor_ms = 0;
     std::array<std::uint64_t, fault_names.size()> faults{};
 
     void add(const outcome& o) {
@@ -58,7 +82,13 @@ struct totals {
         refused += o.refused;
         events += o.events;
         simulated_ms += o.simulated_ms;
+        processor_ms += o.processor_ms;
         for (std::size_t i = 0; i != faults.size(); ++i) faults[i] += o.faults[i];
+    }
+
+    /// How often real time, on one processor: that a machine has others to serve, too, does not count.
+    double speed() const {
+        return static_cast<double>(simulated_ms) / static_cast<double>(std::max<std::int64_t>(processor_ms, 1));
     }
 };
 
@@ -102,10 +132,29 @@ private:
     char* memory_;
 };
 
+/// A debugger is at work.
+bool is_traced() {
+    std::ifstream status("/proc/self/status");
+    for (std::string line; std::getline(status, line);)
+        if (line.starts_with("TracerPid:")) return line.find_first_not_of(" \t0", 10) != line.npos;
+    return false;
+}
+
+/// True if there is memory that nothing refers to. Once after a leak, always: it is the same memory.
+bool has_leaked() {
+#ifdef MUSTER_ADDRESSES_ARE_WATCHED
+    return !is_traced() && __lsan_do_recoverable_leak_check() != 0;    // it traces, too, and only one can
+#else
+    return false;
+#endif
+}
+
 /// Runs every `p.jobs`th seed: what that job has to do.
 totals run_some(const plan& p, std::uint64_t job, const flight_recorder& recorder) {
     totals sum;
-    for (std::uint64_t i = job; i < p.seeds && sum.violations < most_violations; i += p.jobs) {
+    bool leaked = false;
+    const std::clock_t begun = std::clock();
+    for (std::uint64_t i = job; i < p.seeds && sum.violations < most_violations && !leaked; i += p.jobs) {
         const std::uint64_t seed = recorder.seed(job) = p.first + i;
         outcome o = run(seed, recorder.events(job));
         if (p.twice && o.violation.empty()) {
@@ -113,19 +162,15 @@ totals run_some(const plan& p, std::uint64_t job, const flight_recorder& recorde
             if (again.hash != o.hash || again.steps != o.steps) o.violation = "two runs of the same seed differ";
         }
         sum.add(o);
+        // After each run: then the seed is known. A job ends without what a program does at its end, so nothing else would look.
+        leaked = has_leaked();
+        if (leaked && o.violation.empty()) o.violation = "memory has leaked, as LeakSanitizer says; other builds do not see it";
         if (o.violation.empty()) continue;
         ++sum.violations;
         tell(seed, o.violation, o.last_events);
     }
+    sum.processor_ms = static_cast<std::int64_t>(std::clock() - begun) * 1'000 / CLOCKS_PER_SEC;
     return sum;
-}
-
-/// A debugger is at work.
-bool is_traced() {
-    std::ifstream status("/proc/self/status");
-    for (std::string line; std::getline(status, line);)
-        if (line.starts_with("TracerPid:")) return line.find_first_not_of(" \t0", 10) != line.npos;
-    return false;
 }
 
 struct job {
@@ -137,10 +182,13 @@ job begin(const plan& p, std::uint64_t number, const flight_recorder& recorder) 
     int ends[2];
     if (pipe(ends) != 0) throw std::system_error(errno, std::system_category(), "pipe");
     std::fflush(stdout);
+    const pid_t parent = getpid();
     job j;
     j.process = fork();
     if (j.process < 0) throw std::system_error(errno, std::system_category(), "fork");
     if (j.process == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);          // whoever kills the parent means the jobs, too
+        if (getppid() != parent) std::_Exit(1);    // it went before it could be watched
         close(ends[0]);
         const totals sum = run_some(p, number, recorder);
         const bool written = write(ends[1], &sum, sizeof sum) == static_cast<ssize_t>(sizeof sum);
@@ -150,12 +198,6 @@ job begin(const plan& p, std::uint64_t number, const flight_recorder& recorder) 
     close(ends[1]);
     j.result = ends[0];
     return j;
-}
-
-void end(const job& j) {
-    kill(j.process, SIGKILL);
-    close(j.result);
-    waitpid(j.process, nullptr, 0);
 }
 
 /// Adds what the job found. One that has crashed counts as a violation of the seed that it ran.
@@ -178,6 +220,24 @@ void finish(const job& j, std::uint64_t number, const flight_recorder& recorder,
          recorder.events(number).text());
 }
 
+/// Each job is told of when it ends: others may have long to go when one has crashed.
+void finish_all(const std::vector<job>& jobs, const flight_recorder& recorder, totals& sum) {
+    std::vector<pollfd> ends;
+    for (const job& j : jobs) ends.push_back({j.result, POLLIN, 0});
+    for (std::size_t left = ends.size(); left != 0;) {
+        if (poll(ends.data(), ends.size(), -1) < 0) {
+            if (errno == EINTR) continue;
+            throw std::system_error(errno, std::system_category(), "poll");
+        }
+        for (std::size_t i = 0; i != ends.size(); ++i) {
+            if (ends[i].revents == 0) continue;
+            finish(jobs[i], i, recorder, sum);
+            ends[i].fd = -1;    // poll passes over it
+            --left;
+        }
+    }
+}
+
 void print(const totals& sum, std::chrono::duration<double> real) {
     fmt::print("faults injected:\n");
     constexpr std::size_t columns = 3;
@@ -186,12 +246,30 @@ void print(const totals& sum, std::chrono::duration<double> real) {
         for (std::size_t i = row; i < fault_names.size(); i += rows) fmt::print("  {:<20} {:>10}", fault_names[i], sum.faults[i]);
         fmt::print("\n");
     }
-    const double simulated = static_cast<double>(sum.simulated_ms) / 1'000;
     fmt::print("{} picks, {} operations ({} refused without a quorum), {} watch events, {} steps\n", sum.picks, sum.operations,
                sum.refused, sum.events, sum.steps);
-    fmt::print("{} seeds, {} violations; {:.1f} h simulated in {:.1f} s: {:.0f} times real time, {:.3f} s a seed\n", sum.runs,
-               sum.violations, simulated / 3'600, real.count(), simulated / real.count(),
-               real.count() / static_cast<double>(std::max<std::uint64_t>(sum.runs, 1)));
+    const double simulated = static_cast<double>(sum.simulated_ms) / 1'000;
+    const double computed = static_cast<double>(sum.processor_ms) / 1'000;
+    fmt::print("{} seeds, {} violations; {:.1f} h simulated in {:.1f} s\n", sum.runs, sum.violations, simulated / 3'600,
+               real.count());
+    fmt::print("{:.1f} s of processor time: {:.0f} times real time, {:.3f} s a seed\n", computed, sum.speed(),
+               computed / static_cast<double>(std::max<std::uint64_t>(sum.runs, 1)));
+}
+
+/// Whether all was there that so many runs must have: each kind of fault, and a good speed. Says what is missing.
+bool is_complete(const totals& sum, const plan& p) {
+    if (sum.runs < enough || sum.runs != p.seeds) return true;    // what a job did that has crashed is not known
+    bool complete = true;
+    for (std::size_t i = 0; i != sum.faults.size(); ++i) {
+        if (sum.faults[i] != 0) continue;
+        fmt::print("no run had the fault '{}'\n", fault_names[i]);
+        complete = false;
+    }
+    if (is_built_for_speed && !p.twice && sum.speed() < least_speed) {
+        fmt::print("{:.0f} times real time: expected {:.0f} or more\n", sum.speed(), least_speed);
+        complete = false;
+    }
+    return complete;
 }
 
 }    // namespace
@@ -205,27 +283,16 @@ bool carry_out(plan p) {
         p.jobs = 1;
         sum = run_some(p, 0, recorder);
     } else {
-        std::vector<job> jobs;
-        try {
-            for (std::uint64_t i = 0; i != p.jobs; ++i) jobs.push_back(begin(p, i, recorder));
-        } catch (const std::system_error&) {
-            for (const job& j : jobs) end(j);
-            throw;
-        }
-        for (std::uint64_t i = 0; i != p.jobs; ++i) finish(jobs[i], i, recorder, sum);
+        std::vector<job> jobs;    // should one not begin, those before it end with this process
+        for (std::uint64_t i = 0; i != p.jobs; ++i) jobs.push_back(begin(p, i, recorder));
+        finish_all(jobs, recorder, sum);
     }
     if (p.seeds == 1)
         fmt::print("seed {}\n", p.first);
     else
         fmt::print("seeds {} to {}\n", p.first, p.first + p.seeds - 1);
     print(sum, std::chrono::steady_clock::now() - begun);
-    bool complete = true;
-    for (std::size_t i = 0; p.seeds >= enough && i != sum.faults.size(); ++i) {
-        if (sum.faults[i] != 0) continue;
-        fmt::print("no run had the fault '{}'\n", fault_names[i]);
-        complete = false;
-    }
-    return complete && sum.violations == 0;
+    return is_complete(sum, p) && sum.violations == 0;
 }
 
 }    // namespace muster::sim
