@@ -4,7 +4,10 @@
 #include "embedded/embedded_server_impl.hpp"
 
 #include <algorithm>
+#include <array>
 #include <mutex>
+#include <string_view>
+#include <tuple>
 #include <utility>
 
 namespace muster::detail {
@@ -86,7 +89,10 @@ void embedded_server_connection::flush() {
     if (!open_ || writing_) return;
     while (!out_.empty()) {
         error_code ec;
-        const std::size_t n = socket_.write_some(out_.next(), ec);
+        const auto next = out_.next();
+        std::array<asio::const_buffer, std::tuple_size_v<decltype(next)>> buffers;
+        std::transform(next.begin(), next.end(), buffers.begin(), [](std::string_view part) { return asio::buffer(part); });
+        const std::size_t n = socket_.write_some(buffers, ec);
         out_.sent(n);
         owner_->sent(n);
         owner_->unread(n, 0);

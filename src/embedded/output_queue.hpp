@@ -1,8 +1,6 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 #pragma once
 
-#include <boost/asio/buffer.hpp>
-
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -45,11 +43,11 @@ public:
         }
     }
 
-    /// The next bytes, for one call of the system: the buffers at the end may be empty.
-    std::array<boost::asio::const_buffer, 16> next() const {
-        std::array<boost::asio::const_buffer, 16> out;
-        for (std::size_t i = 0; i != std::min(out.size(), blocks_.size()); ++i) out[i] = boost::asio::buffer(blocks_[i]);
-        out[0] += sent_;
+    /// The next bytes, for one call of the system: the parts at the end may be empty.
+    std::array<std::string_view, 16> next() const {
+        std::array<std::string_view, 16> out;
+        std::copy_n(blocks_.begin(), std::min(out.size(), blocks_.size()), out.begin());
+        out[0].remove_prefix(sent_);
         return out;
     }
 

@@ -23,7 +23,7 @@ std::string text(std::size_t from, std::size_t n) {
 // What a call of the system that takes up to `n` bytes would take.
 std::string take(output_queue& q, std::size_t n) {
     std::string taken;
-    for (const auto& b : q.next()) taken.append(static_cast<const char*>(b.data()), std::min(b.size(), n - taken.size()));
+    for (const auto part : q.next()) taken += part.substr(0, n - taken.size());
     q.sent(taken.size());
     return taken;
 }
