@@ -78,6 +78,7 @@ void session::cancel(std::uint64_t id, const error_code& ec) {
 void session::close(time_point now) {
     if (closing_ || phase_ == phase::finished) return;
     closing_ = true;
+    info_.safe_until = {};    // the server ends the session before we hear of it, and another can be master by then
     close_deadline_ = now + settings_.close_timeout;
     if (info_.id == 0 && queued_.empty()) finish(end_without_session());
 }
@@ -304,7 +305,7 @@ error_code session::tick(time_point now) {
 void session::prove(time_point sent) noexcept {
     // The server had the session alive when it read a request, which was after it was written here. Without a quorum it says
     // nothing about anything that others may take over.
-    if (info_.read_only) return;
+    if (info_.read_only || closing_) return;
     info_.safe_until = std::max(info_.safe_until, sent + duration(info_.timeout));
 }
 

@@ -224,9 +224,8 @@ private:
                                 : cost(open_b, *state_b, drawn.second, now) < cost(open_a, *state_a, drawn.first, now);
         // By index: which one it is cannot be foreseen, and so must not be a branch.
         const auto [taken, state] = this->candidates_[second ? drawn.second : drawn.first];
-        if ((second ? open_b : open_a) > 0 || this->never_timed(*state) || this->template due<InOnePlace>(s, *state, 4)) {
+        if ((second ? open_b : open_a) > 0 || this->never_timed(*state) || this->template due<InOnePlace>(s, *state, 4))
             this->time(s);
-        }
         return taken;
     }
 

@@ -13,8 +13,8 @@ namespace muster::embedded {
 
 class identities;
 
-/// The ACLs of znodes. A frame has room for tens of thousands, and a multi for as many requests that each ask all of them: so a
-/// long list has an index.
+/// The ACLs of znodes. A frame has room for tens of thousands, and a multi for as many requests that each ask all of them: so
+/// who is granted what is looked up, not searched for.
 class acl_list {
 public:
     explicit acl_list(std::vector<zk::acl> all);

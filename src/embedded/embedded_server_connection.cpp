@@ -7,7 +7,6 @@
 #include <array>
 #include <mutex>
 #include <string_view>
-#include <tuple>
 #include <utility>
 
 namespace muster::detail {
@@ -90,7 +89,7 @@ void embedded_server_connection::flush() {
     while (!out_.empty()) {
         error_code ec;
         const auto next = out_.next();
-        std::array<asio::const_buffer, std::tuple_size_v<decltype(next)>> buffers;
+        std::array<asio::const_buffer, embedded::output_queue::parts> buffers;
         std::transform(next.begin(), next.end(), buffers.begin(), [](std::string_view part) { return asio::buffer(part); });
         const std::size_t n = socket_.write_some(buffers, ec);
         out_.sent(n);

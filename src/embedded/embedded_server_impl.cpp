@@ -379,6 +379,8 @@ embedded_server_counters embedded_server_impl::counters() const {
 void embedded_server_impl::on_context_shutdown() noexcept {
     const std::lock_guard lock(mutex_);
     shut_down_ = true;
+    acceptor_.reset();    // from now on nothing waits
+    timer_.reset();
     // What belongs to the context must not outlive it, nor be known to the ensemble.
     for (const auto& [id, c] : connections_) {
         if (!c->closing()) server().closed(id, now_);
@@ -387,8 +389,11 @@ void embedded_server_impl::on_context_shutdown() noexcept {
     connections_.clear();
     waiting_output_.clear();
     turns_.clear();
-    acceptor_.reset();
-    timer_.reset();
+}
+
+void embedded_server_impl::release_executors() noexcept {
+    const std::lock_guard lock(mutex_);
+    ex_ = nullptr;
 }
 
 }    // namespace muster::detail

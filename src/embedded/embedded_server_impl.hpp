@@ -26,7 +26,7 @@ namespace muster::detail {
 ///
 /// One mutex guards all of it, sockets included. A strand would do for the handlers, but a hook that takes effect before it
 /// returns would have to wait for one, and never return on a thread that should run it. Nothing but our own code and Asio's
-/// runs with the mutex held, and nothing waits: so it is free but for a moment.
+/// runs with the mutex held, and nothing waits: so it is held for a turn (2 ms) or a request at a time.
 ///
 /// Sockets are awaited, then read and written without blocking: all clients share one input buffer, and what one read gives is
 /// served frame by frame, as long as the client takes the replies and its turn lasts; then others have theirs. All that it makes
@@ -52,6 +52,7 @@ public:
     embedded_server_counters counters() const;
 
     void on_context_shutdown() noexcept override;
+    void release_executors() noexcept override;
 
     // For the connections, with the mutex held but for the first.
     std::mutex& mutex() noexcept { return mutex_; }
@@ -89,7 +90,7 @@ private:
     void drop_all();
 
     mutable std::mutex mutex_;
-    const asio::any_io_executor ex_;
+    asio::any_io_executor ex_;
     const embedded_server_params params_;
     const std::shared_ptr<runtime::world> world_;
     tcp::endpoint endpoint_;

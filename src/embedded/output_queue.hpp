@@ -15,11 +15,12 @@ namespace muster::embedded {
 class output_queue {
 public:
     static constexpr std::size_t block = 64 * 1024;
+    static constexpr std::size_t parts = 16;    ///< In one call of the system.
 
     bool empty() const noexcept { return size_ == 0; }
     std::size_t size() const noexcept { return size_; }
 
-    /// What the blocks take.
+    /// What the blocks take, for tests.
     std::size_t memory() const noexcept {
         std::size_t n = 0;
         for (const std::string& b : blocks_) n += b.capacity();
@@ -27,7 +28,6 @@ public:
     }
 
     void append(std::string_view bytes) {
-        size_ += bytes.size();
         while (!bytes.empty()) {
             if (blocks_.empty() || blocks_.back().size() == block) blocks_.emplace_back();
             std::string& last = blocks_.back();
@@ -39,19 +39,20 @@ public:
                 last.swap(larger);
             }
             last.append(bytes.substr(0, n));
+            size_ += n;
             bytes.remove_prefix(n);
         }
     }
 
     /// The next bytes, for one call of the system: the parts at the end may be empty.
-    std::array<std::string_view, 16> next() const {
-        std::array<std::string_view, 16> out;
+    std::array<std::string_view, parts> next() const {
+        std::array<std::string_view, parts> out;
         std::copy_n(blocks_.begin(), std::min(out.size(), blocks_.size()), out.begin());
         out[0].remove_prefix(sent_);
         return out;
     }
 
-    /// So many of them were sent. A block is kept for what comes next.
+    /// So many of them were sent, at most `size()`. A block is kept for what comes next.
     void sent(std::size_t n) {
         size_ -= n;
         for (sent_ += n; !blocks_.empty() && sent_ >= blocks_.front().size(); blocks_.pop_front()) {

@@ -11,6 +11,7 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/strand.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/use_future.hpp>
@@ -316,7 +317,7 @@ TEST_CASE("a server may be destroyed at any time, and may outlive its context") 
     std::optional<embedded_server> outlives;
     {
         loop l;
-        outlives.emplace(l.io);
+        outlives.emplace(asio::make_strand(l.io));    // a strand must be gone when its context is
         outlives->start();
         raw_client r(l.io, outlives->port());
         r.send(raw_client::connect_frame(4s));

@@ -23,8 +23,8 @@ SIM_LIMIT = 600  # of a portion
 
 
 def copy_tree(root, to):
-    """The tracked files; those that did not change keep their time, so that little is built again. Those that are gone go here, too,
-    but what is in folders of builds, which git ignores, stays."""
+    """The tracked files; those that did not change keep their time, so that little is built again. Those that are gone go here,
+    too, but what is in folders of builds, which git ignores, stays."""
     files = subprocess.run(["git", "-C", root, "ls-files", "-z"], capture_output=True, check=True).stdout.decode().split("\0")
     files = {name for name in files if os.path.isfile(os.path.join(root, name))}
     for folder, folders, names in os.walk(to):

@@ -160,6 +160,12 @@ std::size_t cluster::connections() const {
     return n;
 }
 
+std::size_t cluster::watches() const {
+    std::size_t n = 0;
+    for (std::size_t i = 0; i != size(); ++i) n += ensemble_.at(i).watch_count();
+    return n;
+}
+
 std::optional<cluster::attachment> cluster::attached(zk::session_id id) const {
     std::optional<attachment> all;
     for (std::size_t i = 0; i != size(); ++i) {

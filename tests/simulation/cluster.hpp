@@ -33,6 +33,7 @@ public:
     const chronicle& history() const noexcept { return history_; }
     std::vector<zk::session_id> sessions() const { return ensemble_.session_ids(); }
     std::size_t connections() const;
+    std::size_t watches() const;
     /// What a session's connection has at its server; for a while an earlier one can still stand at another.
     struct attachment {
         zk::zxid applied = 0;    ///< By that server; by the last of them.

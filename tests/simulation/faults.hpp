@@ -25,7 +25,7 @@ enum class fault : std::uint8_t {
     connect_hangs,          ///< A connection attempt does not end.
     write_stalls,           ///< A client's socket takes no more bytes.
     short_write,            ///< A client's socket takes a part of the bytes at once, or none.
-    name_elsewhere,         ///< A name resolves to addresses where no server is.
+    name_elsewhere,         ///< A name resolves to an address where nobody is, or another is.
     name_missing,           ///< A name does not resolve.
     name_slow,              ///< A look-up takes long.
     address_moves,          ///< A server comes back at another address, and its name tells.

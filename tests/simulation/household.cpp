@@ -9,7 +9,7 @@ namespace muster::sim {
 using namespace std::chrono_literals;
 
 household::household(environment& env, std::string name, std::vector<member*> members)
-    : env_(env), name_(std::move(name)), members_(std::move(members)) {}
+    : env_(env), chance_(env.time.chance(name)), name_(std::move(name)), members_(std::move(members)) {}
 
 void household::start() {
     if (running()) {
@@ -27,8 +27,21 @@ void household::start() {
 void household::stop() {
     if (absent() || home()->frozen()) return;
     stopping_ = true;
+    if (chance_.percent(30)) return close();
     for (member* m : members_) m->stop();
     tend();
+}
+
+void household::close() {
+    if (std::exchange(closing_, true)) return;
+    env_.time.note("{} closes its session", name_);
+    const auto client = [this, life = life_] { return life == life_ ? &session_->client : nullptr; };
+    env_.operations.close(*home(), name_ + " close", client, [this, life = life_](const error_code& ec) {
+        env_.time.note("{} closed its session: {}", name_, ec.message());
+        env_.time.after(0ns, [this, life] {
+            if (life == life_) forget();
+        });
+    });
 }
 
 void household::crash() {
@@ -54,15 +67,7 @@ void household::tend() {
         for (member* m : members_) m->stop();
     }
     if (!stopping_ || !all_gone || closing_) return;
-    closing_ = true;
-    env_.time.note("{} closes its session", name_);
-    const auto client = [this, life = life_] { return life == life_ ? &session_->client : nullptr; };
-    env_.operations.close(*home(), name_ + " close", client, [this, life = life_](const error_code& ec) {
-        env_.time.note("{} closed its session: {}", name_, ec.message());
-        env_.time.after(0ns, [this, life] {
-            if (life == life_) forget();
-        });
-    });
+    close();
 }
 
 }    // namespace muster::sim

@@ -16,7 +16,7 @@ public:
 
     /// Begins, or brings back the members that have deregistered.
     void start();
-    /// The members deregister, then the session is closed. On what follows, `tend` goes on.
+    /// The members deregister, then the session is closed, or that at once. On what follows, `tend` goes on.
     void stop();
     void crash();
     /// Does what has become due: closes the session behind the members, or ends it where a member could not deregister.
@@ -29,9 +29,11 @@ public:
     const std::string& name() const noexcept { return name_; }
 
 private:
+    void close();
     void forget();
 
     environment& env_;
+    random chance_;
     const std::string name_;
     const std::vector<member*> members_;
     std::shared_ptr<shared_session> session_;

@@ -123,6 +123,7 @@ void invariants::nothing_left() {
     if (const auto n = env_.cluster.sessions().size(); n != 0) env_.time.fail("{} sessions are left", n);
     if (const auto n = env_.cluster.tree().ephemeral_count(); n != 0) env_.time.fail("{} ephemeral znodes are left", n);
     if (const auto n = env_.cluster.connections(); n != 0) env_.time.fail("{} connections are left", n);
+    if (const auto n = env_.cluster.watches(); n != 0) env_.time.fail("{} watches are left at the servers", n);
     if (const auto n = env_.operations.outstanding(); n != 0) env_.time.fail("{} operations have not been completed", n);
     if (env_.time.run_ready() != 0) env_.time.fail("handlers are left");
     for (const auto& p : env_.processes()) {

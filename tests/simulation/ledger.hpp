@@ -37,7 +37,7 @@ public:
     }
 
     /// From now on operations may be dropped: their context goes.
-    void close() noexcept { books_->closed = true; }
+    void let_go() noexcept { books_->closed = true; }
 
     /// `f` as the handler of an operation of `p`. It may be cancelled.
     template <class F>

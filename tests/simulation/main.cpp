@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstdint>
 #include <limits>
@@ -13,16 +15,18 @@
 
 namespace {
 
-constexpr const char* usage = R"(Usage: ./dev sim [--seeds N] [--first S] [--jobs J] [--twice] [--events N]
-       ./dev sim --seed S [--twice] [--events N]
+constexpr const char* usage = R"(Usage: ./dev sim [--seeds N] [--first S] [--jobs J] [--twice] [--events N] [--speed N]
+       ./dev sim --seed S [--twice] [--events N] [--speed N]
 
-Runs clusters of servers, registrars, balancers and clients in virtual time, with faults, and checks what must hold.
+Runs clusters of servers, registrars, balancers and clients in virtual time, with faults, and checks what must hold. 200 seeds
+and more must have had each kind of fault.
 
   --seeds N   runs so many clusters, of seeds one after the other (default: 100)
   --first S   the first of these seeds (default: 1)
   --jobs J    in so many processes (default: 1)
   --twice     runs each seed twice, and checks that both did the same
   --events N  shows so many of the last events where something is wrong (default: 200)
+  --speed N   expects a processor to be N times as fast as real time (default: 0); with --twice, that for both runs
   --seed S    runs the cluster of this seed only; a run is the same each time
   --help      this
 
@@ -54,7 +58,8 @@ int main(int argc, char** argv) {
             p.twice = true;
             continue;
         }
-        if (option != "--seeds" && option != "--first" && option != "--jobs" && option != "--events" && option != "--seed") {
+        constexpr std::array known{"--seeds", "--first", "--jobs", "--events", "--speed", "--seed"};
+        if (std::find(known.begin(), known.end(), option) == known.end()) {
             return complain(fmt::format("'{}': expected an option", option));
         }
         const std::string_view text = i + 1 < argc ? argv[++i] : "";
@@ -70,6 +75,7 @@ int main(int argc, char** argv) {
             return complain(fmt::format("--events {}: expected 1 to {}", value, most_events));
         if (option == "--seeds") p.seeds = value;
         if (option == "--events") p.events = value;
+        if (option == "--speed") p.speed = value;
         if (option == "--first") p.first = value;
         if (option == "--jobs") p.jobs = value;
         if (option == "--seed") {

@@ -2,6 +2,7 @@
 #include "simulation/onlooker.hpp"
 
 #include "proto_zk/path.hpp"
+#include "simulation/worker.hpp"
 
 #include <boost/asio/error.hpp>
 
@@ -18,8 +19,7 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr std::size_t most_watches = 12;
-constexpr std::size_t kept_paths = 2;
-constexpr std::string_view tasks = "/tasks";
+constexpr std::size_t paths_to_keep = 2;
 
 constexpr auto created = zk::event_type::created;
 constexpr auto deleted = zk::event_type::deleted;
@@ -30,10 +30,10 @@ constexpr auto children_changed = zk::event_type::children_changed;
 
 onlooker::onlooker(environment& env, std::string name, std::vector<std::string> paths)
     : actor(env, std::move(name)), paths_(std::move(paths)) {
-    for (std::size_t i = 0; i != kept_paths; ++i) {
+    for (std::size_t i = 0; i != paths_to_keep; ++i) {
         std::string path = paths_[chance_.below(paths_.size())];
         // A recursive one with something below it, mostly: a worker's znodes, or those of all workers.
-        while (i == 1 && path != tasks && (path == kept_paths_.front() || chance_.percent(60)))
+        while (i == 1 && path != worker::root && (path == kept_paths_.front() || chance_.percent(60)))
             path = std::string(zk::proto::parent_of(path));
         // A server that arms a one-shot watch again tells what it missed, and the client cannot know that it tells that one only.
         std::erase_if(paths_, [&](const std::string& x) { return x == path || (i == 1 && is_below(x, path)); });
@@ -47,7 +47,7 @@ void onlooker::start() {
     if (!absent()) return;
     appear();
     newest_ = 0;
-    for (std::size_t i = 0; i != kept_paths; ++i) {
+    for (std::size_t i = 0; i != paths_to_keep; ++i) {
         const auto mode = i == 0 ? zk::add_watch_mode::persistent : zk::add_watch_mode::persistent_recursive;
         keep(life_, kept_.emplace_back(kept_paths_[i], mode, env_.cluster.history()));
     }

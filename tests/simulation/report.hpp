@@ -11,6 +11,7 @@ struct plan {
     std::uint64_t seeds = 100;
     std::uint64_t jobs = 1;
     std::uint64_t events = 200;    ///< So many of the last events are shown where something is wrong.
+    std::uint64_t speed = 0;       ///< To be reached: how often as fast as real time, on one processor.
     bool twice = false;            ///< Each seed twice, to see that both do the same.
 };
 

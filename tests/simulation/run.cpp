@@ -38,7 +38,7 @@ public:
 
     ~life() {
         // What is still under way is dropped, and its objects with it.
-        env_.operations.close();
+        env_.operations.let_go();
         for (const auto& p : env_.processes()) p->die();
         try {
             env_.time.run_ready();

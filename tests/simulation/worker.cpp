@@ -20,7 +20,7 @@ bool unknown(const error_code& ec) { return ec && zk::outcome_of(ec) == zk::outc
 
 }    // namespace
 
-worker::worker(environment& env, std::string name) : actor(env, std::move(name)), base_("/tasks/" + name_) {
+worker::worker(environment& env, std::string name) : actor(env, std::move(name)), base_(std::string(root) + "/" + name_) {
     for (std::size_t i = 0; i != persistent_slots + ephemeral_slots; ++i) {
         slot& s = slots_.emplace_back();
         s.ephemeral = i >= persistent_slots;
@@ -59,7 +59,7 @@ void worker::prepare(std::uint64_t life, std::size_t depth) {
         ready_ = true;
         return;
     }
-    client_->create(depth == 0 ? "/tasks" : base_, "", {},
+    client_->create(depth == 0 ? std::string(root) : base_, "", {},
                     env_.operations.expect(*home_, name_ + " create parent", [this, life, depth](error_code ec, auto&&) {
                         if (life != life_ || !running()) return;
                         if (!ec || ec == zk::server_errc::node_exists) return prepare(life, depth + 1);
@@ -214,7 +214,9 @@ void worker::ask() {
                                      }));
         case 3:
             return client_->all_children_number(
-                base_, expect(" all_children_number", [fine](error_code ec, std::int32_t n) { fine(ec, n >= 0); }));
+                base_, expect(" all_children_number", [this, fine](error_code ec, std::int32_t n) {
+                    fine(ec, n >= 0 && static_cast<std::uint64_t>(n) <= slots_.size() + last_value_);
+                }));
         case 4:
             return client_->ephemerals(base_,
                                        expect(" ephemerals", [this, fine](error_code ec, const std::vector<std::string>& all) {

@@ -10,6 +10,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace muster::sim {
@@ -18,6 +19,9 @@ namespace muster::sim {
 /// operations gave. Whatever it sees, and whatever is in the tree, must be possible.
 class worker final : public actor {
 public:
+    /// Below it are the znodes of all workers.
+    static constexpr std::string_view root = "/tasks";
+
     worker(environment& env, std::string name);
 
     void start();

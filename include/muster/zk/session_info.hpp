@@ -22,7 +22,8 @@ struct session_info {
     /// `server_errc::not_read_only`. Such a session is that server's own; another replaces it. See `config::read_only`.
     bool read_only = false;
     std::chrono::milliseconds timeout{0};    ///< As negotiated with the server.
-    /// Until then the server has not ended the session, whatever happens to the connection. A master stops acting then.
+    /// Until then the server has not ended the session, whatever happens to the connection. A master stops acting then. In the
+    /// past from `client::close` on.
     std::chrono::steady_clock::time_point safe_until{};
     error_code last_error;    ///< Why the last connection ended or the last attempt failed; success while connected.
     std::string message;      ///< What people should know beside `last_error`, such as names and files; often empty.

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 
@@ -31,8 +32,9 @@ std::string take(output_queue& q, std::size_t n) {
 }    // namespace
 
 TEST_CASE("output: what goes in comes out, in order, whatever the pieces") {
-    for (const std::size_t in : {1UL, 1'000UL, block - 1, block, block + 1, 3 * block}) {
-        for (const std::size_t out : {7UL, 1'000UL, block - 1, block, block + 1, 5 * block}) {
+    using sizes = std::initializer_list<std::size_t>;
+    for (const std::size_t in : sizes{1, 1'000, block - 1, block, block + 1, 3 * block}) {
+        for (const std::size_t out : sizes{7, 1'000, block - 1, block, block + 1, 5 * block}) {
             if (in + out < 100) continue;
             CAPTURE(in);
             CAPTURE(out);

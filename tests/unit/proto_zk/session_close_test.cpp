@@ -20,7 +20,9 @@ TEST_CASE("R43: closing: what was submitted before is served, then the session i
     CHECK(sent[1].xid == 2);
     CHECK(sent[1].body.empty());
     CHECK(m.state() == session_state::connected);
+    CHECK(m.s.info().safe_until == proto::session::time_point{});    // not only when we hear that it is over
     CHECK(!m.reply(1));
+    CHECK(m.s.info().safe_until == proto::session::time_point{});
     CHECK(!m.s.finished());
     CHECK(!m.reply(2));
     CHECK(m.s.finished());
