@@ -44,9 +44,9 @@ struct embedded_server_params {
     /// A reply of more than 16 MiB, or `max_frame` if that is more, disconnects the client that asked for it.
     std::size_t max_unread = 4 * 1024 * 1024;
 
-    /// What all clients together may leave unread, in bytes; a client's queue takes 128 KiB more. Beyond it the server disconnects
-    /// those that leave most, one by one, until the rest is within it: so no client takes the memory of the others, nor of the
-    /// program.
+    /// What all clients together may leave unread, in bytes; a client's queue takes 128 KiB more. Beyond it the server
+    /// disconnects those that leave most, one by one, until the rest is within it: so no client takes the memory of the others,
+    /// nor of the program.
     std::size_t max_unread_total = 256 * 1024 * 1024;
 
     /// The identity of scheme `digest` that no ACL binds, as Apache's `superDigest` is written. Legal: "super:" and the Base64 of

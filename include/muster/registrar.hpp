@@ -119,8 +119,8 @@ public:
 
     /// Waits until `status().version` is greater than `seen` and gives the latest value.
     /// \par Completion signature
-    /// `void(error_code, registration_status)`. When `close()` begins the role goes, if there is one; once `close()` has completed
-    /// it completes at once, with `closed` set.
+    /// `void(error_code, registration_status)`. When `close()` begins the role goes, if there is one; once `close()` has
+    /// completed it completes at once, with `closed` set.
     /// \par Per-operation cancellation
     /// Terminal, partial, total: no side effect.
     template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code, registration_status)) Token = asio::deferred_t>
