@@ -246,16 +246,11 @@ void onlooker::learn(const std::optional<zk::stat>& s) {
 
 std::string onlooker::complaint() const {
     if (!running()) return {};
-    const auto& tree = env_.cluster.tree();
-    const auto now = [&](const std::string& path) {
-        const auto* n = tree.find(path);
-        return n ? std::optional(tree.stat_of(*n)) : std::nullopt;
-    };
     for (const auto& w : watches_) {
         if (const std::string wrong = w.fired ? "" : complaint(w); !wrong.empty()) return wrong;
     }
     for (const auto& k : kept_) {
-        const auto s = now(k.path);
+        const auto s = stat_of(k.path);
         if (!k.watcher || k.dirty || k.reading) return fmt::format("{} reads {}", name_, k.path);
         // The last child that came or went is told of by both modes: by that of the path, or by its own.
         const bool same = s.has_value() == k.read.has_value() &&
@@ -272,10 +267,15 @@ std::string onlooker::complaint() const {
     return {};
 }
 
-std::string onlooker::complaint(const one_shot& w) const {
+/// As the leader has it.
+std::optional<zk::stat> onlooker::stat_of(const std::string& path) const {
     const auto& tree = env_.cluster.tree();
-    const auto* n = tree.find(w.asked.path);
-    const auto s = n ? std::optional(tree.stat_of(*n)) : std::nullopt;
+    const auto* n = tree.find(path);
+    return n ? std::optional(tree.stat_of(*n)) : std::nullopt;
+}
+
+std::string onlooker::complaint(const one_shot& w) const {
+    const auto s = stat_of(w.asked.path);
     const bool children = w.asked.what == kind::children;
     const bool same = s.has_value() == w.read.has_value() &&
                       (!s || (s->czxid == w.read->czxid && (children ? s->pzxid == w.read->pzxid : s->mzxid == w.read->mzxid)));

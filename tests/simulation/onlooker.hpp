@@ -81,6 +81,7 @@ private:
     void hear(kept& k, const zk::watch_event& e);
     void later(std::uint64_t life, kept& k);
     void learn(const std::optional<zk::stat>& s);
+    std::optional<zk::stat> stat_of(const std::string& path) const;
     std::size_t watched_paths() const;
     void forget() override;
 
