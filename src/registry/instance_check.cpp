@@ -18,6 +18,9 @@ namespace {
 
 diagnostic wrong(std::string message) { return diagnostic(registry_errc::invalid_instance, std::move(message)); }
 
+/// Neither a host name nor an IPv6 address has one colon.
+bool has_port(std::string_view address) { return std::count(address.begin(), address.end(), ':') == 1; }
+
 bool has_white_space(std::string_view s) { return s.find_first_of(" \t\n\v\f\r") != s.npos; }
 
 /// A field that is too long for the data of a znode makes the whole instance so: the longest one is named.
@@ -51,7 +54,7 @@ result<void> check_instance(const instance& i, const field_names& names) {
     }
     if (i.ip.empty() && i.port != 0)
         return wrong(fmt::format("{} '' beside port {}: expected an IP address or a host name", names.ip, i.port));
-    const std::string ip_fault = has_white_space(i.ip) ? "contains white space" : fault_of(i.ip);
+    const std::string ip_fault = has_white_space(i.ip) ? "contains white space" : has_port(i.ip) ? "has a port" : fault_of(i.ip);
     if (!ip_fault.empty())
         return wrong(fmt::format("{} {} {}: expected an IP address or a host name", names.ip, quoted(i.ip), ip_fault));
     for (const auto& [name, value] : {std::pair(names.unique_code, &i.unique_code), std::pair(names.user, &i.user)}) {

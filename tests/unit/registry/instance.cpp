@@ -50,6 +50,8 @@ TEST_CASE("an instance that nobody could use, or that no znode can carry, is ref
     for (const char* ip : {" ", "a b", "\t", "a\n", "a\x01", "a\xC2\x85", "\xFF"})
         CHECK(message_of(instance(ip, 1)).starts_with("address '"));
     CHECK(message_of(instance("a b", 1)) == "address 'a b' contains white space: expected an IP address or a host name");
+    CHECK(message_of(instance("10.0.0.1:80", 80)) == "address '10.0.0.1:80' has a port: expected an IP address or a host name");
+    CHECK(validate(instance("::1", 80)).has_value());
     instance i("10.0.0.1", 80);
     i.unique_code = "a\x01z";
     CHECK(message_of(i) ==
