@@ -42,13 +42,15 @@ struct registration {
 /// Where a registration stands.
 struct registration_status {
     muster::role role = muster::role::none;    ///< `none` while not registered, and from `close()` on.
-    std::uint64_t version = 0;                 ///< Grows with every change of this value.
+    std::uint64_t version = 0;                 ///< Grows with every change of this value, but for `session.safe_until`.
     std::string path;                          ///< Of the own znode; empty while not registered.
     zk::zxid czxid = 0;                        ///< Transaction that created the own znode; of a master, its fencing token.
-    zk::session_info session;                  ///< Session that owns it; a master acts only before `session.safe_until`.
-    std::uint64_t registrations = 0;           ///< Times a znode was created for this instance, promotions included.
-    bool closed = false;                       ///< `close()` has completed.
-    error_code last_error;                     ///< Why the last attempt failed; success once registered.
+    /// Session that owns it. A master acts only before `session.safe_until`, which moves on whenever a server answers: not by a
+    /// value that was kept, but by `registrar::may_act_as_master` before each act.
+    zk::session_info session;
+    std::uint64_t registrations = 0;    ///< Times a znode was created for this instance, promotions included.
+    bool closed = false;                ///< `close()` has completed.
+    error_code last_error;              ///< Why the last attempt failed; success once registered.
     std::string message;    ///< The same in words, with the value or file it is about if there is one; empty once registered.
 };
 
@@ -114,8 +116,13 @@ public:
     /// Where the registration stands now.
     registration_status status() const;
 
-    /// What this instance is for its service now.
+    /// What this instance is for its service, as far as is known. Where ZooKeeper is out of reach it stays `master` while
+    /// another is elected: not enough to act on.
     muster::role role() const { return status().role; }
+
+    /// True if it is master, and its session lives for certain: nobody else can be master now, unless somebody has deleted the
+    /// znode by hand. To be asked before each act as master; what takes long is to carry `status().czxid` along.
+    bool may_act_as_master() const;
 
     /// Waits until `status().version` is greater than `seen` and gives the latest value.
     /// \par Completion signature
@@ -130,7 +137,8 @@ public:
     }
 
     /// Publishes other data for the same instance, in place. Completes once ZooKeeper has it; a later update replaces an
-    /// earlier one that is still waiting, and both complete together.
+    /// earlier one that is still waiting, and both complete together. With another identity it is another instance for
+    /// balancers: one is removed, and one added.
     /// \par Completion signature
     /// `void(error_code)`
     /// \par Errors

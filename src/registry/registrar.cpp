@@ -36,6 +36,8 @@ registrar::~registrar() {
 }
 
 registrar::executor_type registrar::get_executor() const noexcept { return impl_->get_executor(); }
+bool registrar::may_act_as_master() const { return impl_->may_act_as_master(); }
+
 registration_status registrar::status() const { return impl_->status(); }
 
 void registrar::start_start(asio::any_completion_handler<void(error_code)> h, impl_ptr impl) { impl->start(std::move(h)); }

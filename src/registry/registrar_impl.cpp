@@ -128,6 +128,13 @@ registration_status registrar_impl::status() const {
     return now;
 }
 
+bool registrar_impl::may_act_as_master() const {
+    const std::lock_guard lock(mutex_);
+    if (status_.role != role::master) return false;
+    const zk::session_info session = client_.session();
+    return session.id == status_.session.id && world_->now() < session.safe_until;
+}
+
 void registrar_impl::abandon() noexcept {
     {
         const std::lock_guard lock(mutex_);

@@ -41,6 +41,7 @@ public:
     void close(void_handler h);
     void status_change(std::uint64_t seen, status_handler h);
     registration_status status() const;
+    bool may_act_as_master() const;
     /// The handle is gone.
     void abandon() noexcept;
 

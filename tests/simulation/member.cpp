@@ -151,11 +151,7 @@ void member::forget() {
     shared_.reset();
 }
 
-bool member::believes_master() const {
-    if (absent() || told_.role != role::master) return false;
-    const registration_status s = status();
-    return s.role == role::master && home_->local(env_.time.now()) < s.session.safe_until;
-}
+bool member::believes_master() const { return !absent() && told_.role == role::master && registrar_->may_act_as_master(); }
 
 std::string member::complaint() const {
     if (!running()) return {};

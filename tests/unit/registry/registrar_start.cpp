@@ -206,6 +206,22 @@ TEST_CASE("a chroot that does not exist ends the call that starts with an error;
     CHECK(n.registry.tree.find("/chroot/of/ours/micro-service/s/master"));
 }
 
+TEST_CASE("a master may act for as long as its session lives for certain, whatever its role says") {
+    newcomer n;
+    CHECK_FALSE(n.reg->may_act_as_master());
+    outcome<> started;
+    n.reg->start(started.handler());
+    n.registry.serve();
+    REQUIRE(n.reg->role() == role::master);
+    CHECK(n.reg->may_act_as_master());
+    const auto timeout = n.reg->status().session.timeout;
+    n.sim.run_for(timeout - 1ms);
+    CHECK(n.reg->may_act_as_master());
+    n.sim.run_for(2ms);    // and no server has answered
+    CHECK(n.reg->role() == role::master);
+    CHECK_FALSE(n.reg->may_act_as_master());
+}
+
 TEST_CASE("who closes is nobody from then on, and not only when its znode is gone") {
     newcomer n;
     outcome<> started, closed;
@@ -216,6 +232,7 @@ TEST_CASE("who closes is nobody from then on, and not only when its znode is gon
     n.reg->status_change(n.reg->status().version, changed.handler());
     n.reg->close(closed.handler());
     CHECK(n.reg->role() == role::none);
+    CHECK_FALSE(n.reg->may_act_as_master());
     CHECK(n.reg->status().path.empty());
     n.sim.run_ready();    // and no server has answered
     CHECK_FALSE(closed.done());
