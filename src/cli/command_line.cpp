@@ -17,6 +17,7 @@ constexpr const char* version_text = "muster " MUSTER_VERSION;
 CLI::App& command_line::add(command c, const std::string& name, const std::string& description) {
     CLI::App& a = *app.add_subcommand(name, description);
     commands[static_cast<std::size_t>(c)] = &a;
+    a.allow_extras();    // `parse_options` says what is wrong with them
     a.add_flag(
         "--json", raw.json,
         c == command::demo ? "JSON, one object per line" : "JSON, one object per line; so it is where output is no terminal");
@@ -81,7 +82,7 @@ void command_line::add_zk() {
 }
 
 void command_line::add_service(CLI::App& a, bool required) {
-    a.add_option("--service", raw.service, "name of the service")->type_name("NAME")->required(required);
+    a.add_option("--service", raw.service, required ? "name of the service; required" : "name of the service")->type_name("NAME");
 }
 
 void command_line::add_wait(CLI::App& a, const std::string& for_what) {
@@ -97,7 +98,7 @@ command_line::command_line() : app("muster: calls the roll of a service's instan
         "Exit code: 0 done, 1 failed, 2 wrong usage, 3 nothing found in time, or the chroot is missing,\n"
         "4 ZooKeeper not reached in time, or it does not let us in.\n"
         "Environment: MUSTER_ZK stands for --zk, but for demo; MUSTER_TLS_KEY_PASSWORD opens --tls-key;\n"
-        "MUSTER_SASL_PASSWORD is that of --sasl-user; NO_COLOR turns colours off.");
+        "MUSTER_SASL_PASSWORD is that of --sasl-user, MUSTER_USERPWD that of --user; NO_COLOR turns colours off.");
 
     CLI::App& d = add_client(command::demo, "demo", "The tour: register, elect, pick, fail over");
     d.footer(

@@ -167,6 +167,9 @@ options check(command what, const CLI::App& a, raw_options raw, std::vector<std:
         check_server(o, raw, a);
         return o;
     }
+    const bool has_service = a.get_option_no_throw("--service") && a.count("--service") > 0;
+    if (!has_service && what != command::demo && what != command::ls)
+        throw usage_error("--service is required: expected the name of a service");
     o.program = std::move(program);
     o.own_zookeeper = what == command::demo && a.count("--zk") == 0;
     if (a.count("--zk") == 0) {
@@ -185,7 +188,7 @@ options check(command what, const CLI::App& a, raw_options raw, std::vector<std:
     if (const auto known = registry::make_micro_service_layout()->name(); raw.layout != known)
         throw usage_error(fmt::format("layout {}: expected {}", registry::quoted(raw.layout), known));
 
-    if (a.get_option_no_throw("--service") && a.count("--service") > 0) {
+    if (has_service) {
         o.service = raw.service;
         checked(validate_name(o.service, "service name"));
     }

@@ -11,7 +11,10 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <numeric>
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace muster::cli {
 namespace {
@@ -47,6 +50,40 @@ arguments split(int argc, const char* const* argv) {
     return a;
 }
 
+/// Characters to insert, remove or replace to make one of the other.
+std::size_t edits(std::string_view from, std::string_view to) {
+    std::vector<std::size_t> row(to.size() + 1);
+    std::iota(row.begin(), row.end(), 0U);
+    for (const char c : from) {
+        std::size_t diagonal = row[0]++;
+        for (std::size_t i = 0; i != to.size(); ++i) {
+            const std::size_t replaced = diagonal + (c == to[i] ? 0 : 1);
+            diagonal = row[i + 1];
+            row[i + 1] = std::min({replaced, row[i] + 1, diagonal + 1});
+        }
+    }
+    return row.back();
+}
+
+/// What to say of the first argument that nothing takes.
+std::string unexpected(command what, const CLI::App& a, const std::string& argument) {
+    if (!argument.starts_with('-')) {
+        return registry::quoted(argument) + " was not expected" +
+               (what == command::registration ? "; a command to run comes after '--'" : "");
+    }
+    const std::string name = argument.substr(0, argument.find('='));
+    std::string nearest;
+    std::size_t fewest = name.size() / 3 + 1;    // more edits would be another word
+    for (const CLI::Option* each : a.get_options()) {
+        if (const std::size_t n = edits(name, each->get_name()); n < fewest) {
+            fewest = n;
+            nearest = each->get_name();
+        }
+    }
+    if (!nearest.empty()) return fmt::format("{} is no option; did you mean {}?", registry::quoted(name), nearest);
+    return registry::quoted(name) + " is no option";
+}
+
 }    // namespace
 
 std::variant<options, exit_code> parse_options(int argc, const char* const* argv) {
@@ -56,12 +93,18 @@ std::variant<options, exit_code> parse_options(int argc, const char* const* argv
         fmt::print(stderr, "{}", line.app.help());
         return exit_usage;
     }
+    if (args.ours.back() == "help") {
+        args.ours.pop_back();
+        args.ours.insert(args.ours.begin(), "--help");
+    }
     std::vector<std::string> names;
     for (const CLI::App* each : line.commands) names.push_back(each->get_name());
-    if (const std::string& first = args.ours.back();
-        !first.starts_with('-') && std::find(names.begin(), names.end(), first) == names.end()) {
-        return complain("muster",
-                        fmt::format("no command is named {}; there are {}", registry::quoted(first), fmt::join(names, ", ")));
+    const std::string first = args.ours.back();
+    const bool of_all = first == "-h" || first == "--help" || first == "--version";
+    if (!of_all && std::find(names.begin(), names.end(), first) == names.end()) {
+        return complain("muster", fmt::format("{} {}; there are {}",
+                                              first.starts_with('-') ? "expected a command before" : "no command is named",
+                                              registry::quoted(first), fmt::join(names, ", ")));
     }
     std::string where = "muster";
     try {
@@ -80,6 +123,7 @@ std::variant<options, exit_code> parse_options(int argc, const char* const* argv
         if (!a.parsed()) continue;
         where += " " + a.get_name();
         const auto what = static_cast<command>(i);
+        if (const auto extra = a.remaining(); !extra.empty()) return complain(where, unexpected(what, a, extra.front()));
         if (args.separated && what != command::registration) return complain(where, "only register takes '--' and a command");
         if (args.separated && args.program.empty()) return complain(where, "nothing after '--': expected a command");
         try {

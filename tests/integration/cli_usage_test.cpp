@@ -91,6 +91,12 @@ TEST_CASE("help tells of every command and option of the contract, and of no oth
         CHECK(text(run_muster({"pick", "--help"})).find(policy) != std::string::npos);
 }
 
+TEST_CASE("help may be a word") {
+    CHECK(run_muster({"help"}).out == run_muster({"--help"}).out);
+    CHECK(run_muster({"help", "ls"}).out == run_muster({"ls", "--help"}).out);
+    CHECK(run_muster({"help"}).code == 0);
+}
+
 TEST_CASE("version") {
     const auto r = run_muster({"--version"});
     CHECK(r.code == 0);
@@ -104,6 +110,11 @@ TEST_CASE("wrong usage") {
     check_usage({"ls", "extra"}, {"extra"});
     check_usage({"pick"}, {"--service", "required"});
     check_usage({"pick", "--service"}, {"--service"});
+    check_usage({"pick", "--servcie", "s"}, {"'--servcie' is no option", "did you mean --service?"});
+    check_usage({"pick", "s"}, {"'s' was not expected"});
+    check_usage({"register", "--service", "s", "sleep", "1"}, {"'sleep' was not expected", "after '--'"});
+    check_usage({"ls", "--frobnicate=1", "extra"}, {"'--frobnicate' is no option"});
+    check_usage({"--verbose", "ls"}, {"expected a command before '--verbose'", "demo, register"});
     check_usage(with(good_pick, {"--", "true"}), {"only register"});
     check_usage(with(good_register, {"--"}), {"expected a command"});
 }
