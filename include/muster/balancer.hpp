@@ -247,7 +247,8 @@ public:
     asio::awaitable<lease> master(std::string_view service, std::chrono::milliseconds wait);
 
     /// A handle that picks from one service with one policy and pool, without lock or look-up. `policy`, `custom`, `pool`,
-    /// `filters` and `wait` of `o` are kept as its defaults. Errors: `registry_errc::{invalid_name, closed}`.
+    /// `filters` and `wait` of `o` are kept as its defaults; `key` and `exclude` are given to each pick. Errors:
+    /// `registry_errc::{invalid_name, closed}`.
     result<muster::picker> picker(std::string_view service, pick_options o = {});
 
     /// Subscribes to the changes of `service`. Errors: `registry_errc::{invalid_name, closed}`.

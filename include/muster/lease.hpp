@@ -86,7 +86,8 @@ public:
     /// The same, and the instance reported how much of its capacity is used: 0 idle, 1 all. `p2c` and `peakewma` count a lease
     /// of an instance that reports u as 1 / (1 - u) leases, until it reports something else.
     void success(double load) noexcept;
-    /// The call failed with `ec`, of which the class is guessed by `classify`. Returns the loan.
+    /// The call failed with `ec`, of which the class is guessed by `classify`: not to be called where `ec` is no error, which
+    /// would count as a failure. Returns the loan.
     void failure(const error_code& ec) noexcept;
     /// The call failed, and the caller knows in which way. Returns the loan.
     void failure(failure_class why) noexcept;
