@@ -381,8 +381,9 @@ asio::awaitable<int> run_demo(environment& env) {
         server.start();
         zk = server.connect_string();
         service = "demo";
-        if (!env.json) print_text(fmt::format("muster's embedded ZooKeeper serves at {}.\n", zk));
     }
+    const auto* whose = env.options.own_zookeeper ? "muster's embedded ZooKeeper serves" : "ZooKeeper is";
+    if (!env.json) print_text(fmt::format("{} at {}.\n", whose, zk));
     int code = exit_failed;
     {
         tour t(env, zk, std::move(service));

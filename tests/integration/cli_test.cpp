@@ -299,6 +299,7 @@ TEST_CASE("a chroot that does not exist is named, and used once it is there") {
     const auto d = run_muster({"demo", "--zk", zk});
     CHECK(d.code == 3);
     CHECK(d.err.find(missing) != std::string::npos);
+    CHECK(d.out == strings{"ZooKeeper is at " + zk + ".", ""});
 
     const auto w = start_muster({"watch", "--zk", zk, "--service", "s"});
     const auto p = start_muster(reg);
