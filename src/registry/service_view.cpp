@@ -3,8 +3,6 @@
 
 #include <muster/error.hpp>
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -76,6 +74,7 @@ std::optional<service_view::ask> service_view::next(time_point now) {
     if (list_ == list_state::dirty) {
         list_ = list_state::reading;
         for (auto& [name, m] : members_) m.created_since_list = false;
+        gone_since_list_.clear();
         ask a = make(parent_watch_ ? what::parent : what::list, parent_watch_ ? request::kind::exists : request::kind::children,
                      path_);
         a.what.watch = !recursive_;
@@ -114,8 +113,10 @@ void service_view::child_dirty(const std::string& name, bool created) {
         m.reason = layout_->parse(path_, name, {}, zk::stat{}).error().message;
         return show(name);
     }
-    const bool arrives = !members_.contains(name);
+    const bool known = members_.contains(name);
     member& m = members_[name];
+    // Anew: what is known of it ended with its deletion, though the reply to a read from before is still on its way.
+    const bool arrives = !known || (created && std::exchange(m.gone, false));
     if (arrives) arriving_.insert(m.arrival = ++last_arrival_);
     m.created_since_list = m.created_since_list || created;
     m.again = m.reading;
@@ -217,6 +218,8 @@ void service_view::on_event(zk::event_type type, std::string_view path, time_poi
         return read_again(now, random);
     }
     if (path == path_) {
+        // Its data is nothing to us. Who asks for the list each time that somebody writes there may never get it in peace.
+        if (type == zk::event_type::data_changed && !parent_watch_) return;
         parent_watch_ = false;
         return list_again();
     }
@@ -225,130 +228,25 @@ void service_view::on_event(zk::event_type type, std::string_view path, time_poi
     if (name.find('/') != std::string::npos) return;    // below a child
     if (type == zk::event_type::deleted && recursive_) {
         // A list on its way may still name it. Of instances their own read tells then, but odd children are not read.
-        if (list_ == list_state::reading && layout_->role_of(name) == role::none) list_again();
+        if (layout_->role_of(name) == role::none && (list_ == list_state::reading || list_ == list_state::reading_again))
+            gone_since_list_.insert(name);
         const auto it = members_.find(name);
         if (it == members_.end()) return;
-        if (!it->second.reading) return remove(name);
-        // The reply on its way may be from before: read once more, and show nothing until then.
-        it->second.again = true;
-        it->second.outdated = true;
-        it->second.good.reset();
-        it->second.reason.clear();
-        return depart(name);
+        if (it->second.reading) {
+            // The reply on its way may be from before: read once more, and show nothing until then.
+            it->second.again = true;
+            it->second.outdated = true;
+            it->second.gone = true;
+            it->second.good.reset();
+            it->second.reason.clear();
+            depart(name);
+            arrived(it->second.arrival);    // who comes and goes all the time must not keep others in the view that went
+        } else {
+            remove(name);
+        }
+        return settle();
     }
     child_dirty(name, type == zk::event_type::created);
-}
-
-void service_view::on_reply(std::uint64_t id, reply r, time_point now, std::uint64_t random) {
-    const auto node = outstanding_.extract(id);
-    if (node.empty()) return;
-    const outstanding& o = node.mapped();
-    switch (o.kind) {
-        case what::watch:
-            watch_ = r.ec ? watch_state::none : watch_state::armed;
-            if (r.ec == zk::server_errc::unimplemented) {
-                recursive_ = false;
-            } else if (r.ec) {
-                fail(r.ec, now, random);
-            }
-            read_again(now, random);    // what was read before the watch stood may have changed since
-            break;
-        case what::list:
-        case what::parent:
-            if (r.ec && r.ec != zk::server_errc::no_node) {
-                list_ = list_state::dirty;
-                fail(r.ec, now, random);
-                arrived(list_arrival_);
-                break;
-            }
-            list_ = list_ == list_state::reading_again ? list_state::dirty : list_state::clean;
-            if (chroot_ && (r.ec || (o.kind == what::parent && !r.stat))) root_ = root_state::owed;
-            if (o.kind == what::list) {
-                // Without the path there is no watch on its children: look for the path itself.
-                if (r.ec && !recursive_) list_ = list_state::dirty;
-                parent_watch_ = r.ec && !recursive_;
-                listed(std::move(r));
-            } else {
-                parent_watch_ = false;
-                if (r.stat) list_ = list_state::dirty;
-            }
-            if (listed()) arrived(list_arrival_);
-            break;
-        case what::root:
-            root_read(r, now, random);
-            break;
-        case what::child:
-        case what::size:
-            child_read(o.child, std::move(r), now, random);
-            break;
-    }
-    settle();
-}
-
-void service_view::listed(reply r) {
-    std::sort(r.names.begin(), r.names.end());
-    for (const std::string& name : r.names) {
-        if (!members_.contains(name)) child_dirty(name, false);
-    }
-    for (auto it = members_.begin(); it != members_.end();) {
-        const auto current = it++;
-        const auto& [name, m] = *current;
-        if (m.created_since_list || std::binary_search(r.names.begin(), r.names.end(), name)) continue;
-        if (m.reading) continue;    // its own read will tell
-        remove(std::string(name));
-    }
-}
-
-void service_view::root_read(const reply& r, time_point now, std::uint64_t random) {
-    root_ = r.ec ? root_state::owed : root_state::fine;
-    if (!r.ec && r.stat) return;
-    if (list_ == list_state::clean) list_ = list_state::dirty;    // looks again, in case somebody creates it
-    fail(r.ec ? r.ec : error_code(registry_errc::no_chroot), now, random);
-}
-
-void service_view::child_read(const std::string& name, reply r, time_point now, std::uint64_t random) {
-    --reading_;
-    member& m = members_[name];
-    m.reading = false;
-    const bool gone = r.ec == zk::server_errc::no_node || (!r.ec && !r.stat);
-    if (std::exchange(m.again, false)) dirty_.insert(name);
-    if (r.ec && !gone && r.ec != zk::server_errc::no_auth) {
-        dirty_.insert(name);
-        owed_.insert(name);
-        fail(r.ec, now, random);
-        return arrived(m.arrival);    // or else a child that cannot be read would keep others in the view that went
-    }
-    if (std::exchange(m.outdated, false)) return;
-    if (gone && !dirty_.contains(name)) return remove(name);
-    if (gone) return;    // it was created again
-    owed_.erase(name);
-    if (r.ec) {
-        m.good.reset();
-        m.reason = fmt::format("data cannot be read ({}), expected a znode that everybody may read", r.ec.message());
-        show(name);
-    } else {
-        parsed(name, m, r);
-    }
-    arrived(m.arrival);
-}
-
-void service_view::parsed(const std::string& name, member& m, const reply& r) {
-    const bool was_oversize = m.oversize;
-    m.oversize = static_cast<std::size_t>(std::max(r.stat->data_length, 0)) > layout_->max_data();
-    if (was_oversize && m.oversize) return;    // rejected before, for the same reason
-    if (was_oversize) {
-        dirty_.insert(name);
-        return;
-    }
-    if (m.good && m.good->stat == *r.stat) return;
-    result<parsed_instance> p = layout_->parse(path_, name, r.data, *r.stat);
-    m.good.reset();
-    m.reason.clear();
-    if (p)
-        m.good = std::make_shared<const parsed_instance>(std::move(*p));
-    else
-        m.reason = p.error().message;
-    show(name);
 }
 
 void service_view::remove(const std::string& name) {

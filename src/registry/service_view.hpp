@@ -70,6 +70,7 @@ private:
         bool reading = false;
         bool again = false;       ///< Something was heard of it since the read began.
         bool outdated = false;    ///< It was deleted since the read began: what the reply tells is of the past.
+        bool gone = false;        ///< The last word of it was its deletion, and no read has told since.
         bool oversize = false;    ///< Ask for its size before its data.
         bool created_since_list = false;
         std::uint64_t arrival = 0;    ///< Its number among those that arrived and were not read yet; 0: it was read.
@@ -128,7 +129,9 @@ private:
     std::set<std::string, std::less<>> owed_;    ///< Members to be read before the view is right again.
     std::uint64_t last_arrival_ = 0;
     std::set<std::uint64_t> arriving_;
-    std::uint64_t list_arrival_ = 0;      ///< A list that is asked for counts as one: it may tell of newcomers.
+    std::uint64_t list_arrival_ = 0;    ///< A list that is asked for counts as one: it may tell of newcomers.
+    /// Children that are not read, and went while a list was: it may still name them.
+    std::set<std::string, std::less<>> gone_since_list_;
     std::deque<departure> departures_;    ///< In order.
 
     std::uint64_t last_id_ = 0;

@@ -162,4 +162,92 @@ TEST_CASE("R5: what changes while it is read is read again") {
     CHECK(v.names() == "a b");
 }
 
+TEST_CASE("who writes to the service's own znode all the time keeps nobody from seeing what changes") {
+    viewer v;
+    fill(v.tree);
+    v.connect();
+    int writes = 0;
+    const auto restless_step = [&] {
+        v.tree.set("/p/s", std::to_string(++writes));
+        return v.step();
+    };
+    for (int i = 0; i < 20 && !v.m.state().known; ++i) restless_step();
+    REQUIRE(v.m.state().known);
+    v.tree.drop("/p/s/normal0000000001");
+    restless_step();
+    CHECK(v.names() == "m b");
+    CHECK_FALSE(v.m.next(v.now));    // a write there is no reason to ask for anything
+}
+
+TEST_CASE("odd children that come and go all the time do not keep the list from being taken for complete") {
+    viewer v;
+    fill(v.tree);
+    v.connect();
+    for (int i = 0; i < 20 && !v.m.state().known; ++i) {
+        v.deliver();
+        const auto a = v.m.next(v.now);
+        REQUIRE(a);
+        v.tree.put("/p/s/lock" + std::to_string(i), "");
+        auto r = v.perform(a->what);
+        v.tree.drop("/p/s/lock" + std::to_string(i));
+        v.deliver();
+        v.m.on_reply(a->id, std::move(r), v.now, 0);
+    }
+    REQUIRE(v.m.state().known);
+    CHECK(v.names() == "m a b");
+    CHECK(v.m.state().rejected.empty());
+}
+
+TEST_CASE("an instance that comes and goes faster than it is read keeps nobody in the view who went, and nobody out of it") {
+    viewer v;
+    fill(v.tree);
+    v.connect();
+    v.settle();
+    const std::string restless = "/p/s/normal0000000007";
+    const auto restless_step = [&] {
+        v.tree.put(restless, data("r"));
+        v.deliver();
+        const auto a = v.m.next(v.now);
+        REQUIRE(a);
+        auto r = v.perform(a->what);
+        v.tree.drop(restless);
+        v.tree.put(restless, data("r"));
+        v.tree.drop(restless);
+        v.deliver();
+        v.m.on_reply(a->id, std::move(r), v.now, 0);
+    };
+    restless_step();
+    v.tree.put(restless, data("r"));
+    v.tree.drop("/p/s/normal0000000001");
+    v.deliver();
+    CHECK(v.names() == "m a b");    // r may be who a was
+    v.tree.drop(restless);
+    v.deliver();
+    CHECK(v.names() == "m b");
+    v.tree.put("/p/s/normal0000000009", data("i"));
+    for (int i = 0; i < 5; ++i) restless_step();
+    CHECK(v.names() == "m b i");
+}
+
+TEST_CASE("a master that is replaced while its znode is read is not missing when the new one's old znode goes") {
+    viewer v;
+    fill(v.tree);
+    v.connect();
+    v.settle();
+    v.tree.set("/p/s/master", data("m2"));
+    v.deliver();
+    const auto a = v.m.next(v.now);
+    REQUIRE(a);
+    auto r = v.perform(a->what);
+    v.tree.drop("/p/s/master");
+    v.tree.put("/p/s/master", data("a"));
+    v.tree.drop("/p/s/normal0000000001");
+    v.deliver();
+    CHECK(v.names() == "a b");    // by the znode that it had
+    v.m.on_reply(a->id, std::move(r), v.now, 0);
+    CHECK(v.names() == "a b");
+    v.settle();
+    CHECK(v.names() == "a b");
+}
+
 }    // namespace muster::registry::testing

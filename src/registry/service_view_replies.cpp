@@ -1,0 +1,129 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+//
+// What replies say.
+#include "registry/service_view.hpp"
+
+#include <muster/error.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace muster::registry {
+
+void service_view::on_reply(std::uint64_t id, reply r, time_point now, std::uint64_t random) {
+    const auto node = outstanding_.extract(id);
+    if (node.empty()) return;
+    const outstanding& o = node.mapped();
+    switch (o.kind) {
+        case what::watch:
+            watch_ = r.ec ? watch_state::none : watch_state::armed;
+            if (r.ec == zk::server_errc::unimplemented) {
+                recursive_ = false;
+            } else if (r.ec) {
+                fail(r.ec, now, random);
+            }
+            read_again(now, random);    // what was read before the watch stood may have changed since
+            break;
+        case what::list:
+        case what::parent:
+            if (r.ec && r.ec != zk::server_errc::no_node) {
+                list_ = list_state::dirty;
+                fail(r.ec, now, random);
+                arrived(list_arrival_);
+                break;
+            }
+            list_ = list_ == list_state::reading_again ? list_state::dirty : list_state::clean;
+            if (chroot_ && (r.ec || (o.kind == what::parent && !r.stat))) root_ = root_state::owed;
+            if (o.kind == what::list) {
+                // Without the path there is no watch on its children: look for the path itself.
+                if (r.ec && !recursive_) list_ = list_state::dirty;
+                parent_watch_ = r.ec && !recursive_;
+                listed(std::move(r));
+            } else {
+                parent_watch_ = false;
+                if (r.stat) list_ = list_state::dirty;
+            }
+            if (listed()) arrived(list_arrival_);
+            break;
+        case what::root:
+            root_read(r, now, random);
+            break;
+        case what::child:
+        case what::size:
+            child_read(o.child, std::move(r), now, random);
+            break;
+    }
+    settle();
+}
+
+void service_view::listed(reply r) {
+    std::sort(r.names.begin(), r.names.end());
+    for (const std::string& name : r.names) {
+        if (!members_.contains(name) && !gone_since_list_.contains(name)) child_dirty(name, false);
+    }
+    gone_since_list_.clear();
+    for (auto it = members_.begin(); it != members_.end();) {
+        const auto current = it++;
+        const auto& [name, m] = *current;
+        if (m.created_since_list || std::binary_search(r.names.begin(), r.names.end(), name)) continue;
+        if (m.reading) continue;    // its own read will tell
+        remove(std::string(name));
+    }
+}
+
+void service_view::root_read(const reply& r, time_point now, std::uint64_t random) {
+    root_ = r.ec ? root_state::owed : root_state::fine;
+    if (!r.ec && r.stat) return;
+    if (list_ == list_state::clean) list_ = list_state::dirty;    // looks again, in case somebody creates it
+    fail(r.ec ? r.ec : error_code(registry_errc::no_chroot), now, random);
+}
+
+void service_view::child_read(const std::string& name, reply r, time_point now, std::uint64_t random) {
+    --reading_;
+    member& m = members_[name];
+    m.reading = false;
+    const bool gone = r.ec == zk::server_errc::no_node || (!r.ec && !r.stat);
+    if (std::exchange(m.again, false)) dirty_.insert(name);
+    if (r.ec && !gone && r.ec != zk::server_errc::no_auth) {
+        dirty_.insert(name);
+        owed_.insert(name);
+        fail(r.ec, now, random);
+        return arrived(m.arrival);    // or else a child that cannot be read would keep others in the view that went
+    }
+    if (std::exchange(m.outdated, false)) return;
+    m.gone = false;
+    if (gone && !dirty_.contains(name)) return remove(name);
+    if (gone) return;    // it was created again
+    owed_.erase(name);
+    if (r.ec) {
+        m.good.reset();
+        m.reason = fmt::format("data cannot be read ({}), expected a znode that everybody may read", r.ec.message());
+        show(name);
+    } else {
+        parsed(name, m, r);
+    }
+    arrived(m.arrival);
+}
+
+void service_view::parsed(const std::string& name, member& m, const reply& r) {
+    const bool was_oversize = m.oversize;
+    m.oversize = static_cast<std::size_t>(std::max(r.stat->data_length, 0)) > layout_->max_data();
+    if (was_oversize && m.oversize) return;    // rejected before, for the same reason
+    if (was_oversize) {
+        dirty_.insert(name);
+        return;
+    }
+    if (m.good && m.good->stat == *r.stat) return;
+    result<parsed_instance> p = layout_->parse(path_, name, r.data, *r.stat);
+    m.good.reset();
+    m.reason.clear();
+    if (p)
+        m.good = std::make_shared<const parsed_instance>(std::move(*p));
+    else
+        m.reason = p.error().message;
+    show(name);
+}
+
+}    // namespace muster::registry
