@@ -122,17 +122,19 @@ void service::wait(pick_request r, pick_done done) {
         });
     }
     const auto deadline = env_->world->now() + runtime::bounded(r.wait);
-    waiter w{id, hot_picker(channel(r.what)), std::move(r.key), r.exclude, deadline, std::move(done)};
-    asio::post(env_->strand, [self = shared_from_this(), w = std::move(w)]() mutable {
-        self->waiters_.push_back(std::move(w));
-        self->serve_waiters();
+    waiter w{hot_picker(channel(r.what)), std::move(r.key), r.exclude, deadline, std::move(done)};
+    asio::post(env_->strand, [self = shared_from_this(), id, w = std::move(w)]() mutable {
+        if (self->serve(w)) return;
+        self->deadlines_.emplace(w.deadline, id);
+        self->waiters_.emplace(id, std::move(w));
         self->arm();
     });
 }
 
 void service::discard() noexcept {
-    std::list<waiter> waiters;
+    std::map<std::uint64_t, waiter> waiters;
     waiters.swap(waiters_);
+    deadlines_.clear();
     stopped_ = true;
     // What belongs to the context must not outlive it.
     timer_.reset();
@@ -217,20 +219,36 @@ void service::show() {
     if (nodes_changed || latest.ended) serve_waiters();
 }
 
-void service::serve_waiters() {
-    const auto now = env_->world->now();
+/// Completes a waiting pick, unless it is to wait on.
+bool service::serve(waiter& w) {
+    error_code ec;
+    lease l = w.picker.pick(w.key, w.exclude, ec);
+    const bool hopeless = !detail::worth_waiting(ec);
     const bool in_vain = driver_ && driver_->state().ended;
+    if (!l && !hopeless && !in_vain && env_->world->now() < w.deadline) return false;
+    if (!l && !hopeless) ec = why_not(ec);
+    w.done.post(ec, std::move(l));
+    return true;
+}
+
+// Only what is shown gives a waiting pick somebody: between two changes there is no reason to try all of them.
+void service::serve_waiters() {
     for (auto it = waiters_.begin(); it != waiters_.end();) {
-        error_code ec;
-        lease l = it->picker.pick(it->key, it->exclude, ec);
-        const bool hopeless = !detail::worth_waiting(ec);
-        if (!l && !hopeless && !in_vain && now < it->deadline) {
+        if (!serve(it->second)) {
             ++it;
             continue;
         }
-        if (!l && !hopeless) ec = why_not(ec);
-        it->done.post(ec, std::move(l));
+        deadlines_.erase({it->second.deadline, it->first});
         it = waiters_.erase(it);
+    }
+}
+
+void service::serve_overdue() {
+    const auto now = env_->world->now();
+    while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
+        auto overdue = waiters_.extract(deadlines_.begin()->second);
+        deadlines_.erase(deadlines_.begin());
+        serve(overdue.mapped());
     }
 }
 
@@ -248,15 +266,16 @@ error_code service::why_not(const error_code& pick_error) const {
 }
 
 void service::cancel(std::uint64_t id) {
-    const auto it = std::find_if(waiters_.begin(), waiters_.end(), [id](const waiter& w) { return w.id == id; });
-    if (it == waiters_.end()) return;
-    it->done.post(error_code(asio::error::operation_aborted), lease());
-    waiters_.erase(it);
+    auto canceled = waiters_.extract(id);
+    if (canceled.empty()) return;
+    waiter& w = canceled.mapped();
+    deadlines_.erase({w.deadline, id});
+    w.done.post(error_code(asio::error::operation_aborted), lease());
 }
 
 void service::arm() {
     auto due = to_show_ ? show_at_ : time_point::max();
-    for (const auto& w : waiters_) due = std::min(due, w.deadline);
+    if (!deadlines_.empty()) due = std::min(due, deadlines_.begin()->first);
     if (due >= armed_ || stopped_) return;    // a wait that ends too early is renewed
     armed_ = due;
     timer_->expires_at(due);
@@ -269,7 +288,7 @@ void service::arm() {
 
 void service::on_timer() {
     if (to_show_ && env_->world->now() >= show_at_) show();
-    serve_waiters();
+    serve_overdue();
     arm();
 }
 

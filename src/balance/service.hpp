@@ -15,9 +15,10 @@
 
 #include <chrono>
 #include <cstdint>
-#include <list>
+#include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -80,7 +81,6 @@ public:
 
 private:
     struct waiter {
-        std::uint64_t id;
         hot_picker picker;
         std::string key;
         tried_set exclude;
@@ -90,7 +90,9 @@ private:
 
     // On the strand.
     void show();
+    bool serve(waiter& w);
     void serve_waiters();
+    void serve_overdue();
     void on_timer();
     void arm();
     void cancel(std::uint64_t id);
@@ -105,7 +107,8 @@ private:
     std::vector<std::shared_ptr<const registry::parsed_instance>> applied_;    // the instances of the view as in members_
     bool to_show_ = false;                                                     // the driver's state is newer than what is shown
     time_point show_at_{};                                                     // not before
-    std::list<waiter> waiters_;
+    std::map<std::uint64_t, waiter> waiters_;                                  // by when they came
+    std::set<std::pair<time_point, std::uint64_t>> deadlines_;                 // of waiters_
     std::unique_ptr<runtime::timer> timer_;
     time_point armed_ = time_point::max();
     std::uint64_t wait_number_ = 0;    // of the pending wait of timer_
