@@ -8,13 +8,6 @@
 namespace muster::balance {
 namespace {
 
-/// Of two sightings of one identity, whether `b` counts before `a`. Znodes of one transaction have the same czxid: the order must
-/// not depend on which one was heard of first.
-bool counts_less(const sighting& a, const sighting& b) noexcept {
-    const auto rank = [](const sighting& s) { return std::pair(s.role == role::master, s.czxid); };
-    return rank(a) != rank(b) ? rank(a) < rank(b) : a.path > b.path;
-}
-
 bool same_data(const sighting& a, const sighting& b) { return a.instance == b.instance || *a.instance == *b.instance; }
 
 bool by_identity(const sighting& a, const sighting& b) { return a.identity < b.identity; }
@@ -26,12 +19,12 @@ std::span<sighting> same_identity(std::vector<sighting>& sorted, std::size_t beg
     return std::span(sorted).subspan(begin, end - begin);
 }
 
-bool contains(std::span<const sighting> sightings, const sighting& s) {
-    return std::any_of(sightings.begin(), sightings.end(),
-                       [&s](const sighting& x) { return x.path == s.path && x.czxid == s.czxid; });
-}
-
 }    // namespace
+
+bool membership::counts_less::operator()(const sighting& a, const sighting& b) const noexcept {
+    const auto rank = [](const sighting& s) { return std::pair(s.role == role::master, s.czxid); };
+    return rank(a) != rank(b) ? rank(a) < rank(b) : a.path > b.path;
+}
 
 /// What becomes of one place of the list.
 struct membership::edit {
@@ -74,22 +67,40 @@ std::vector<difference> membership::apply(std::vector<sighting> gone, std::vecto
     return changes;
 }
 
-/// The sighting of an identity that counts from now on, none if there is none; the others are kept for when it goes.
+/// The sighting of an identity that counts from now on, none if there is none; the others are kept for when it goes. Somebody may
+/// have registered one identity very often: what comes and goes costs, not what is there.
 std::optional<sighting> membership::elect(const std::string& who, const node_ref& was, std::span<const sighting> gone,
                                           std::span<sighting> come) {
-    std::vector<sighting> candidates;
-    if (was && !contains(gone, was->seen)) candidates.push_back(was->seen);
-    const auto [first, last] = others_.equal_range(who);
-    for (auto it = first; it != last; ++it)
-        if (!contains(gone, it->second)) candidates.push_back(std::move(it->second));
-    others_.erase(first, last);
-    std::move(come.begin(), come.end(), std::back_inserter(candidates));
-    if (candidates.empty()) return std::nullopt;
-
-    const auto best = std::max_element(candidates.begin(), candidates.end(), counts_less);
-    for (auto it = candidates.begin(); it != candidates.end(); ++it)
-        if (it != best) others_.emplace(who, std::move(*it));
-    return std::move(*best);
+    constexpr counts_less less;
+    std::optional<sighting> best;
+    if (was) best = was->seen;
+    auto others = others_.find(who);
+    for (const sighting& s : gone) {
+        if (best && !less(*best, s) && !less(s, *best))
+            best.reset();
+        else if (others != others_.end())
+            others->second.erase(s);
+    }
+    const auto keep = [&](sighting s) {
+        if (others == others_.end()) others = others_.try_emplace(who).first;
+        others->second.insert(std::move(s));
+    };
+    for (sighting& s : come) {
+        if (best && less(*best, s)) std::swap(*best, s);
+        if (best)
+            keep(std::move(s));
+        else
+            best = std::move(s);
+    }
+    if (others == others_.end()) return best;
+    rivals& rest = others->second;
+    if (!rest.empty() && (!best || less(*best, *rest.rbegin()))) {
+        sighting first = std::move(rest.extract(std::prev(rest.end())).value());
+        if (best) rest.insert(std::move(*best));
+        best = std::move(first);
+    }
+    if (rest.empty()) others_.erase(others);
+    return best;
 }
 
 /// The node for what is seen now where `was` stood, the same one where nothing is different.

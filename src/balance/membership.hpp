@@ -65,6 +65,13 @@ private:
 
     struct edit;
 
+    /// Of two sightings of one identity, whether `b` counts before `a`. Znodes of one transaction have the same czxid: the order
+    /// must not depend on which one was heard of first.
+    struct counts_less {
+        bool operator()(const sighting& a, const sighting& b) const noexcept;
+    };
+    using rivals = std::set<sighting, counts_less>;
+
     std::optional<sighting> elect(const std::string& who, const node_ref& was, std::span<const sighting> gone,
                                   std::span<sighting> come);
     node_ref succeed(const node_ref& was, std::optional<sighting> seen, time_point now, std::vector<difference>& changes);
@@ -75,8 +82,8 @@ private:
     service_state_ptr shared_;
     bool known_ = false;    // after the first view
     node_list nodes_;
-    std::multimap<std::string, sighting, std::less<>> others_;    // by identity: who is sighted twice, but for whom counts
-    std::set<node_ref> succeeding_;                               // of nodes_: those that have predecessors
+    std::map<std::string, rivals, std::less<>> others_;    // by identity: who is sighted twice, but for whom counts
+    std::set<node_ref> succeeding_;                        // of nodes_: those that have predecessors
     std::map<std::string, departure, std::less<>> departed_;
     std::deque<std::pair<time_point, std::string>> departures_;    // in order; who came back is in it still
 };

@@ -99,6 +99,23 @@ TEST_CASE("who is sighted twice counts once") {
             CHECK(told.nodes()[0]->seen.path == one.path);
         }
     }
+    SUBCASE("and of those that go the others are forgotten, one by one") {
+        constexpr int many = 500;
+        std::vector<sighting> seen;
+        for (int i = 1; i <= many; ++i) seen.push_back(normal(coded("a", 1), i));
+        membership told(remember);
+        told.apply({}, seen, start);
+        for (int i = many; i > 1; --i) {
+            CHECK(told.nodes()[0]->seen.czxid == i);
+            // Not the youngest alone: one that did not count goes, too.
+            std::vector<sighting> gone{seen[static_cast<std::size_t>(i - 1)]};
+            if (i > 3) gone.push_back(seen[static_cast<std::size_t>(--i - 1)]);
+            told.apply(std::move(gone), {}, start);
+        }
+        CHECK(told.nodes().size() == 1);
+        told.apply({seen[0]}, {}, start);
+        CHECK(told.nodes().empty());
+    }
     SUBCASE("without a unique code the address is the identity") {
         m.apply({normal(instance("h", 1), 1), normal(instance("h", 2), 2), normal(instance("h", 1), 3)}, start);
         CHECK(m.nodes().size() == 2);
