@@ -38,25 +38,27 @@ struct health_params {
     std::chrono::milliseconds ejection_time{10'000};
     std::chrono::milliseconds max_ejection_time{300'000};
 
-    /// At most so many percent of the instances are out at a time; one of two or more may always be, all never. 0: nobody is
-    /// ever ejected. Default 50: Envoy's 10 would be none of 5.
+    /// At most so many percent of the instances are out at a time; one of two or more may always be, all never. Who has not been
+    /// tried for an `ejection_time` since it could be does not count: nobody asks for it. 0: nobody is ever ejected. Default 50:
+    /// Envoy's 10 would be none of 5.
     std::uint32_t max_ejected_percentage = 50;
 
     /// Where fewer than so many percent of the instances are neither ejected nor on trial, or none is left in the pool and the
     /// filters that were asked for, picks go to ejected ones as to others: the fault is then more likely the caller's or the
     /// network's than theirs. The master behind the normals, and the next filter, come before that. 0: such picks give
-    /// `registry_errc::all_ejected`. Default 50, as Envoy's.
+    /// `registry_errc::all_ejected`. Default 50, as Envoy's. The times of those who are out go on, and calls that succeed end it.
     std::uint32_t panic_percentage = 50;
 
-    /// On trial an instance takes so many percent of the picks that would be its own, until so many calls in a row succeeded.
-    /// Defaults 10 and 3. `trial_successes` 0: no trial, all picks at once.
+    /// On trial an instance takes so many percent of the picks that would be its own, drawn anew for each pick, also of one key,
+    /// until so many calls made on trial succeeded in a row. Defaults 10 and 3. One of them 0: no trial, all picks at once.
     std::uint32_t trial_percentage = 10;
     std::uint32_t trial_successes = 3;
 
     /// An instance that joins a service in use, or comes back from an ejection, gets its full share only after so long, and until
     /// then a share that grows from `slow_start_percentage` in proportion to the time. Under hash policies its keys come to it
-    /// one by one. Default 0: off, since an instance that registers says that it is ready, and in a service of 2 the other would
-    /// carry its load meanwhile. 30 s suits those that have caches or a compiler to warm up.
+    /// one by one. Where nobody else is there, each has its share at once. Default 0: off, since an instance that registers says
+    /// that it is ready, and in a service of 2 the other would carry its load meanwhile. 30 s suits those that have caches or a
+    /// compiler to warm up.
     std::chrono::milliseconds slow_start{0};
     std::uint32_t slow_start_percentage = 10;
 

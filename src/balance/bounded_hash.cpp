@@ -8,6 +8,7 @@
 #include "balance/slot_table.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <limits>
 #include <numeric>
 #include <utility>
@@ -19,8 +20,8 @@ namespace {
 // bound anything.
 constexpr double capacity = 1.25;
 
-/// The capacity of an instance is ceil(1.25 * (open + 1) * w / W) leases, with `open` those of all instances; a key goes on from
-/// its slot to the first whose owner has room. Leases of other policies do not count.
+/// The capacity of an instance is ceil(1.25 * (open + 1) * w / W) leases, with `open` those of all instances of the table; a key
+/// goes on from its slot to the first whose owner has room. Leases of other policies do not count.
 template <class Slot>
 class bounded_hash final : public table {
 public:
@@ -37,21 +38,23 @@ public:
             return nullptr;
         }
         s.loan = loan::counted;
-        const std::size_t slot = slots_.slot_of(hash64(key));
+        const std::uint64_t hash = hash64(key);
+        const std::size_t slot = slots_.slot_of(hash);
         node& preferred = *nodes()[slots_.owner(slot)];
         if (!shared_) return &preferred;
         with_room e(room());
         if (e(preferred)) return &preferred;
-        node* const n = this->walk(slots_, slot, e);
+        node* const n = this->walk(slots_, slot, hash, e);
         return n ? n : &preferred;    // null: other threads took what room there was
     }
 
     // Where all that are allowed are full, the bound gives way: it was made for all instances.
     node* pick_if(pick_state&, std::string_view key, eligibility& allowed) const noexcept override {
-        const std::size_t slot = slots_.slot_of(hash64(key));
+        const std::uint64_t hash = hash64(key);
+        const std::size_t slot = slots_.slot_of(hash);
         with_room e(room(), &allowed);
-        node* const n = this->walk(slots_, slot, e);
-        return n ? n : this->walk(slots_, slot, allowed);
+        node* const n = this->walk(slots_, slot, hash, e);
+        return n ? n : this->walk(slots_, slot, hash, allowed);
     }
     bool by_key() const noexcept override { return true; }
 
@@ -69,14 +72,29 @@ private:
     };
 
     // Capacity of one of weight 1.
-    double room() const noexcept {
-        return shared_ ? per_weight_ * (shared_->bounded.load(std::memory_order_relaxed) + 1.0)
-                       : std::numeric_limits<double>::infinity();
+    double room() const noexcept { return shared_ ? per_weight_ * (open() + 1.0) : std::numeric_limits<double>::infinity(); }
+
+    // The leases that are out. The service counts all of its own; where the table has only some of its instances, they are
+    // counted here, but of many not for each pick: what comes and goes in between makes a fraction of a lease for each of them.
+    std::uint32_t open() const noexcept {
+        constexpr auto relaxed = std::memory_order_relaxed;
+        if (shared_->health.present() == nodes().size()) return shared_->bounded.load(relaxed);
+        if (const std::uint32_t left = picks_left_.load(relaxed); left > 0) {
+            picks_left_.store(left - 1, relaxed);
+            return open_.load(relaxed);
+        }
+        std::uint32_t n = 0;
+        for (const node_ref& each : nodes()) n += each->state->bounded.load(relaxed);
+        open_.store(n, relaxed);
+        picks_left_.store(static_cast<std::uint32_t>(nodes().size() / 16), relaxed);
+        return n;
     }
 
     slot_table<Slot> slots_;
     const service_state* shared_;    // kept by the nodes
     double per_weight_;
+    mutable std::atomic<std::uint32_t> open_{0};          // as of the last count
+    mutable std::atomic<std::uint32_t> picks_left_{0};    // until the next one
 };
 
 }    // namespace

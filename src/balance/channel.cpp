@@ -42,13 +42,30 @@ lease hot_picker::pick(std::string_view key, const tried_set& tried, error_code&
     ec = {};
     node* n = table_->pick(state_, key, ec);
     if (n && (tried.contains(n->id) || n->state->standing.load(std::memory_order_relaxed) != standing::fine))
-        n = choose_another(*n, key, &tried, ec);
+        return lend_another(*n, key, &tried, ec);
+    return n ? node::lend(*n, state_.loan, state_.stripe) : lease();
+}
+
+lease hot_picker::lend_another(node& first, std::string_view key, const tried_set* tried, error_code& ec) noexcept {
+    node* const n = choose_another(first, key, tried, ec);
     if (!n) return {};
-    const std::uint64_t how = tried.contains(n->id) ? loan::last_chance : 0;
-    return node::lend(*n, state_.loan | how, state_.stripe);
+    std::uint64_t how = state_.loan;
+    if (tried && tried->contains(n->id)) how |= loan::last_chance;
+    if (n->state->standing.load(std::memory_order_relaxed) == standing::trial) how |= loan::on_trial;
+    return node::lend(*n, how, state_.stripe);
 }
 
 namespace {
+
+/// Allows who was not tried.
+class anybody_new final : public eligibility {
+public:
+    explicit anybody_new(const tried_set& tried) noexcept : tried_(tried) {}
+    bool operator()(node& n) noexcept override { return !tried_.contains(n.id); }
+
+private:
+    const tried_set& tried_;
+};
 
 /// Allows who is healthy and was not tried.
 class healthy_and_new final : public eligibility {
@@ -56,35 +73,42 @@ public:
     /// `hash`: of the key that alone decides; null if none does. `panic`: where so many are ejected that it is more likely not
     /// their fault, they are allowed as well.
     healthy_and_new(pick_state& s, std::int64_t now, const std::uint64_t* hash, const tried_set* tried, bool panic) noexcept
-        : now_(now), draw_(draw_from(hash ? *hash * 0x9e3779b97f4a7c15 : s.random())), tried_(tried), panic_(panic) {}
+        : now_(now), tried_(tried), panic_(panic) {
+        draws_.of_pick = draw_from(s.random());
+        draws_.of_key = hash ? draw_from(*hash * 0x9e3779b97f4a7c15) : draws_.of_pick;
+    }
 
     bool operator()(node& n) noexcept override {
         if (tried_ && tried_->contains(n.id)) return false;
         const standing before = n.state->standing.load(std::memory_order_relaxed);
         if (before == standing::fine || !n.state->shared) return true;
-        const auto v = n.state->shared->health.admits(*n.state, now_, draw_, panic_);
+        if (before == standing::starting && spares_nobody_) return true;
+        const auto v = n.state->shared->health.admits(*n.state, now_, draws_, panic_);
         refused_ |= v == health::verdict::refuse;
-        if (v == health::verdict::no && before == standing::starting) spared_ = &n;
+        spared_ |= v == health::verdict::no && before == standing::starting;
         return v == health::verdict::yes;
     }
 
     /// True if a pick is to be refused, rather than to go elsewhere.
     bool refused() const noexcept { return refused_; }
 
-    /// One that would do and was not allowed for its slow start only; null if there was none.
-    node* spared() const noexcept { return spared_; }
+    /// True if somebody was not allowed for its slow start only. Where nobody else is there, that is no reason: from now on it
+    /// is allowed.
+    bool spares() noexcept { return !std::exchange(spares_nobody_, true) && spared_; }
 
 private:
     static std::uint32_t draw_from(std::uint64_t bits) noexcept { return static_cast<std::uint32_t>(bits >> 48); }
 
     std::int64_t now_;
-    // One for all that are looked at: where all are on trial, many draws would let nearly every pick through to one of them. By
-    // key, so that a key does not flutter between an instance that starts and another.
-    std::uint32_t draw_;
+    // The same for all that are looked at: where all are on trial, many draws would let nearly every pick through to one of
+    // them. By key where one starts, so that its keys come to it one by one. Not on trial: a key that is not drawn would never
+    // find out that its instance is well again.
+    health::draws draws_;
     const tried_set* tried_;
     bool panic_;
     bool refused_ = false;
-    node* spared_ = nullptr;
+    bool spared_ = false;
+    bool spares_nobody_ = false;
 };
 
 /// True if somebody in `t` is neither ejected nor on trial, as far as can be seen from 256 of them.
@@ -106,7 +130,7 @@ public:
     search(hot_picker& p, node& first, std::string_view key) noexcept
         : picker_(p), first_(first), key_(key), shared_(first.state->shared.get()) {
         now_ = shared_ ? shared_->clock->ticks() : 0;
-        panic_ = shared_ && shared_->health.in_panic();
+        panic_ = shared_ && shared_->health.in_panic(now_);
         hash_ = key.empty() ? 0 : hash64(key);
     }
 
@@ -120,11 +144,11 @@ public:
             const bool allow = everybody || (panic_ && anybody_well(*t, picker_.state_));
             const bool keyed = t->by_key() && !key_.empty();
             healthy_and_new wanted(picker_.state_, now_, keyed ? &hash_ : nullptr, tried, allow);
-            node* const n = look(*t, wanted);
+            node* n = look(*t, wanted);
+            if (!n && !wanted.refused() && wanted.spares()) n = look(*t, wanted);
             refused_ |= wanted.refused();
             if (refused_) return nullptr;
             if (n) return n;
-            if (wanted.spared()) return wanted.spared();
         }
         return nullptr;
     }
@@ -171,7 +195,10 @@ node* hot_picker::choose_another(node& first, std::string_view key, const tried_
         ec = registry_errc::all_ejected;
         return nullptr;
     }
-    return &first;
+    if (!tried || !tried->contains(first.id)) return &first;
+    anybody_new wanted(*tried);
+    n = table_->pick_if(state_, key, wanted);
+    return n ? n : &first;
 }
 
 publisher::publisher(std::uint64_t seed, subset s) noexcept : seeds_(seed), subset_(s) {}

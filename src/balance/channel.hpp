@@ -69,7 +69,7 @@ public:
         ec = {};
         node* n = table_->pick(state_, key, ec);
         if (n && n->state->standing.load(std::memory_order_relaxed) != standing::fine) [[unlikely]]
-            n = choose_another(*n, key, nullptr, ec);
+            return lend_another(*n, key, nullptr, ec);
         return n ? node::lend(*n, state_.loan, state_.stripe) : lease();
     }
 
@@ -83,6 +83,7 @@ public:
 
 private:
     void reload() noexcept;
+    lease lend_another(node& first, std::string_view key, const tried_set* tried, error_code& ec) noexcept;
     node* choose_another(node& first, std::string_view key, const tried_set* tried, error_code& ec) noexcept;
 
     class search;

@@ -26,7 +26,8 @@ public:
     }
 
     node* pick_if(pick_state&, std::string_view key, eligibility& e) const noexcept override {
-        return this->walk(slots_, slots_.slot_of(hash64(key)), e);
+        const std::uint64_t hash = hash64(key);
+        return this->walk(slots_, slots_.slot_of(hash), hash, e);
     }
     bool by_key() const noexcept override { return true; }
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 namespace muster::balance {
 namespace {
@@ -27,34 +28,39 @@ bool is_out(standing s) noexcept { return s == standing::ejected || s == standin
 
 health::health(const health_params& p) noexcept : params_(p) {}
 
-health::verdict health::admits(node_state& s, std::int64_t now, std::uint32_t draw, bool panic) noexcept {
+health::verdict health::admits(node_state& s, std::int64_t now, draws d, bool panic) noexcept {
     const auto answer = [](bool b) { return b ? verdict::yes : verdict::no; };
     switch (standing_of(s)) {
         case standing::fine:
             break;
         case standing::ejected: {
-            if (panic && in_panic()) break;
-            if (now < s.health.since.load(relaxed)) return verdict::no;
-            const std::lock_guard lock(mutex_);
-            if (standing_of(s) == standing::ejected) {
-                s.health.trial_left = params_.trial_successes;
-                s.standing.store(standing::trial, relaxed);
-                if (params_.trial_successes == 0) restore(s, now);
+            // A panic does not stop the time: it ends by trials that succeed.
+            if (now >= s.health.since.load(relaxed)) {
+                const std::lock_guard lock(mutex_);
+                if (standing_of(s) == standing::ejected && now >= s.health.since.load(relaxed)) {
+                    s.health.trial_left = params_.trial_successes;
+                    s.health.since.store(now, relaxed);
+                    s.standing.store(standing::trial, relaxed);
+                    count_out(s, now);
+                    if (!has_trials()) restore(s, now);
+                }
             }
-            return answer(params_.trial_successes == 0 || falls(draw, params_.trial_percentage));
+            if (!is_out(standing_of(s))) break;
+            const bool tries = standing_of(s) == standing::trial && falls(d.of_pick, params_.trial_percentage);
+            return answer(tries || (panic && in_panic(now)));
         }
         case standing::trial:
-            return answer((panic && in_panic()) || falls(draw, params_.trial_percentage));
+            return answer(falls(d.of_pick, params_.trial_percentage) || (panic && in_panic(now)));
         case standing::starting: {
             const auto age = static_cast<double>(now - s.health.since.load(relaxed));
             const double share = 100 * age / static_cast<double>(std::max<std::int64_t>(1, ticks_of(params_.slow_start)));
-            if (share < 100) return answer(falls(draw, std::max<double>(share, params_.slow_start_percentage)));
+            if (share < 100) return answer(falls(d.of_key, std::max<double>(share, params_.slow_start_percentage)));
             const std::lock_guard lock(mutex_);
             if (standing_of(s) == standing::starting) s.standing.store(standing::fine, relaxed);
             break;
         }
         case standing::recovering:
-            return while_recovering(s, now, draw);
+            return while_recovering(s, now, d.of_pick);
     }
     return verdict::yes;
 }
@@ -64,21 +70,25 @@ condition health::condition_of(const node_state& s, std::int64_t now) const noex
     switch (standing_of(s)) {
         case standing::ejected:
             if (now < since) return condition::ejected;
-            return params_.trial_successes > 0 ? condition::on_trial : condition::healthy;
+            return has_trials() ? condition::on_trial : condition::healthy;
         case standing::trial:
             return condition::on_trial;
         case standing::starting:
             return now - since < ticks_of(params_.slow_start) ? condition::slow_start : condition::healthy;
         case standing::recovering:
-            return condition::recovering;
+            return still_recovering(now) ? condition::recovering : condition::healthy;
         case standing::fine:
             break;
     }
     return condition::healthy;
 }
 
+bool health::still_recovering(std::int64_t now) const noexcept {
+    return recovering_.load(relaxed) && now - changed_at_.load(relaxed) < ticks_of(params_.recovery_hold);
+}
+
 health::verdict health::while_recovering(node_state& s, std::int64_t now, std::uint32_t draw) noexcept {
-    if (now - changed_at_.load(relaxed) < ticks_of(params_.recovery_hold) && recovering_.load(relaxed)) {
+    if (still_recovering(now)) {
         const double share = 100.0 * present_.load(relaxed) / static_cast<double>(params_.recovery_instances);
         return falls(draw, share) ? verdict::yes : verdict::refuse;
     }
@@ -88,15 +98,16 @@ health::verdict health::while_recovering(node_state& s, std::int64_t now, std::u
     return verdict::yes;
 }
 
-void health::failed(node_state& s, failure_class why, bool first, std::int64_t now) noexcept {
+void health::failed(node_state& s, failure_class why, bool tried, std::int64_t now) noexcept {
     if (why == failure_class::overloaded || why == failure_class::cancelled) return;
     const std::lock_guard lock(mutex_);
     health_record& h = s.health;
-    if (first) h.failures_in_row = h.unreachable_in_row = 0;
+    const std::uint64_t successes = s.successes();
+    if (successes != h.successes_at) h.failures_in_row = h.unreachable_in_row = 0;
+    h.successes_at = successes;
     ++h.failures_in_row;
     h.unreachable_in_row = why == failure_class::unreachable ? h.unreachable_in_row + 1 : 0;
 
-    const std::uint64_t successes = s.successes();
     if (h.interval_from == 0 || now - h.interval_from >= ticks_of(params_.interval)) {
         h.interval_from = now;
         h.successes_then = successes;
@@ -105,39 +116,49 @@ void health::failed(node_state& s, failure_class why, bool first, std::int64_t n
     ++h.failures_since;
     const std::uint64_t calls = h.failures_since + (successes - h.successes_then);
 
-    if (standing_of(s) == standing::ejected) return;    // a call from before
+    // Once it is out, calls from before tell what is known.
+    const standing was = standing_of(s);
+    if (was == standing::ejected || (was == standing::trial && !tried)) return;
     const auto reached = [](std::uint32_t count, std::uint32_t limit) { return limit > 0 && count >= limit; };
     const bool too_many = params_.failure_percentage > 0 && calls >= std::max(1U, params_.percentage_calls) &&
                           h.failures_since * std::uint64_t{100} >= calls * params_.failure_percentage &&
                           present_.load(relaxed) >= params_.percentage_instances;
-    if (standing_of(s) == standing::trial || ((too_many || reached(h.failures_in_row, params_.consecutive_failures) ||
-                                               reached(h.unreachable_in_row, params_.consecutive_unreachable)) &&
-                                              may_eject() && h.present)) {
-        eject(s, now);
+    if (was == standing::trial) {
+        if (!h.present || h.counted_out || may_eject(now)) eject(s, now);
+    } else if (too_many || reached(h.failures_in_row, params_.consecutive_failures) ||
+               reached(h.unreachable_in_row, params_.consecutive_unreachable)) {
+        if (h.present && may_eject(now)) eject(s, now);
     }
 }
 
 void health::succeeded(node_state& s, std::int64_t now) noexcept {
     const std::lock_guard lock(mutex_);
-    if (standing_of(s) == standing::trial && --s.health.trial_left == 0) restore(s, now);
+    if (standing_of(s) != standing::trial) return;
+    s.health.since.store(now, relaxed);
+    if (--s.health.trial_left == 0)
+        restore(s, now);
+    else
+        count_out(s, now);
 }
 
-void health::joined(node_state& s, bool at_first, std::int64_t now) noexcept {
+void health::joined(node_state& s, bool at_first, std::int64_t now) {
     const std::lock_guard lock(mutex_);
     health_record& h = s.health;
-    const bool all_were_gone = !at_first && present_.load(relaxed) == 0;
+    const bool all_were_gone = had_any_ && !at_first && present_.load(relaxed) == 0;
+    const bool first_of_all = !std::exchange(had_any_, true);
     if (!h.present) {
+        out_.reserve(present_.load(relaxed) + std::size_t{1});
         h.present = true;
         present_.store(present_.load(relaxed) + 1, relaxed);
         changed_at_.store(now, relaxed);
-        if (is_out(standing_of(s))) ejected_.store(ejected_.load(relaxed) + 1, relaxed);
+        count_out(s, now);
     }
     if (all_were_gone && params_.recovery_instances > 1) recovering_.store(true, relaxed);
     if (present_.load(relaxed) >= params_.recovery_instances) recovering_.store(false, relaxed);
     if (is_out(standing_of(s))) return;    // absence does not heal
     if (recovering_.load(relaxed)) {
         s.standing.store(standing::recovering, relaxed);
-    } else if (!at_first && !all_were_gone && params_.slow_start.count() > 0) {
+    } else if (!at_first && !first_of_all && !all_were_gone && params_.slow_start.count() > 0) {
         h.since.store(now, relaxed);
         s.standing.store(standing::starting, relaxed);
     } else {
@@ -148,16 +169,15 @@ void health::joined(node_state& s, bool at_first, std::int64_t now) noexcept {
 void health::left(node_state& s, std::int64_t now) noexcept {
     const std::lock_guard lock(mutex_);
     if (!s.health.present) return;
+    no_longer_out(s);
     s.health.present = false;
     present_.store(present_.load(relaxed) - 1, relaxed);
     changed_at_.store(now, relaxed);
-    if (is_out(standing_of(s))) ejected_.store(ejected_.load(relaxed) - 1, relaxed);
 }
 
 void health::eject(node_state& s, std::int64_t now) noexcept {
     health_record& h = s.health;
     if (!is_out(standing_of(s))) {
-        ejected_.store(ejected_.load(relaxed) + 1, relaxed);
         if (const std::int64_t interval = ticks_of(params_.interval); interval > 0 && h.times > 0) {
             const std::int64_t clean = (now - h.restored_at) / interval;
             h.times -= static_cast<std::uint32_t>(std::clamp<std::int64_t>(clean, 0, h.times));
@@ -171,26 +191,67 @@ void health::eject(node_state& s, std::int64_t now) noexcept {
     h.failures_in_row = h.unreachable_in_row = 0;
     h.interval_from = 0;
     s.standing.store(standing::ejected, relaxed);
+    count_out(s, now);
 }
 
 void health::restore(node_state& s, std::int64_t now) noexcept {
-    if (s.health.present) ejected_.store(ejected_.load(relaxed) - 1, relaxed);
+    no_longer_out(s);
     s.health.restored_at = now;
     const bool slowly = params_.slow_start.count() > 0;
     if (slowly) s.health.since.store(now, relaxed);
     s.standing.store(slowly ? standing::starting : standing::fine, relaxed);
 }
 
-bool health::may_eject() const noexcept {
+bool health::may_eject(std::int64_t now) noexcept {
+    forget_unasked(now);
     const std::uint64_t present = present_.load(relaxed);
-    const std::uint64_t out = ejected_.load(relaxed) + std::uint64_t{1};
+    const std::uint64_t out = out_.size() + 1;
     if (params_.max_ejected_percentage == 0 || out >= present) return false;
     return out == 1 || out * 100 <= present * params_.max_ejected_percentage;
 }
 
-bool health::in_panic() const noexcept {
+bool health::in_panic(std::int64_t now) noexcept {
+    if (now >= unasked_at_.load(relaxed)) {
+        const std::lock_guard lock(mutex_);
+        forget_unasked(now);
+    }
     const std::uint64_t present = present_.load(relaxed);
-    return (present - std::min<std::uint64_t>(present, ejected_.load(relaxed))) * 100 < present * params_.panic_percentage;
+    return (present - std::min<std::uint64_t>(present, out_count_.load(relaxed))) * 100 < present * params_.panic_percentage;
+}
+
+/// An `ejection_time` after the end of its ejection, or after it was on trial for the last time.
+std::int64_t health::counts_until(const node_state& s) const noexcept {
+    const std::int64_t since = s.health.since.load(relaxed);
+    return since + std::min(std::max<std::int64_t>(1, ticks_of(params_.ejection_time)), never - since);
+}
+
+/// It is out, from now on or still: it counts until nobody has asked for it for too long.
+void health::count_out(node_state& s, std::int64_t now) noexcept {
+    const std::int64_t until = counts_until(s);
+    if (!s.health.present || !is_out(standing_of(s)) || now >= until) return;
+    unasked_at_.store(std::min(unasked_at_.load(relaxed), until), relaxed);
+    if (std::exchange(s.health.counted_out, true)) return;
+    out_.push_back(&s);
+    out_count_.store(static_cast<std::uint32_t>(out_.size()), relaxed);
+}
+
+void health::no_longer_out(node_state& s) noexcept {
+    if (!std::exchange(s.health.counted_out, false)) return;
+    std::erase(out_, &s);
+    out_count_.store(static_cast<std::uint32_t>(out_.size()), relaxed);
+}
+
+void health::forget_unasked(std::int64_t now) noexcept {
+    if (now < unasked_at_.load(relaxed)) return;
+    std::int64_t next = never;
+    std::erase_if(out_, [&](node_state* s) {
+        const std::int64_t until = counts_until(*s);
+        s->health.counted_out = now < until;
+        if (s->health.counted_out) next = std::min(next, until);
+        return !s->health.counted_out;
+    });
+    unasked_at_.store(next, relaxed);
+    out_count_.store(static_cast<std::uint32_t>(out_.size()), relaxed);
 }
 
 }    // namespace muster::balance

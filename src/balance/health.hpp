@@ -8,8 +8,11 @@
 #include <muster/service_description.hpp>
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <mutex>
+#include <vector>
 
 namespace muster::balance {
 
@@ -20,9 +23,12 @@ enum class standing : std::uint32_t { fine, ejected, trial, starting, recovering
 
 /// What health keeps of one instance. Written under the mutex of `health`, but for the atomics, which picks read without it.
 struct health_record {
-    std::atomic<std::int64_t> since{0};         ///< For starting: when it began. For ejected: until when. In ticks.
+    /// For starting: when it began. For ejected: until when. On trial: when it began, or a call succeeded last. In ticks.
+    std::atomic<std::int64_t> since{0};
     std::atomic<std::uint64_t> ejections{0};    ///< In all.
     bool present = false;                       ///< In the service, and counted.
+    bool counted_out = false;                   ///< Present, and among those that are out.
+    std::uint64_t successes_at = 0;             ///< As of the failure before: another number ends the row.
     std::uint32_t failures_in_row = 0;
     std::uint32_t unreachable_in_row = 0;
     std::uint32_t times = 0;             ///< Ejections in close succession.
@@ -39,45 +45,68 @@ struct health_record {
 ///                           ^----failure-----'
 ///     joined --> starting --time--> fine;  all were gone --> recovering --enough are back, or time--> fine
 ///
+/// How many may be out at a time, and whether that is a panic, goes by those that are out and asked for: one that nobody has
+/// tried for an `ejection_time` since it could be, is no reason to send picks to others that fail.
+///
 /// All members may be called from any thread. Failures and trials take a lock; picks do not.
 class health {
 public:
     enum class verdict { yes, no, refuse };
 
+    /// What chance decides of one pick: 16 random bits each.
+    struct draws {
+        std::uint32_t of_pick = 0;
+        std::uint32_t of_key = 0;    ///< Of a pick by key, the same for the same key; else another number.
+    };
+
     explicit health(const health_params& p) noexcept;
 
-    /// May this pick go to an instance that is not `fine`? `draw`: 16 random bits; of a pick by key, the same for the same key.
-    /// `panic`: in a panic, also to one that is ejected or on trial.
-    verdict admits(node_state& s, std::int64_t now, std::uint32_t draw, bool panic) noexcept;
+    /// May this pick go to an instance that is not `fine`? `panic`: in a panic, also to one that is ejected or on trial.
+    verdict admits(node_state& s, std::int64_t now, draws d, bool panic) noexcept;
     /// Fewer are healthy than `health_params::panic_percentage`.
-    bool in_panic() const noexcept;
+    bool in_panic(std::int64_t now) noexcept;
     /// What it is picked for at `now`, were it picked.
     condition condition_of(const node_state& s, std::int64_t now) const noexcept;
     /// Nobody else is there to take a pick that `admits` refused to all.
     bool panics() const noexcept { return params_.panic_percentage > 0; }
 
-    /// A call failed; `first`: the last one before it had not.
-    void failed(node_state& s, failure_class why, bool first, std::int64_t now) noexcept;
-    /// A call of an instance on trial succeeded.
+    /// A call failed. `tried`: it was made on trial.
+    void failed(node_state& s, failure_class why, bool tried, std::int64_t now) noexcept;
+    /// A call that was made on trial succeeded.
     void succeeded(node_state& s, std::int64_t now) noexcept;
 
     /// For the membership: an instance is there, from the service's first view on or later.
-    void joined(node_state& s, bool at_first, std::int64_t now) noexcept;
+    void joined(node_state& s, bool at_first, std::int64_t now);
     void left(node_state& s, std::int64_t now) noexcept;
+    /// How many are there.
+    std::size_t present() const noexcept { return present_.load(std::memory_order_relaxed); }
 
 private:
+    static constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
+
+    // Under the mutex.
     void eject(node_state& s, std::int64_t now) noexcept;
     void restore(node_state& s, std::int64_t now) noexcept;
-    bool may_eject() const noexcept;
+    bool may_eject(std::int64_t now) noexcept;
+    void count_out(node_state& s, std::int64_t now) noexcept;
+    void no_longer_out(node_state& s) noexcept;
+    void forget_unasked(std::int64_t now) noexcept;
+    std::int64_t counts_until(const node_state& s) const noexcept;
+
+    bool has_trials() const noexcept { return params_.trial_successes > 0 && params_.trial_percentage > 0; }
+    bool still_recovering(std::int64_t now) const noexcept;
     verdict while_recovering(node_state& s, std::int64_t now, std::uint32_t draw) noexcept;
 
     const health_params params_;
     std::mutex mutex_;
     // Written under the mutex.
     std::atomic<std::uint32_t> present_{0};
-    std::atomic<std::uint32_t> ejected_{0};      // of those; on trial included
-    std::atomic<std::int64_t> changed_at_{0};    // when present_ did
+    std::vector<node_state*> out_;                   // of those: ejected or on trial, and not unasked for; has room for all
+    std::atomic<std::uint32_t> out_count_{0};        // out_.size()
+    std::atomic<std::int64_t> unasked_at_{never};    // none of them is unasked for before that
+    std::atomic<std::int64_t> changed_at_{0};        // when present_ did
     std::atomic<bool> recovering_{false};
+    bool had_any_ = false;
 };
 
 }    // namespace muster::balance

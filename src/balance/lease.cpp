@@ -67,7 +67,7 @@ void lease::success() noexcept {
                          (s.notable.load(std::memory_order_relaxed) & balance::node_state::failing) != 0;
     const bool fine = !failing && s.standing.load(std::memory_order_relaxed) == balance::standing::fine;
     if (!fine) [[unlikely]]
-        s.recover();
+        s.recover((loan_ & loan::on_trial) != 0);
     if (const std::int64_t taken_at = loan::time_of(loan_)) s.observe(taken_at);
 }
 
@@ -83,7 +83,7 @@ void lease::failure(failure_class why) noexcept {
     if (why == failure_class::cancelled) return canceled();
     if (!take_back()) return;
     taken_->whose->state->count(why);
-    taken_->whose->state->fail(why, loan::time_of(loan_));
+    taken_->whose->state->fail(why, loan::time_of(loan_), (loan_ & loan::on_trial) != 0);
 }
 
 void lease::canceled() noexcept {

@@ -79,10 +79,10 @@ void node_state::rate() noexcept {
     note(dear, dearer != 1);
 }
 
-void node_state::recover() noexcept {
+void node_state::recover(bool tried) noexcept {
     strikes.store(0, relaxed);
     note(failing, false);
-    if (shared && standing.load(relaxed) == balance::standing::trial) shared->health.succeeded(*this, shared->clock->ticks());
+    if (tried && shared) shared->health.succeeded(*this, shared->clock->ticks());
 }
 
 // The time in a queue grows with 1 / (1 - utilisation); above 7/8 what is reported is too rough for that.
@@ -107,13 +107,12 @@ void node_state::count(failure_class why) noexcept {
     fetch_add(failed, std::uint64_t{1});
 }
 
-void node_state::fail(failure_class why, std::int64_t taken_at) noexcept {
-    const std::uint32_t before = strikes.load(relaxed);
-    strikes.store(std::min<std::uint32_t>(before + 1, 1'000'000), relaxed);
+void node_state::fail(failure_class why, std::int64_t taken_at, bool tried) noexcept {
+    strikes.store(std::min<std::uint32_t>(strikes.load(relaxed) + 1, 1'000'000), relaxed);
     note(failing, true);
     if (!shared) return;
     const std::int64_t now = shared->clock->ticks();
-    shared->health.failed(*this, why, before == 0, now);
+    shared->health.failed(*this, why, tried, now);
     if (taken_at == 0) return;
     // A failure says at least that the call was not faster: a quick one must not make the instance look fast, and what was
     // known of it must not fade while it fails.

@@ -23,6 +23,7 @@ namespace loan {
 inline constexpr std::uint64_t open = 1;           ///< Not returned yet.
 inline constexpr std::uint64_t counted = 2;        ///< Counts for the bound of boundedhash.
 inline constexpr std::uint64_t last_chance = 4;    ///< All others had been tried.
+inline constexpr std::uint64_t on_trial = 8;       ///< The instance was on trial.
 inline constexpr int time_shift = 4;               ///< The time stands above, in ns; 0: not timed.
 
 inline std::uint64_t taken_at(std::int64_t ticks) noexcept { return static_cast<std::uint64_t>(ticks) << time_shift; }
@@ -86,16 +87,16 @@ struct alignas(64) node_state {
 
     /// A call that was timed took so long and succeeded.
     void observe(std::int64_t taken_at) noexcept;
-    /// A call succeeded, after failures or on trial.
-    void recover() noexcept;
+    /// A call succeeded, after failures or, if `tried`, on trial.
+    void recover(bool tried) noexcept;
     /// The instance reported its utilisation.
     void report_load(double load) noexcept;
     /// Counts a failure other than `cancelled`.
     void count(failure_class why) noexcept;
     /// How many were counted.
     std::uint64_t failures() const noexcept { return unreachable + failed + overloaded; }
-    /// A lease came back with a failure other than `cancelled`; `taken_at` 0: it was not timed.
-    void fail(failure_class why, std::int64_t taken_at) noexcept;
+    /// A lease came back with a failure other than `cancelled`. `taken_at` 0: it was not timed. `tried`: it was taken on trial.
+    void fail(failure_class why, std::int64_t taken_at, bool tried) noexcept;
 
     friend void intrusive_ptr_add_ref(node_state* s) noexcept { s->references.fetch_add(1, std::memory_order_relaxed); }
     friend void intrusive_ptr_release(node_state* s) noexcept {

@@ -13,14 +13,6 @@
 namespace muster::balance {
 namespace {
 
-// The finalizer of SplitMix64: each bit of the input changes each of the output with probability 1/2.
-std::uint64_t lot(std::uint64_t key, std::uint64_t id) noexcept {
-    std::uint64_t z = key ^ id;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-    return z ^ (z >> 31);
-}
-
 constexpr std::size_t none = std::numeric_limits<std::size_t>::max();
 
 struct everybody {
@@ -68,7 +60,7 @@ public:
         std::size_t best = none;
         double earliest = std::numeric_limits<double>::infinity();
         for (std::size_t i = 0; i < ids_.size(); ++i) {
-            const double u = (static_cast<double>(lot(key, ids_[i]) >> 11) + 1) * 0x1p-53;
+            const double u = fraction(lot(key, ids_[i]));
             if ((1 - u) * per_weight_[i] >= earliest) continue;
             const double at = -std::log(u) * per_weight_[i];
             if (at < earliest && allowed(i)) {

@@ -24,7 +24,8 @@ public:
     }
 
     node* pick_if(pick_state&, std::string_view key, eligibility& e) const noexcept override {
-        return walk(ring_, ring_.at(hash64(key)), e);
+        const std::uint64_t hash = hash64(key);
+        return walk(ring_, ring_.at(hash), hash, e);
     }
     bool by_key() const noexcept override { return true; }
 

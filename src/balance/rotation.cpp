@@ -20,7 +20,8 @@ private:
     std::uint32_t size_;
 };
 
-// Rounding to 4096 slots is off by half a slot at most; where there are many instances, eight slots each keep that small.
+// Rounding to 4096 slots is off by half a slot at most, but for those that are due less than one slot and get it; where there are
+// many instances, eight slots each keep that small.
 std::size_t max_slots(std::size_t n) { return std::max<std::size_t>(4096, 8 * n); }
 
 class weighted_round_robin final : public table {

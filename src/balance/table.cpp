@@ -1,9 +1,12 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 #include "balance/table.hpp"
 
+#include "balance/hash.hpp"
 #include "balance/policies.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <utility>
 
 namespace muster::balance {
@@ -44,8 +47,30 @@ node* table::pick_if(pick_state& s, std::string_view, eligibility& e) const noex
         error_code ec;
         if (node* n = pick(s, {}, ec); n && e(*n)) return n;
     }
-    // Few are allowed. They are looked for from anywhere, and among very many not for ever.
+    // It stands in front of many that are out, such as those of one subnet: who comes behind them must not get all of their
+    // picks. So from elsewhere, each time.
+    for (int draws = 0; draws < 32; ++draws) {
+        pick_state anywhere(s.random());
+        anywhere.stripe = s.stripe;
+        error_code ec;
+        node* const n = pick(anywhere, {}, ec);
+        s.loan = anywhere.loan;
+        if (n && e(*n)) return n;
+    }
+    // Few are allowed. Among very many they are not looked for for ever.
     return first_allowed(s.random_below(static_cast<std::uint32_t>(nodes_.size())), e);
+}
+
+node* table::by_lot(std::uint64_t hash, eligibility& e) const noexcept {
+    node* best = nullptr;
+    double earliest = std::numeric_limits<double>::infinity();
+    for (const node_ref& n : nodes_) {
+        const double at = -std::log(fraction(lot(hash, n->id))) / n->weight;    // as in rendezvous.cpp
+        if (at >= earliest || !e(*n)) continue;
+        best = n.get();
+        earliest = at;
+    }
+    return best;
 }
 
 node* table::first_allowed(std::size_t start, eligibility& e) const noexcept {

@@ -102,17 +102,19 @@ public:
 protected:
     explicit table(node_list nodes);
 
-    /// Goes through `places`, beginning at `at`, then through all nodes; null if `e` allows none of them.
+    /// Goes through `places`, beginning at `at`, which is where `hash` stands, then through all nodes; null if `e` allows none
+    /// of them.
     template <class Places>
-    node* walk(const Places& places, std::size_t at, eligibility& e) const noexcept {
+    node* walk(const Places& places, std::size_t at, std::uint64_t hash, eligibility& e) const noexcept {
         for (std::size_t left = std::min(places.size(), 16 * nodes_.size()); left > 0; --left, at = places.next(at)) {
             node& n = *nodes_[places.owner(at)];
             if (e(n)) return &n;
         }
-        for (const node_ref& n : nodes_)
-            if (e(*n)) return n.get();
-        return nullptr;
+        return by_lot(hash, e);
     }
+
+    /// The one of those that `e` allows who has the best lot for a key, by weight: nobody inherits all keys of one that is out.
+    node* by_lot(std::uint64_t hash, eligibility& e) const noexcept;
 
     /// The first that `e` allows from place `start` on, going round. Of very many not all are looked at. Null if there is none.
     node* first_allowed(std::size_t start, eligibility& e) const noexcept;

@@ -214,7 +214,7 @@ TEST_CASE("who is ejected gets no picks of a custom policy, and on trial some") 
     s.clock->at += seconds(11);
     CHECK(share() > 20);
     CHECK(share() < 500);
-    for (int i = 0; i < 3; ++i) node::lend(s.at(2)).success();
+    for (int i = 0; i < 3; ++i) s.lend(2).success();
     CHECK(share() == 1000);
 }
 

@@ -14,6 +14,7 @@
 #include <doctest/doctest.h>
 
 #include <chrono>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -125,7 +126,7 @@ TEST_CASE("the next filter has its turn when all of one are ejected, and until o
         s.clock->at += std::chrono::seconds(11);
         for (int i = 0; i < 200 && s.members.nodes()[0]->state->standing != standing::trial; ++i)
             s.picked({}, "key " + std::to_string(i));
-        for (int i = 0; i < 3; ++i) node::lend(*s.members.nodes()[0]).success();
+        for (int i = 0; i < 3; ++i) s.lend(0).success();
         const auto back = s.reached();    // 1 is on trial still
         CHECK(back.count(numbered(0).identity()) == 1);
         CHECK(back.count(numbered(2).identity()) + back.count(numbered(3).identity()) == 0);
@@ -145,6 +146,33 @@ TEST_CASE("a retry goes on to the next filter") {
     l = s.picker->pick("", tried, s.last);
     CHECK(l->identity() == numbered(1).identity());
     CHECK(l.last_chance());
+}
+
+TEST_CASE("a retry takes another one of the filter, though all of them are ejected") {
+    service s(five(), {filter().zone("a")}, pool::all, policy::urlhash);
+    s.eject(0);
+    s.eject(1);
+    tried_set tried;
+    const lease first = s.picker->pick("key", tried, s.last);
+    tried.insert(first);
+    const lease second = s.picker->pick("key", tried, s.last);
+    CHECK(second->identity() != first->identity());
+    CHECK_FALSE(second.last_chance());
+    tried.insert(second);
+    CHECK(s.picker->pick("key", tried, s.last).last_chance());
+}
+
+TEST_CASE("the bound of boundedhash goes by the instances that match") {
+    service a(five(), {filter().zone("a")}, pool::all, policy::boundedhash);
+    hot_picker b(a.pub.get({policy::boundedhash, pool::all, {}, {filter().zone("b")}}));
+    std::vector<lease> out;
+    for (int i = 0; i < 400; ++i) out.push_back(b.pick("key " + std::to_string(i), a.last));
+    std::map<std::string, int> counts;
+    for (int i = 0; i < 100; ++i) {
+        out.push_back(a.picker->pick("hot", a.last));
+        ++counts[out.back()->identity()];
+    }
+    for (const auto& [who, open] : counts) CHECK(open <= 63);    // 1.25 times 50
 }
 
 TEST_CASE("within a filter the pool is kept") {

@@ -93,8 +93,13 @@ struct published {
             if (n->seen.identity == numbered(i).identity()) return *n;
         throw std::out_of_range("no such instance");
     }
+    /// As a pick of instance number `i` would.
+    lease lend(std::size_t i) {
+        node& n = of(i);
+        return node::lend(n, n.state->standing == standing::trial ? loan::on_trial : 0);
+    }
     void fail(std::size_t i, int times, failure_class why = failure_class::failed) {
-        for (int k = 0; k < times; ++k) node::lend(of(i)).failure(why);
+        for (int k = 0; k < times; ++k) lend(i).failure(why);
     }
     void eject(std::size_t i) {
         fail(i, 5);

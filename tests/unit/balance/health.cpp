@@ -42,7 +42,7 @@ struct service : published {
         return l;
     }
     void succeed(std::size_t i, int times) {
-        for (int k = 0; k < times; ++k) node::lend(of(i)).success();
+        for (int k = 0; k < times; ++k) lend(i).success();
     }
     bool is(std::size_t i, standing s) { return of(i).state->standing == s; }
     // Of so many picks, those of instance i.

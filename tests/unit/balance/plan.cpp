@@ -81,7 +81,7 @@ TEST_CASE("with all normals ejected the master serves, under every policy, panic
 TEST_CASE("while a normal is well, a panic is among the normals") {
     service s(5);
     for (std::size_t i = 0; i < 4; ++i) s.eject(i);
-    REQUIRE(s.shared->health.in_panic());
+    REQUIRE(s.shared->health.in_panic(s.clock->ticks()));
     CHECK(s.share(5) == 0);
     CHECK(s.counts().size() == 5);    // to those ejected as to others
 }
@@ -112,7 +112,7 @@ TEST_CASE("normals on trial get their few picks, and the master the rest, until 
     CHECK(of_master > 500);
     CHECK(of_master < 1000);
     for (std::size_t i = 0; i < 2; ++i) {
-        for (int k = 0; k < 3; ++k) node::lend(s.of(i)).success();
+        for (int k = 0; k < 3; ++k) s.lend(i).success();
         REQUIRE(s.of(i).state->standing == standing::fine);
     }
     CHECK(s.share(2) == 0);
@@ -190,7 +190,7 @@ TEST_CASE("a key keeps its instance while that is to be had, whatever happens to
         CHECK(map() == without);
         s.clock->at += seconds(11);
         while (s.of(3).state->standing != standing::trial) map();
-        for (int i = 0; i < 3; ++i) node::lend(s.of(3)).success();
+        for (int i = 0; i < 3; ++i) s.lend(3).success();
         CHECK(map() == before);
     }
 }
