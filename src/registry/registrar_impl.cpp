@@ -132,7 +132,8 @@ bool registrar_impl::may_act_as_master() const {
     const std::lock_guard lock(mutex_);
     if (status_.role != role::master) return false;
     const zk::session_info session = client_.session();
-    return session.id == status_.session.id && world_->now() < session.safe_until;
+    // Not the session of the status, which is the client's: it may have a new one of which the machine has not heard.
+    return session.id == owner_ && world_->now() < session.safe_until;
 }
 
 void registrar_impl::abandon() noexcept {
@@ -358,6 +359,7 @@ void registrar_impl::publish() {
         now.path = machine_->path();
         now.czxid = machine_->czxid();
         now.registrations = machine_->registrations();
+        owner_ = machine_->owner();
     }
     now.last_error = machine_->last_error();
     now.session = client_.session();

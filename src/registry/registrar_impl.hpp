@@ -105,6 +105,7 @@ private:
     std::uint64_t updates_ = 0;    ///< times it was replaced
     error_code close_result_;
     registration_status status_;
+    zk::session_id owner_ = 0;    ///< of the znode that the status tells of
     // Added to under the mutex, by who has found there that it has to wait.
     runtime::waiters<void(error_code)> start_waiters_;
     runtime::waiters<void(error_code)> update_waiters_;

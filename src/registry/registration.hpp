@@ -93,6 +93,8 @@ public:
     muster::role role() const noexcept { return registered() ? own_->role : muster::role::none; }
     std::string path() const { return registered() ? own_->path : std::string(); }
     zk::zxid czxid() const noexcept { return registered() ? own_->czxid : 0; }
+    /// The session that owns the znode.
+    zk::session_id owner() const noexcept { return registered() ? own_->owner : 0; }
     std::uint64_t registrations() const noexcept { return registrations_; }
     const error_code& last_error() const noexcept { return last_error_; }
     /// How many attempts have failed and are to be repeated.
