@@ -1,6 +1,7 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 #include "cli/environment.hpp"
 
+#include "cli/line_writer.hpp"
 #include "cli/output.hpp"
 #include "cli/values.hpp"
 
@@ -9,6 +10,7 @@
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/experimental/parallel_group.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
 
@@ -36,6 +38,20 @@ asio::awaitable<void> answered(zk::client client) {
     co_await decided(client);
     co_await client.exists("/", asio::as_tuple(asio::use_awaitable));
 }
+
+/// Has `timer` cancelled in the loop whenever the writer has nothing to do.
+class idle_notice {
+public:
+    idle_notice(asio::io_context& io, line_writer& out, const std::shared_ptr<runtime::timer>& timer) : out_(out) {
+        out_.on_idle([&io, timer] { asio::post(io, [timer] { timer->cancel(); }); });
+    }
+    idle_notice(const idle_notice&) = delete;
+    idle_notice& operator=(const idle_notice&) = delete;
+    ~idle_notice() { out_.on_idle(nullptr); }
+
+private:
+    line_writer& out_;
+};
 
 asio::awaitable<void> closed(zk::client client) { co_await client.close(asio::as_tuple(asio::use_awaitable)); }
 
@@ -82,10 +98,28 @@ asio::awaitable<int> guarded(asio::awaitable<int> body) {
     if (cancelled.cancelled() != asio::cancellation_type::none) std::rethrow_exception(failure);
     try {
         std::rethrow_exception(failure);
+    } catch (const output_lost&) {
     } catch (const std::exception& e) {
         diagnose(e.what());
     }
     co_return exit_failed;
+}
+
+asio::awaitable<bool> printed(environment& env) {
+    line_writer& out = *background_output();
+    const std::shared_ptr<runtime::timer> idle = env.world.make_timer(env.io.get_executor());
+    const idle_notice notice(env.io, out, idle);
+    idle->expires_at(runtime::time_point::max());
+    auto start = [&idle](runtime::void_handler h) { idle->async_wait(std::move(h)); };
+    const auto token = asio::as_tuple(asio::use_awaitable);
+    while (out.pending()) {
+        // Cancelled by the notice, or as a whole; the notice comes through the loop, so none is missed in between.
+        co_await asio::async_initiate<decltype(token), void(error_code)>(start, token);
+        const auto cancelled = co_await asio::this_coro::cancellation_state;
+        if (cancelled.cancelled() != asio::cancellation_type::none)
+            throw boost::system::system_error(asio::error::operation_aborted);
+    }
+    co_return !output_failed();
 }
 
 asio::awaitable<bool> within(environment& env, runtime::duration d, asio::awaitable<void> op) {

@@ -47,6 +47,9 @@ asio::awaitable<int> next_signal(asio::signal_set& signals);
 /// wait for the others first.
 asio::awaitable<int> guarded(asio::awaitable<int> body);
 
+/// Completes once all that was printed in the background is written, or some of it could not be, which is false.
+asio::awaitable<bool> printed(environment& env);
+
 /// True if `op` ends within `d`; it is cancelled otherwise. What it throws comes out at once.
 asio::awaitable<bool> within(environment& env, runtime::duration d, asio::awaitable<void> op);
 

@@ -2,7 +2,8 @@
 #include "cli/commands.hpp"
 #include "cli/output.hpp"
 
-#include <cstdio>
+#include <fcntl.h>
+
 #include <exception>
 #include <functional>
 #include <variant>
@@ -30,10 +31,18 @@ asio::awaitable<int> run_command(environment& env) {
     return run_zk(env);
 }
 
+/// A standard descriptor that is closed would become the next one that we open, and be written to. Opened the wrong way round
+/// it fails, as if it were closed.
+void occupy_standard_descriptors() noexcept {
+    for (const int fd : {0, 1, 2}) {
+        const bool closed = ::fcntl(fd, F_GETFD) == -1;
+        if (closed) ::open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
+    }
+}
+
 /// With a full disk behind it, what was asked for did not come out.
 int written(int code) {
-    if (std::fflush(stdout) == 0 && !std::ferror(stdout)) return code;
-    diagnose("standard output cannot be written");
+    if (finish_output()) return code;
     return code == exit_done ? exit_failed : code;
 }
 
@@ -44,7 +53,9 @@ int run_main(int argc, char** argv) {
     // The demo is for people, wherever it goes.
     const bool json = o.json || (o.what != command::demo && !stdout_is_terminal());
     try {
-        return written(run(o, json, run_command));
+        const int code = run(o, json, run_command);
+        const int all_written = written(code);
+        return o.program.empty() ? all_written : code;    // that of the program
     } catch (const std::exception& e) {
         diagnose(e.what());
         return exit_failed;
@@ -54,4 +65,9 @@ int run_main(int argc, char** argv) {
 }    // namespace
 }    // namespace muster::cli
 
-int main(int argc, char** argv) { return muster::cli::run_main(argc, argv); }
+int main(int argc, char** argv) {
+    muster::cli::occupy_standard_descriptors();
+    const int code = muster::cli::run_main(argc, argv);
+    muster::cli::finish_diagnostics();
+    return code;
+}

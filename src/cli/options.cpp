@@ -3,6 +3,7 @@
 
 #include "cli/command_line.hpp"
 #include "cli/option_checks.hpp"
+#include "cli/output.hpp"
 #include "registry/text.hpp"
 
 #include <fmt/format.h>
@@ -10,7 +11,6 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
-#include <cstdio>
 #include <numeric>
 #include <string>
 #include <string_view>
@@ -20,7 +20,7 @@ namespace muster::cli {
 namespace {
 
 exit_code complain(std::string_view where, std::string_view message) {
-    fmt::print(stderr, "{}: {}\nSee {} --help.\n", where, message, where);
+    print_error(fmt::format("{}: {}\nSee {} --help.\n", where, printable(message), where));
     return exit_usage;
 }
 
@@ -90,7 +90,7 @@ std::variant<options, exit_code> parse_options(int argc, const char* const* argv
     command_line line;
     arguments args = split(argc, argv);
     if (args.ours.empty()) {
-        fmt::print(stderr, "{}", line.app.help());
+        print_error(line.app.help());
         return exit_usage;
     }
     if (args.ours.back() == "help") {

@@ -1,6 +1,7 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 #include "cli/output.hpp"
 
+#include "cli/line_writer.hpp"
 #include "registry/go_json.hpp"
 #include "registry/layout.hpp"
 #include "registry/text.hpp"
@@ -9,12 +10,37 @@
 
 #include <fmt/format.h>
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
+#include <memory>
+#include <utility>
 
 namespace muster::cli {
+namespace {
+
+constexpr std::chrono::milliseconds patience{1'000};    // at the end, with who does not read
+
+struct background {
+    std::shared_ptr<line_writer> out, err;
+    bool lost = false;
+};
+
+background& in_background() {
+    static background b;
+    return b;
+}
+
+bool one_file(int a, int b) {
+    struct stat x {
+    }, y{};
+    return ::fstat(a, &x) == 0 && ::fstat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+}    // namespace
 
 json::object to_json(const instance& i, secrets s) {
     static const auto layout = registry::make_micro_service_layout();
@@ -53,12 +79,55 @@ std::size_t width_of(std::string_view text) {
 void print_json(const json::object& o) { print_text(json::serialize(o)); }
 
 void print_text(std::string_view line) {
+    if (background& b = in_background(); b.out) {
+        const bool lost = !b.out->write(fmt::format("{}\n", line));
+        if (lost && !b.lost) diagnose("standard output is not read: lines are lost until it is");
+        b.lost = lost;
+        return;
+    }
     std::fwrite(line.data(), 1, line.size(), stdout);
     std::fputc('\n', stdout);
     std::fflush(stdout);
 }
 
-void diagnose(std::string_view message) { fmt::print(stderr, "muster: {}\n", printable(message)); }
+void diagnose(std::string_view message) { print_error(fmt::format("muster: {}\n", printable(message))); }
+
+void print_error(std::string text) {
+    if (const background& b = in_background(); b.err)
+        b.err->write(std::move(text));
+    else
+        std::fwrite(text.data(), 1, text.size(), stderr);    // fmt::print would throw where it fails
+}
+
+void print_in_background() {
+    background& b = in_background();
+    b.out = std::make_shared<line_writer>(STDOUT_FILENO);
+    // One after the other where both go to the same terminal or file.
+    b.err = one_file(STDOUT_FILENO, STDERR_FILENO) ? b.out : std::make_shared<line_writer>(STDERR_FILENO);
+}
+
+line_writer* background_output() { return in_background().out.get(); }
+
+bool output_failed() {
+    const background& b = in_background();
+    return b.out ? b.out->failed() : std::ferror(stdout) != 0;
+}
+
+bool finish_output() {
+    const background& b = in_background();
+    const bool read = !b.out || b.out->flush(patience);
+    const bool written = std::fflush(stdout) == 0 && !output_failed();
+    if (!written)
+        diagnose(output_lost().what());
+    else if (!read)
+        diagnose("standard output is not read: its last lines are lost");
+    return written && read;
+}
+
+void finish_diagnostics() {
+    const background& b = in_background();
+    if (b.err && b.err != b.out) b.err->flush(patience);
+}
 
 bool stdout_is_terminal() {
     static const bool is = ::isatty(STDOUT_FILENO) == 1;

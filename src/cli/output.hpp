@@ -8,6 +8,7 @@
 #include <boost/json/object.hpp>
 
 #include <cstddef>
+#include <exception>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +16,8 @@
 namespace muster::cli {
 
 namespace json = boost::json;
+
+class line_writer;
 
 /// Whether a password is part of what is printed. It is for callers of the instance, and for nobody else.
 enum class secrets { hide, show };
@@ -40,8 +43,32 @@ void print_json(const json::object& o);
 /// Prints a line of text, at once.
 void print_text(std::string_view line);
 
-/// "muster: ..." on standard error.
+/// "muster: ..." on standard error. Where that cannot be written nothing is to be done about it.
 void diagnose(std::string_view message);
+
+/// The same without "muster: " and the newline, which are part of `text`.
+void print_error(std::string text);
+
+/// From now on, what is printed and diagnosed is written by a thread of its own: who does not read it keeps nobody from work.
+/// What comes while too much waits is lost, which is told on standard error.
+void print_in_background();
+
+/// What writes standard output; none where that is not done in the background.
+line_writer* background_output();
+
+/// Whether something that was printed could not be written.
+bool output_failed();
+
+/// What ends a command that has nothing to do where its output cannot be written. Why is told by `finish_output`.
+struct output_lost : std::exception {
+    const char* what() const noexcept override { return "standard output cannot be written"; }
+};
+
+/// Waits until all that was printed is written. False, after a word on standard error, if it cannot be, or nobody reads it.
+bool finish_output();
+
+/// The same for standard error, about which nothing is said.
+void finish_diagnostics();
 
 bool stdout_is_terminal();
 

@@ -98,8 +98,9 @@ registering::registering(environment& env)
           else
               print_text(describe_for_people(e));
       }) {
-    // Who reads our events may stop reading; the instance stays registered.
+    // Who reads our events may stop reading, or go; the instance stays registered.
     std::signal(SIGPIPE, SIG_IGN);
+    print_in_background();
     if (env.options.program.empty()) return;
     for (const int number : {SIGCHLD, SIGUSR1, SIGUSR2}) signals_.add(number);
     child_options c;

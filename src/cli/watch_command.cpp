@@ -82,6 +82,8 @@ asio::awaitable<int> show(environment& env, change_stream& changes) {
             print_json(describe(c));
         else
             print_text(describe_for_people(c));
+        const bool written = co_await printed(env);
+        if (!written) throw output_lost();
     }
 }
 
@@ -98,6 +100,7 @@ asio::awaitable<int> follow(environment& env, zk::client client, balancer& lb, c
 }    // namespace
 
 asio::awaitable<int> run_watch(environment& env) {
+    print_in_background();    // so that signals end it where its output is not read
     asio::signal_set signals(env.io, SIGINT, SIGTERM);
     zk::client client(env.io, env.options.zk);
     balancer_params params;

@@ -119,6 +119,18 @@ TEST_CASE("wrong usage") {
     check_usage(with(good_register, {"--"}), {"expected a command"});
 }
 
+TEST_CASE("complaints command no terminal") {
+    for (const char* text : {"a\x1b[31mz", "a\xffz", "a\xc2\x9bz"}) {
+        for (const strings& args : {strings{text}, strings{"ls", text}, strings{"ls", "--layout", text},
+                                    strings{"pick", "--policy", text, "--service", "s"}}) {
+            const auto r = run_muster(args);
+            CAPTURE(r.err);
+            CHECK(r.code == 2);
+            CHECK(r.err.find_first_of("\x1b\xff\xc2") == std::string::npos);
+        }
+    }
+}
+
 TEST_CASE("TLS that cannot be had is wrong usage") {
     for (const strings& args : all_that_connect) {
         check_usage(with(args, {"--tls-ca", "/nowhere.pem"}),
