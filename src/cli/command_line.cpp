@@ -118,6 +118,7 @@ command_line::command_line() : app("muster: calls the roll of a service's instan
         "muster register ... -- COMMAND ARGS runs a command, registered for as long as it lives: SIGINT and SIGTERM end both,\n"
         "other signals are passed on, and the exit code is the command's. Its input is ours, unless that is a terminal.\n"
         "Without a command, being ended before it was ever registered is exit code 1.\n"
+        "A signal that is ignored when it is started, as by nohup, stays ignored.\n"
         "An instance needs --ip and --port, or --unique-code.");
 
     CLI::App& p = add_client(command::pick, "pick", "Picks instances of a service");

@@ -71,6 +71,7 @@ private:
     asio::awaitable<void> leave_in_order();
     asio::awaitable<void> all_ended();
     asio::awaitable<void> remove_service();
+    void line(std::string_view what, const std::string& value) { stage_.say(fmt::format("{:<36} {}", what, value)); }
     void sum_up();
     /// Servers far away may be configured to keep sessions for longer than was asked for.
     runtime::duration most_patience() const { return patience + 4 * env_.options.zk.session_timeout; }
@@ -257,9 +258,6 @@ asio::awaitable<handover> tour::hand_over(std::size_t old, int signal_number) {
 }
 
 void tour::tell(const handover& h, std::size_t old, std::string_view how) {
-    const auto line = [this](std::string_view what, const std::string& value) {
-        stage_.say(fmt::format("{:<36} {}", what, value));
-    };
     line(fmt::format("{} is gone from the view after", static_cast<char>('A' + old)), in_words(h.gone));
     line(fmt::format("{} is master after", static_cast<char>('A' + h.heir)), stage_.good(in_words(h.elected)));
     line("picks meanwhile", fmt::format("{}, without an answer: {}", h.picks,
@@ -336,9 +334,6 @@ asio::awaitable<int> tour::clean_up() {
 }
 
 void tour::sum_up() {
-    const auto line = [this](std::string_view what, const std::string& value) {
-        stage_.say(fmt::format("{:<36} {}", what, value));
-    };
     line("fail-over after a crash", stage_.bold(in_words(crash_.elected)));
     line("fail-over in order", stage_.bold(in_words(order_.elected)));
     line("picks, without an answer", fmt::format("{}, {}", stage_.bold(std::to_string(picks_)),
@@ -373,7 +368,8 @@ asio::awaitable<int> tour::run() {
 }    // namespace
 
 asio::awaitable<int> run_demo(environment& env) {
-    asio::signal_set signals(env.io, SIGINT, SIGTERM, SIGHUP);
+    asio::signal_set signals(env.io);
+    heed(signals, {SIGINT, SIGTERM, SIGHUP});
     embedded_server server(env.io);
     std::string zk = env.options.zk.servers.to_string();
     std::string service = fmt::format("demo-{}", ::getpid());    // nobody else's

@@ -16,6 +16,7 @@
 
 #include <fmt/format.h>
 
+#include <csignal>
 #include <exception>
 #include <memory>
 #include <utility>
@@ -83,6 +84,13 @@ asio::awaitable<void> wait_until(environment& env, runtime::time_point t) {
 asio::awaitable<void> pause(environment& env, runtime::duration d) { return wait_until(env, env.world.now() + d); }
 
 asio::awaitable<void> forever(environment& env) { return wait_until(env, runtime::time_point::max()); }
+
+void heed(asio::signal_set& signals, std::initializer_list<int> numbers) {
+    for (const int number : numbers) {
+        struct sigaction now {};
+        if (::sigaction(number, nullptr, &now) == 0 && now.sa_handler != SIG_IGN) signals.add(number);
+    }
+}
 
 asio::awaitable<int> next_signal(asio::signal_set& signals) { co_return co_await signals.async_wait(asio::use_awaitable); }
 

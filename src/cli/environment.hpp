@@ -14,6 +14,7 @@
 
 #include <chrono>
 #include <functional>
+#include <initializer_list>
 #include <string>
 
 namespace muster::cli {
@@ -39,6 +40,10 @@ asio::awaitable<void> pause(environment& env, runtime::duration d);
 
 /// Never completes, but with an exception when cancelled.
 asio::awaitable<void> forever(environment& env);
+
+/// Adds the signals that are not ignored: what is when we are started, as by nohup or by a shell that runs us in the background,
+/// is to stay so.
+void heed(asio::signal_set& signals, std::initializer_list<int> numbers);
 
 /// The next of these signals.
 asio::awaitable<int> next_signal(asio::signal_set& signals);

@@ -90,7 +90,7 @@ registration registration_of(const options& o) {
 
 registering::registering(environment& env)
     : env_(env),
-      signals_(env.io, SIGINT, SIGTERM, SIGHUP),
+      signals_(env.io),
       registrar_(env.io, env.options.zk, registration_of(env.options)),
       events_([json = env.json](const register_event& e) {
           if (json)
@@ -101,8 +101,10 @@ registering::registering(environment& env)
     // Who reads our events may stop reading, or go; the instance stays registered.
     std::signal(SIGPIPE, SIG_IGN);
     print_in_background();
+    heed(signals_, {SIGINT, SIGTERM, SIGHUP});
     if (env.options.program.empty()) return;
-    for (const int number : {SIGCHLD, SIGUSR1, SIGUSR2}) signals_.add(number);
+    heed(signals_, {SIGUSR1, SIGUSR2});
+    signals_.add(SIGCHLD);
     child_options c;
     c.argv = env.options.program;
     // In a process group of its own a program that reads from the terminal would be stopped.

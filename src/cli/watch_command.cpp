@@ -101,7 +101,8 @@ asio::awaitable<int> follow(environment& env, zk::client client, balancer& lb, c
 
 asio::awaitable<int> run_watch(environment& env) {
     print_in_background();    // so that signals end it where its output is not read
-    asio::signal_set signals(env.io, SIGINT, SIGTERM);
+    asio::signal_set signals(env.io);
+    heed(signals, {SIGINT, SIGTERM});
     zk::client client(env.io, env.options.zk);
     balancer_params params;
     params.prefix = env.options.prefix;

@@ -21,7 +21,8 @@ std::string listens_on(const embedded_server_params& p) {
 
 asio::awaitable<int> run_zk(environment& env) {
     print_in_background();    // its clients need not wait until its output is read
-    asio::signal_set signals(env.io, SIGINT, SIGTERM, SIGHUP);
+    asio::signal_set signals(env.io);
+    heed(signals, {SIGINT, SIGTERM, SIGHUP});
     embedded_server server(env.io, env.options.server);
     error_code ec;
     server.start(ec);
