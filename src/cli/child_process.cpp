@@ -64,7 +64,7 @@ child_process::child_process(const child_options& o) {
     pidfd_ = static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0));
     if (pidfd_ < 0) {
         const int pidfd_error = errno;
-        ::kill(pid_, SIGKILL);
+        ::kill(-pid_, SIGKILL);
         ::waitpid(pid_, nullptr, 0);
         fail(pidfd_error);
     }
@@ -72,7 +72,8 @@ child_process::child_process(const child_options& o) {
 
 child_process::~child_process() {
     if (!exit_code_) {
-        ::kill(pid_, SIGKILL);
+        ::kill(-pid_, SIGKILL);
+        ::kill(pid_, SIGKILL);    // should it have left its group
         ::waitpid(pid_, nullptr, 0);
     }
     ::close(pidfd_);
@@ -80,6 +81,11 @@ child_process::~child_process() {
 
 void child_process::signal(int number) noexcept {
     if (!exit_code_) ::kill(pid_, number);
+}
+
+void child_process::signal_group(int number) noexcept {
+    if (exit_code_) return;
+    if (::kill(-pid_, number) != 0) ::kill(pid_, number);    // it has left its group
 }
 
 void child_process::pause() noexcept {

@@ -20,8 +20,9 @@ struct child_options {
 
 /// A program that this process runs.
 ///
-/// It gets a process group of its own, so that Ctrl-C at the terminal reaches us alone and we end it in order. It is killed
-/// on destruction, and by the kernel when the thread that started it ends; nothing outlives its starter.
+/// It gets a process group of its own, so that Ctrl-C at the terminal reaches us alone and we end it in order. Unless it has
+/// ended, it is killed on destruction, with all of its group. When the thread that started it ends it is killed by the kernel,
+/// alone.
 /// \par Thread safety
 /// Same object: unsafe.
 class child_process {
@@ -36,6 +37,8 @@ public:
     bool running() { return !wait(std::chrono::milliseconds(0)); }
     /// Does nothing once it has been seen to have ended: the pid may be another's by then.
     void signal(int number) noexcept;
+    /// The same for it and all that it has started, but for what has left its group.
+    void signal_group(int number) noexcept;
     /// SIGSTOP, and waits until all its threads stand still: the signal alone may leave some of them a while.
     void pause() noexcept;
     /// SIGCONT.

@@ -115,10 +115,12 @@ command_line::command_line() : app("muster: calls the roll of a service's instan
     r.add_option("--user", raw.user, "user name for callers; its password is taken from $MUSTER_USERPWD")->type_name("NAME");
     add_wait(r, "give up if not registered by then [for ever]");
     r.footer(
-        "muster register ... -- COMMAND ARGS runs a command, registered for as long as it lives: SIGINT and SIGTERM end both,\n"
-        "other signals are passed on, and the exit code is the command's. Its input is ours, unless that is a terminal.\n"
-        "Without a command, being ended before it was ever registered is exit code 1.\n"
-        "A signal that is ignored when it is started, as by nohup, stays ignored.\n"
+        "muster register ... -- COMMAND ARGS runs a command, registered for as long as it lives, and its exit code is the\n"
+        "command's. SIGINT and SIGTERM end both, with all that the command has started; SIGTSTP stops them until SIGCONT;\n"
+        "SIGQUIT and SIGWINCH are passed on to them, SIGHUP, SIGUSR1, SIGUSR2 and SIGALRM to the command alone. Its input is\n"
+        "ours, unless that is a terminal.\n"
+        "Without a command, SIGHUP and SIGQUIT end it in order, too, and being ended before it was ever registered is exit\n"
+        "code 1. A signal that is ignored when it is started, as by nohup, stays ignored.\n"
         "An instance needs --ip and --port, or --unique-code.");
 
     CLI::App& p = add_client(command::pick, "pick", "Picks instances of a service");

@@ -70,6 +70,7 @@ private:
     asio::awaitable<void> deregistered(error_code& ec);
     asio::awaitable<int> closed();
     asio::awaitable<int> close_and_wait();
+    void pass_on(int number);
     void complain(const registration_status& s);
     bool program_runs() { return program_ && program_->running(); }
 
@@ -101,9 +102,9 @@ registering::registering(environment& env)
     // Who reads our events may stop reading, or go; the instance stays registered.
     std::signal(SIGPIPE, SIG_IGN);
     print_in_background();
-    heed(signals_, {SIGINT, SIGTERM, SIGHUP});
+    heed(signals_, {SIGINT, SIGTERM, SIGHUP, SIGQUIT});
     if (env.options.program.empty()) return;
-    heed(signals_, {SIGUSR1, SIGUSR2});
+    heed(signals_, {SIGUSR1, SIGUSR2, SIGALRM, SIGWINCH, SIGTSTP, SIGCONT});
     signals_.add(SIGCHLD);
     child_options c;
     c.argv = env.options.program;
@@ -177,6 +178,25 @@ asio::awaitable<int> registering::register_in_time() {
     co_return exit_failed;
 }
 
+void registering::pass_on(int number) {
+    switch (number) {
+        case SIGHUP:
+        case SIGUSR1:
+        case SIGUSR2:
+        case SIGALRM:
+            program_->signal(number);    // what it has started may know nothing of them, and would die
+            break;
+        case SIGTSTP:
+            // Stopped alone we would let the session expire while the program serves on. Its group is another than ours, so a
+            // terminal does not stop it; and it must not refuse.
+            program_->signal_group(SIGSTOP);
+            std::raise(SIGSTOP);
+            break;
+        default:    // what a terminal sends to all that run in it, or an end
+            program_->signal_group(number);
+    }
+}
+
 /// Completes when a signal or the end of the program says that it is over.
 asio::awaitable<int> registering::stop_requested() {
     for (;;) {
@@ -185,8 +205,8 @@ asio::awaitable<int> registering::stop_requested() {
             if (!program_runs()) co_return exit_done;
             continue;
         }
-        if (program_) program_->signal(number);
-        // A program may take SIGHUP for "read your configuration again".
+        if (program_) pass_on(number);
+        // A program may take SIGHUP for "read your configuration again", and SIGQUIT for "tell what you are doing".
         if (number == SIGINT || number == SIGTERM || !program_) co_return exit_done;
     }
 }
@@ -194,7 +214,7 @@ asio::awaitable<int> registering::stop_requested() {
 asio::awaitable<void> registering::program_ended() {
     while (program_runs()) {
         const int number = co_await next_signal(signals_);
-        if (number != SIGCHLD) program_->signal(number);
+        if (number != SIGCHLD) pass_on(number);
     }
 }
 
@@ -229,7 +249,7 @@ asio::awaitable<int> registering::close_and_wait() {
 asio::awaitable<int> registering::run() {
     const auto first = co_await (guarded(follow()) || guarded(register_in_time()) || guarded(stop_requested()));
     const int code = std::visit([](int c) { return c; }, first);
-    if (code != exit_done && program_runs()) program_->signal(SIGTERM);
+    if (code != exit_done && program_runs()) program_->signal_group(SIGTERM);
     // Who has not answered so far need not hear of the end.
     if (code == exit_not_reached) closing_limit_ = std::chrono::milliseconds(100);
     const bool registered = registrar_.status().registrations > 0;

@@ -2,16 +2,45 @@
 //
 // What signals do to the muster command, and to the command that `register` runs.
 #include "cli_fixture.hpp"
+#include "support/eventually.hpp"
 
 #include <doctest/doctest.h>
 
 #include <csignal>
+#include <fstream>
+#include <iterator>
 #include <memory>
+#include <stdexcept>
 #include <string>
+#include <string_view>
+#include <utility>
 
 using namespace muster::test;
 
 namespace {
+
+/// R, S, T (stopped), ... as proc(5) says.
+char state_of(pid_t pid) {
+    std::ifstream in("/proc/" + std::to_string(pid) + "/stat");
+    const std::string stat{std::istreambuf_iterator<char>(in), {}};
+    const auto name_end = stat.rfind(')');
+    return name_end == std::string::npos ? '-' : stat.at(name_end + 2);
+}
+
+bool gone(pid_t pid) { return ::kill(pid, 0) == -1; }
+
+/// The process that the command has told of, "pid 4711".
+pid_t told_pid(const process& p) {
+    for (const std::string& line : p.lines()) {
+        if (line.starts_with("pid ")) return static_cast<pid_t>(std::stoi(line.substr(4)));
+    }
+    throw std::runtime_error("the command has told no pid");
+}
+
+/// Waits for what comes in any order: it is registered, and the command has said this.
+void wait_for_both(const process& p, std::string_view said) {
+    REQUIRE(eventually([&] { return contains(p.lines(), said) && contains(p.lines(), R"("registered")"); }));
+}
 
 /// Runs `muster` with these signals ignored.
 std::unique_ptr<process> start_ignoring(const std::string& signals, const strings& args) {
@@ -21,6 +50,74 @@ std::unique_ptr<process> start_ignoring(const std::string& signals, const string
 }
 
 }    // namespace
+
+TEST_CASE("register -- COMMAND: SIGTERM ends the command with all that it has started") {
+    const auto p = start_instance("family", 1, {"--", "sh", "-c", "sleep 60 & echo pid $!; wait"});
+    wait_for_both(*p, "pid ");
+    const pid_t grandchild = told_pid(*p);
+    p->signal(SIGTERM);
+    CHECK(finish(*p).code == 128 + SIGTERM);
+    CHECK(eventually([&] { return gone(grandchild); }));
+    CHECK(children("family").empty());
+}
+
+TEST_CASE("register -- COMMAND: SIGINT ends a script that waits for what it runs") {
+    const auto p = start_instance("script", 1, {"--", "bash", "-c", "sh -c 'echo pid $$; exec sleep 60'; echo after"});
+    wait_for_both(*p, "pid ");
+    const pid_t grandchild = told_pid(*p);
+    p->signal(SIGINT);
+    const auto r = finish(*p);
+    CHECK(r.code == 128 + SIGINT);
+    CHECK_FALSE(contains(r.out, "after"));
+    CHECK(eventually([&] { return gone(grandchild); }));
+}
+
+TEST_CASE("register -- COMMAND: what the command has started is ended when registering is given up") {
+    const auto p = start_muster({"register", "--zk", "127.0.0.1:" + std::to_string(free_port()), "--service", "s", "--ip", "::1",
+                                 "--port", "1", "--wait", "2s", "--", "sh", "-c", "sleep 60 & echo pid $!; wait"});
+    CHECK(finish(*p).code == 4);
+    const pid_t grandchild = told_pid(*p);
+    CHECK(eventually([&] { return gone(grandchild); }));
+}
+
+TEST_CASE("register -- COMMAND: the signals that --help names are passed on, and end nothing by themselves") {
+    std::string script = "echo ready";
+    const std::pair<int, const char*> passed_on[] = {{SIGHUP, "HUP"},   {SIGUSR1, "USR1"},   {SIGUSR2, "USR2"}, {SIGALRM, "ALRM"},
+                                                     {SIGQUIT, "QUIT"}, {SIGWINCH, "WINCH"}, {SIGCONT, "CONT"}};
+    for (const auto& [number, name] : passed_on) script = "trap 'echo got " + std::string(name) + "' " + name + "; " + script;
+    const auto p = start_instance("passed-on", 1, {"--", "sh", "-c", script + "; while :; do read x; done"});
+    wait_for_both(*p, "ready");
+    for (const auto& [number, name] : passed_on) {
+        CAPTURE(name);
+        p->signal(number);
+        CHECK(eventually([&, part = "got " + std::string(name)] { return contains(p->lines(), part); }));
+    }
+    CHECK_FALSE(children("passed-on").empty());
+    p->signal(SIGTERM);
+    CHECK(finish(*p).code == 128 + SIGTERM);
+}
+
+TEST_CASE("register -- COMMAND: SIGTSTP stops both, SIGCONT lets both go on") {
+    const auto p = start_instance("suspended", 1, {"--", "sh", "-c", "echo pid $$; trap '' TSTP; exec sleep 60"});
+    wait_for_both(*p, "pid ");
+    const pid_t child = told_pid(*p);
+    p->signal(SIGTSTP);
+    CHECK(eventually([&] { return state_of(p->pid()) == 'T' && state_of(child) == 'T'; }));
+    p->signal(SIGCONT);
+    CHECK(eventually([&] { return state_of(p->pid()) != 'T' && state_of(child) != 'T'; }));
+    p->signal(SIGTERM);
+    CHECK(finish(*p).code == 128 + SIGTERM);
+    CHECK(children("suspended").empty());
+}
+
+TEST_CASE("register: SIGQUIT ends it in order") {
+    const auto p = registered("quit", 1);
+    p->signal(SIGQUIT);
+    const auto r = finish(*p);
+    CHECK(r.code == 0);
+    CHECK(r.out.back() == R"({"event":"closed"})");
+    CHECK(children("quit").empty());
+}
 
 TEST_CASE("a signal that is ignored from the start stays ignored") {
     const std::string master = "/micro-service/ignoring/master";
