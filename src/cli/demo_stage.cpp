@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <csignal>
 #include <cstdlib>
 
 namespace muster::cli {
@@ -21,9 +22,15 @@ std::string bar(std::size_t n) {
     return out;
 }
 
+/// A tour that nobody can see is over.
+void check_output() {
+    if (output_failed()) throw output_lost();
+}
+
 }    // namespace
 
 stage::stage(environment& env) : env_(env) {
+    std::signal(SIGPIPE, SIG_IGN);    // what was begun is cleaned up, also where nobody reads on
     const char* off = std::getenv("NO_COLOR");
     const char* terminal = std::getenv("TERM");
     colours_ = stdout_is_terminal() && !(off && *off) && !(terminal && std::string_view(terminal) == "dumb");
@@ -42,15 +49,20 @@ asio::awaitable<void> stage::scene(std::string_view title) {
     if (env_.json) co_return;
     if (stdout_is_terminal() && scenes_ > 0) co_await pause(env_, 900ms);
     print_text(fmt::format("{}{} {}", scenes_ > 0 ? "\n" : "", paint("1;34", fmt::format("{}.", scenes_ + 1)), bold(title)));
+    check_output();
     ++scenes_;
 }
 
 void stage::say(std::string_view text) const {
-    if (!env_.json) print_text(fmt::format("   {}", text));
+    if (env_.json) return;
+    print_text(fmt::format("   {}", text));
+    check_output();
 }
 
 void stage::fact(const json::object& o) const {
-    if (env_.json) print_json(o);
+    if (!env_.json) return;
+    print_json(o);
+    check_output();
 }
 
 void stage::picks(std::string_view policy, const std::vector<std::size_t>& who, std::size_t instances) const {

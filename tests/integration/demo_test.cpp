@@ -48,6 +48,12 @@ TEST_CASE("demo: the whole tour, for people and for programs, and nothing is lef
         CHECK(d->err() == "");
         CHECK(run_kazoo("children.py", {hosts(), "/micro-service"}).find("/micro-service/demo") == std::string::npos);
     }
+    SUBCASE("nobody looks on, and nothing is left in a ZooKeeper that is there") {
+        process d({"sh", "-c", "( " MUSTER_COMMAND " demo --zk " + hosts() + "; echo code $? >&2 ) | head -n 4"});
+        CHECK(finish(d, 40s).out.size() == 4);
+        CHECK(d.err() == "muster: standard output cannot be written\ncode 1\n");
+        CHECK(run_kazoo("children.py", {hosts(), "/micro-service"}).find("/micro-service/demo") == std::string::npos);
+    }
     SUBCASE("interrupted") {
         const auto d = start_muster({"demo"}, environment);
         d->wait_line("Twenty picks", 30s);
