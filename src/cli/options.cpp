@@ -27,6 +27,7 @@ exit_code complain(std::string_view where, std::string_view message) {
 /// What stands before `--`, last one first as CLI11 wants it, and what stands behind.
 struct arguments {
     std::vector<std::string> ours, program;
+    std::vector<std::string> empty;    // names of options that were given no value, as in `--name=`
     bool separated = false;
 };
 
@@ -42,6 +43,7 @@ arguments split(int argc, const char* const* argv) {
             // CLI11 would take the next argument for the value of `--name=`.
             a.ours.emplace_back(arg.substr(0, arg.size() - 1));
             a.ours.emplace_back();
+            a.empty.push_back(a.ours[a.ours.size() - 2]);
         } else {
             a.ours.emplace_back(arg);
         }
@@ -84,6 +86,18 @@ std::string unexpected(command what, const CLI::App& a, const std::string& argum
     return registry::quoted(name) + " is no option";
 }
 
+/// What to say where one option is given twice that takes one value; nothing if that is not so.
+std::string repeated(const CLI::App& a) {
+    for (const CLI::Option* each : a.get_options()) {
+        if (each->get_expected_max() == 1 && each->count() > 1) {
+            std::vector<std::string> values;
+            for (const std::string& v : each->results()) values.push_back(registry::quoted(v));
+            return fmt::format("{} is given more than once ({}): expected one value", each->get_name(), fmt::join(values, ", "));
+        }
+    }
+    return {};
+}
+
 }    // namespace
 
 std::variant<options, exit_code> parse_options(int argc, const char* const* argv) {
@@ -113,16 +127,23 @@ std::variant<options, exit_code> parse_options(int argc, const char* const* argv
         line.app.exit(e);
         return exit_done;
     } catch (const CLI::ParseError& e) {
+        std::string why;
         for (const CLI::App* each : line.commands) {
-            if (each->parsed()) where += " " + each->get_name();
+            if (!each->parsed()) continue;
+            where += " " + each->get_name();
+            why = repeated(*each);
         }
-        return complain(where, e.what());
+        return complain(where, why.empty() ? e.what() : why);
     }
     for (std::size_t i = 0; i < line.commands.size(); ++i) {
         const CLI::App& a = *line.commands[i];
         if (!a.parsed()) continue;
         where += " " + a.get_name();
         const auto what = static_cast<command>(i);
+        for (const std::string& name : args.empty) {
+            const CLI::Option* option = a.get_option_no_throw(name);
+            if (option && option->get_expected_max() == 0) return complain(where, name + " takes no value");
+        }
         if (const auto extra = a.remaining(); !extra.empty()) return complain(where, unexpected(what, a, extra.front()));
         if (args.separated && what != command::registration) return complain(where, "only register takes '--' and a command");
         if (args.separated && args.program.empty()) return complain(where, "nothing after '--': expected a command");

@@ -115,6 +115,8 @@ TEST_CASE("wrong usage") {
     check_usage({"register", "--service", "s", "sleep", "1"}, {"'sleep' was not expected", "after '--'"});
     check_usage({"ls", "--frobnicate=1", "extra"}, {"'--frobnicate' is no option"});
     check_usage({"--verbose", "ls"}, {"expected a command before '--verbose'", "demo, register"});
+    check_usage({"ls", "--json="}, {"--json takes no value"});
+    check_usage({"pick", "--service", "s", "--service", "t"}, {"--service is given more than once ('s', 't')", "expected one"});
     check_usage(with(good_pick, {"--", "true"}), {"only register"});
     check_usage(with(good_register, {"--"}), {"expected a command"});
 }
