@@ -50,13 +50,18 @@ void guarded_write::finish(const error_code& ec) {
 }
 
 void guarded_write::on_write(const error_code& ec) {
-    // What became of this one does not tell what became of the one before.
-    if (lost_ && outcome_of(ec) == outcome::not_sent)
-        return finish(is_late(ec) ? error_code(client_errc::deadline_exceeded) : lost_);
+    if (lost_ && ec && outcome_of(ec) != outcome::unknown) return not_written_again(ec);
     const bool by_server = ec.category() == server_category();
     if (!is_lost(ec) || (by_server && ++answered_ > answers_taken)) return finish(ec);
     lost_ = ec;
     next_ = kind_ == kind::set && version_ == any_version ? step::write : step::sync;
+}
+
+/// Not to have written this time does not tell what became of the attempts before.
+void guarded_write::not_written_again(const error_code& ec) {
+    if (ec == client_errc::session_expired) return;    // the next session can be asked as well
+    const bool gone = kind_ == kind::remove && ec == server_errc::no_node;
+    finish(gone ? error_code() : is_late(ec) ? error_code(client_errc::deadline_exceeded) : lost_);
 }
 
 /// It was not applied, and cannot be any more.
@@ -69,7 +74,7 @@ void guarded_write::write_again() {
 bool guarded_write::asked_again(const error_code& ec) {
     if (ec == client_errc::session_expired) {
         if (ephemeral_)
-            finish(ec);    // whatever was created goes with the session
+            finish(lost_);    // whatever was created goes with the session
         else
             next_ = step::sync;
         return true;
@@ -106,7 +111,7 @@ void guarded_write::on_look(const error_code& ec, const std::string& data, const
         }
     }
     if (kind_ == kind::create) {
-        if (ephemeral_ && s.ephemeral_owner != now) return finish(client_errc::session_expired);
+        if (ephemeral_ && s.ephemeral_owner != now) return finish(lost_);    // of a session that has ended
         found_ = s;
         return finish({});
     }

@@ -54,6 +54,7 @@ private:
     guarded_write(kind k, std::string path);
 
     void finish(const error_code& ec);
+    void not_written_again(const error_code& ec);
     void write_again();
     bool asked_again(const error_code& ec);
     void judge(const std::string& data, const stat& s);

@@ -49,9 +49,9 @@ public:
     /// \par Completion signature
     /// `void(error_code, create_result)`
     /// \par Errors
-    /// `client_errc::session_expired` if the session ended before the outcome was known and the mode is ephemeral: the znode
-    /// is or will be gone. `client_errc::connection_lost` if the outcome cannot be found out (closed, no right to list the
-    /// parent, or somebody deleted the znode meanwhile).
+    /// `client_errc::connection_lost` if the outcome cannot be found out: closed, no right to list the parent, somebody deleted
+    /// the znode meanwhile, or the mode is ephemeral and the session ended before. Whatever that session created goes with it.
+    /// `client_errc::session_expired` only if nothing was applied.
     template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code, create_result)) Token = asio::deferred_t>
     auto create_protected(std::string path, std::string data, create_options options = {}, Token&& token = Token{}) {
         return asio::async_initiate<Token, void(error_code, create_result)>(
@@ -62,7 +62,9 @@ public:
     /// Replaces the data if the version matches. After a loss it succeeds if the version is the next one and the data is that
     /// which was to be written; if the version is still `version` it writes again.
     ///
-    /// With `any_version` it writes until it is told that it did: more than once, perhaps, and over what others wrote between.
+    /// With `any_version` it writes until it is told that it did: more than once, perhaps, and over what others wrote between,
+    /// and in the next session if this one ends. Where an attempt after a loss is refused (somebody deleted the znode meanwhile,
+    /// say), nobody knows whether one before it was applied: that is `client_errc::connection_lost`.
     /// \par Completion signature
     /// `void(error_code, stat)`
     /// \par Errors
@@ -78,7 +80,8 @@ public:
     /// Deletes a znode without children if the version matches. After a loss it succeeds if there is none; if the version is
     /// still `version` it deletes again.
     ///
-    /// With `any_version` it deletes what is there: perhaps a znode that somebody else has created at the path meanwhile.
+    /// With `any_version` it deletes what is there: perhaps a znode that somebody else has created at the path meanwhile. What
+    /// refuses an attempt after a loss is told as by `set_guarded`.
     /// \par Completion signature
     /// `void(error_code)`
     /// \par Errors

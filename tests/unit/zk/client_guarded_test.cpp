@@ -120,7 +120,7 @@ TEST_CASE("the ephemeral of a session that ended before its outcome was known is
         s.registry.replace_sessions();
         s.come_back();
         if (mode == create_mode::ephemeral) {
-            CHECK(created.ec() == client_errc::session_expired);
+            CHECK(created.ec() == client_errc::connection_lost);    // it was applied, and went with the session
             CHECK(s.names().empty());
         } else {
             CHECK_FALSE(created.ec());    // it outlives the session
@@ -171,6 +171,30 @@ TEST_CASE("a guarded set of any version writes until it is told that it did") {
     s.settle();
     REQUIRE_FALSE(set.ec());
     CHECK(set.value().version == 2);    // at least once
+}
+
+TEST_CASE("guarded writes of any version go on in the next session") {
+    for (const loss l : {loss::before, loss::after}) {
+        CAPTURE(static_cast<int>(l));
+        scene s;
+        s.registry.tree.put("/b", "first");
+        s.connect();
+        outcome<zk::stat> set;
+        s.client->set_guarded("/a", "second", zk::any_version, set.handler());
+        s.lose(l);
+        s.registry.replace_sessions();
+        s.come_back();
+        CHECK_FALSE(set.ec());
+        CHECK(s.registry.tree.find("/a")->data == "second");
+
+        outcome<> removed;
+        s.client->remove_guarded("/b", zk::any_version, removed.handler());
+        s.lose(l);
+        s.registry.replace_sessions();
+        s.come_back();
+        CHECK_FALSE(removed.ec());
+        CHECK(s.registry.tree.find("/b") == nullptr);
+    }
 }
 
 TEST_CASE("a guarded deletion succeeds once the znode is gone, and spares another version") {
@@ -270,6 +294,54 @@ TEST_CASE("what is written again, and is not, does not make the first attempt on
         REQUIRE(w.next() == zk::detail::guarded_write::step::write);
         w.on_write(client_errc::closed);
         CHECK(w.error() == client_errc::closed);
+    }
+}
+
+TEST_CASE("an attempt that is refused does not tell that the one before it was not applied") {
+    using zk::detail::guarded_write;
+    SUBCASE("set, and the znode is gone") {
+        scene s;
+        s.connect();
+        outcome<zk::stat> set;
+        s.client->set_guarded("/a", "second", zk::any_version, set.handler());
+        s.lose(loss::after);
+        s.registry.tree.drop("/a");
+        s.come_back();
+        CHECK(set.ec() == client_errc::connection_lost);
+    }
+    SUBCASE("set, and somebody took the right to it away") {
+        auto w = guarded_write::set("/a", "second", zk::any_version);
+        w.on_write(client_errc::connection_lost);
+        w.on_write(server_errc::no_auth);
+        CHECK(w.error() == client_errc::connection_lost);
+    }
+    SUBCASE("remove, and somebody else did it behind the look: that is what was wanted") {
+        auto w = guarded_write::remove("/a", zk::any_version);
+        w.on_write(client_errc::connection_lost);
+        w.on_sync({});
+        w.on_look({}, "first", zk::stat(), 1);
+        REQUIRE(w.next() == guarded_write::step::write);
+        w.on_write(server_errc::no_node);
+        CHECK(w.next() == guarded_write::step::done);
+        CHECK_FALSE(w.error());
+    }
+    SUBCASE("remove, and it is another's, which has children") {
+        auto w = guarded_write::remove("/a", zk::any_version);
+        w.on_write(client_errc::connection_lost);
+        w.on_sync({});
+        w.on_look({}, "first", zk::stat(), 1);
+        w.on_write(server_errc::not_empty);
+        CHECK(w.error() == client_errc::connection_lost);
+    }
+    SUBCASE("an ephemeral that was found, of a session before") {
+        auto w = guarded_write::create("/a/n", "_c_x-", true);
+        zk::stat theirs;
+        theirs.ephemeral_owner = 1;
+        w.on_write(client_errc::connection_lost);
+        w.on_sync({});
+        w.on_list({}, {"_c_x-n"});
+        w.on_look({}, "", theirs, 2);
+        CHECK(w.error() == client_errc::connection_lost);
     }
 }
 
