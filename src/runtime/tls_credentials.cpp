@@ -15,9 +15,12 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <sstream>
 #include <system_error>
 #include <utility>
 
@@ -76,6 +79,26 @@ int give_password(char* into, int size, int, void* user) {
     return static_cast<int>(r.password.size());
 }
 
+/// What the environment says, or else what is usual.
+std::string set_or(const char* variable, const char* usual) {
+    const char* set = std::getenv(variable);
+    return set ? set : usual;
+}
+
+/// Names of the files of a folder in which OpenSSL looks for authorities, in order: those that are called by a hash, as in
+/// "9d66eef0.0".
+std::vector<std::string> authorities_in(const std::string& folder) {
+    constexpr std::size_t digits = 8;
+    std::vector<std::string> all;
+    std::error_code ec;
+    for (std::filesystem::directory_iterator it(folder, ec), end; !ec && it != end; it.increment(ec)) {
+        const std::string name = it->path().filename().string();
+        if (name.find_first_not_of("0123456789abcdefABCDEF") == digits && name[digits] == '.') all.push_back(it->path().string());
+    }
+    std::sort(all.begin(), all.end());
+    return all;
+}
+
 bool is_plain(const std::string& s) {
     return std::all_of(s.begin(), s.end(), [](char c) { return c > ' ' && c < 0x7F; });
 }
@@ -87,9 +110,10 @@ tls_credentials::tls_credentials(zk::tls_options options, tls_names names)
 
 tls_credentials::stamp tls_credentials::stamp_of(const std::string& path) {
     struct stat s {};
-    if (path.empty() || ::stat(path.c_str(), &s) != 0) return {};
-    const auto nanoseconds = [](const timespec& t) { return static_cast<std::int64_t>(t.tv_sec) * 1'000'000'000 + t.tv_nsec; };
     stamp all;
+    all.path = path;
+    if (path.empty() || ::stat(path.c_str(), &s) != 0) return all;
+    const auto nanoseconds = [](const timespec& t) { return static_cast<std::int64_t>(t.tv_sec) * 1'000'000'000 + t.tv_nsec; };
     all.device = s.st_dev;
     all.inode = s.st_ino;
     all.size = static_cast<std::uint64_t>(s.st_size);
@@ -101,10 +125,17 @@ tls_credentials::stamp tls_credentials::stamp_of(const std::string& path) {
 std::vector<tls_credentials::stamp> tls_credentials::stamps() const {
     const auto& o = options_;
     std::vector<stamp> all;
-    for (const auto& path : {o.ca_file, o.ca_path, o.certificate_chain_file, o.private_key_file}) all.push_back(stamp_of(path));
+    // OpenSSL keeps what it has found in a folder, and looks for more only when it is asked for another authority.
+    const auto add_folder = [&all](const std::string& path) {
+        all.push_back(stamp_of(path));
+        for (const auto& file : authorities_in(path)) all.push_back(stamp_of(file));
+    };
+    for (const auto& path : {o.ca_file, o.certificate_chain_file, o.private_key_file}) all.push_back(stamp_of(path));
+    if (!o.ca_path.empty()) add_folder(o.ca_path);
     if (o.ca_file.empty() && o.ca_path.empty()) {
-        const char* set = std::getenv(X509_get_default_cert_file_env());
-        all.push_back(stamp_of(set ? set : X509_get_default_cert_file()));
+        all.push_back(stamp_of(set_or(X509_get_default_cert_file_env(), X509_get_default_cert_file())));
+        std::istringstream folders(set_or(X509_get_default_cert_dir_env(), X509_get_default_cert_dir()));
+        for (std::string path; std::getline(folders, path, ':');) add_folder(path);
     }
     return all;
 }

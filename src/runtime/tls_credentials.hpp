@@ -50,6 +50,7 @@ public:
 private:
     /// What tells one content of a file from another.
     struct stamp {
+        std::string path;
         std::uint64_t device = 0, inode = 0, size = 0;
         std::int64_t modified = 0, changed = 0;    // nanoseconds
         friend bool operator==(const stamp&, const stamp&) = default;

@@ -34,7 +34,8 @@ struct tls_options {
     /// Certificates of the authorities that are trusted. With neither this nor `ca_path`: those that the system trusts.
     std::string ca_file;
 
-    /// A folder with more of them, each in a file named by its hash, as `openssl rehash` does it.
+    /// A folder with more of them, each in a file named by its hash, as `openssl rehash` does it. They count as changed files,
+    /// too, as do those of the system.
     std::string ca_path;
 
     /// The client's own certificate, followed by those of the intermediate authorities, for servers that ask for one

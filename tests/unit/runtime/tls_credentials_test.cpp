@@ -6,10 +6,23 @@
 #include "support/certificates.hpp"
 #include "support/scratch.hpp"
 
+#include <boost/asio/ssl/context.hpp>
+
 #include <doctest/doctest.h>
 
+#include <fmt/format.h>
+#include <openssl/bio.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
 #include <chrono>
+#include <cstddef>
+#include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <memory>
+#include <optional>
 #include <string>
 
 using namespace muster;
@@ -166,6 +179,114 @@ TEST_CASE("files are read again when they have changed, and only then") {
         std::filesystem::remove(f.options.ca_file);
         CHECK(!c.current());
     }
+}
+
+namespace {
+
+struct x509_free {
+    void operator()(X509* c) const noexcept { X509_free(c); }
+    void operator()(X509_STORE_CTX* c) const noexcept { X509_STORE_CTX_free(c); }
+};
+
+std::unique_ptr<X509, x509_free> parsed(const std::string& pem) {
+    BIO* const bio = BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size()));
+    std::unique_ptr<X509, x509_free> c(PEM_read_bio_X509(bio, nullptr, nullptr, nullptr));
+    BIO_free(bio);
+    REQUIRE(c);
+    return c;
+}
+
+/// Whether who has that context trusts what the authority has signed.
+bool trusts(const tls_credentials::context_ptr& context, const authority& by) {
+    const auto c = parsed(by.issue("zk", {}).pem);
+    const std::unique_ptr<X509_STORE_CTX, x509_free> judge(X509_STORE_CTX_new());
+    REQUIRE(X509_STORE_CTX_init(judge.get(), SSL_CTX_get_cert_store(context->native_handle()), c.get(), nullptr) == 1);
+    return X509_verify_cert(judge.get()) == 1;
+}
+
+/// A folder of authorities, as OpenSSL looks for them.
+struct folder {
+    folder() { std::filesystem::create_directory(path); }
+
+    temp_dir dir;
+    const std::filesystem::path path = dir.path() / "trusted";
+
+    std::filesystem::path file_of(const authority& a) const {
+        return path / fmt::format("{:08x}.0",
+                                  X509_NAME_hash_ex(X509_get_subject_name(parsed(a.pem()).get()), nullptr, nullptr, nullptr));
+    }
+    /// The same file, with other content: neither the folder nor the inode tells. The clock of the file system may not, either,
+    /// where that is done at once: so each time it has another size.
+    void write(const authority& a) { std::ofstream(file_of(a), std::ios::binary) << a.pem() << std::string(++writes, '\n'); }
+    std::size_t writes = 0;
+};
+
+/// A variable of the environment, for as long as this lives.
+struct variable {
+    variable(const char* n, const std::string& value) : name(n) {
+        if (const char* now = std::getenv(n)) before = now;
+        ::setenv(n, value.c_str(), 1);
+    }
+    variable(const variable&) = delete;
+    variable& operator=(const variable&) = delete;
+    ~variable() { before ? ::setenv(name, before->c_str(), 1) : ::unsetenv(name); }
+
+    const char* name;
+    std::optional<std::string> before;
+};
+
+}    // namespace
+
+TEST_CASE("authorities in a folder are read again when one was replaced or removed in its place") {
+    const auto now = std::chrono::system_clock::now();
+    const authority first("CA", now), second("CA", now), other("Other CA", now);
+    folder f, elsewhere;
+    zk::tls_options options;
+    std::optional<variable> file, folders;
+    SUBCASE("a folder that the options name") { options.ca_path = f.path.string(); }
+    SUBCASE("one of those that the system has") {
+        file.emplace(X509_get_default_cert_file_env(), (f.dir.path() / "none").string());
+        folders.emplace(X509_get_default_cert_dir_env(), elsewhere.path.string() + ":" + f.path.string());
+    }
+    f.write(first);
+    f.write(other);
+    tls_credentials c(options);
+    const auto before = c.current().value();
+    CHECK(trusts(before, first));
+    CHECK(trusts(before, other));
+    CHECK(!trusts(before, second));
+    write_file((f.path / "note.txt").string(), "not looked at");
+    const auto same = c.current().value();
+    CHECK(c.current().value() == same);
+
+    f.write(second);    // with the same name, and in the same file
+    const auto after = c.current().value();
+    CHECK(trusts(after, second));
+    CHECK(!trusts(after, first));
+    CHECK(trusts(after, other));
+    CHECK(c.current().value() == after);
+
+    std::filesystem::remove(f.file_of(other));
+    CHECK(!trusts(c.current().value(), other));
+    CHECK(trusts(c.current().value(), second));
+
+    std::ofstream(f.file_of(second), std::ios::binary) << "";
+    CHECK(!trusts(c.current().value(), second));
+}
+
+TEST_CASE("a link in a folder of authorities counts as what it leads to") {
+    const auto now = std::chrono::system_clock::now();
+    const authority first("CA", now), second("CA", now);
+    folder f;
+    write_file((f.dir.path() / "ca.pem").string(), first.pem());
+    std::filesystem::create_symlink("../ca.pem", f.file_of(first));
+    zk::tls_options options;
+    options.ca_path = f.path.string();
+    tls_credentials c(options);
+    CHECK(trusts(c.current().value(), first));
+    std::ofstream(f.dir.path() / "ca.pem", std::ios::binary) << second.pem() << "\n";
+    CHECK(trusts(c.current().value(), second));
+    CHECK(!trusts(c.current().value(), first));
 }
 
 TEST_SUITE_END();
