@@ -16,14 +16,15 @@ namespace muster::runtime {
 /// The user's part in one exchange with one server.
 class sasl_exchange {
 public:
-    /// What to send, if anything, and whether the mechanism has nothing more to say.
-    using step_handler = boost::asio::any_completion_handler<void(error_code, std::optional<std::string>, bool)>;
+    /// What to send, if anything; whether the mechanism has nothing more to say; and what it says of an error, for people.
+    using step_handler = boost::asio::any_completion_handler<void(error_code, std::optional<std::string>, bool, std::string)>;
 
     virtual ~sasl_exchange() = default;
     /// Answers what the server has said; the first time it has said nothing. One at a time. The handler is never called inline.
     /// Errors: `zk::sasl_errc`. Destroying the exchange lets the step go on, and its handler is called.
     virtual void async_step(std::string challenge, step_handler h) = 0;
-    /// What people should know of an exchange that failed with `why`: how the user was to be proven, and what the mechanism says.
+    /// What people should know of an exchange that failed with `why`: how the user was to be proven. Also while a step is under
+    /// way, on another thread: what the mechanism says comes with the step's result.
     virtual std::string explanation(const error_code& why) const = 0;
 };
 

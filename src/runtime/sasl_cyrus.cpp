@@ -76,6 +76,7 @@ public:
         error_code ec;
         std::optional<std::string> token;
         bool complete = false;
+        std::string detail;    // what the mechanism says of the error
     };
 
     answer step(std::string_view challenge) {
@@ -90,15 +91,12 @@ public:
         a.complete = code == SASL_OK;
         if (code != SASL_OK && code != SASL_CONTINUE) {
             a.ec = error_of(code);
-            detail_ = connection_ != nullptr ? sasl_errdetail(connection_) : sasl_errstring(code, nullptr, nullptr);
+            a.detail = connection_ != nullptr ? sasl_errdetail(connection_) : sasl_errstring(code, nullptr, nullptr);
         } else if (!a.complete || length != 0) {
             a.token.emplace(out == nullptr ? "" : out, length);
         }
         return a;
     }
-
-    /// What the mechanism said when it failed; else empty. After that step.
-    const std::string& detail() const noexcept { return detail_; }
 
 private:
     struct release {
@@ -169,7 +167,6 @@ private:
     const std::string user_;
     const std::string service_;
     std::string server_;
-    std::string detail_;
     std::size_t secret_bytes_ = 0;
     std::unique_ptr<sasl_secret_t, release> secret_;
     std::array<sasl_callback_t, 6> callbacks_;
@@ -185,20 +182,18 @@ public:
                                                      : fmt::format("DIGEST-MD5 as '{}'", o.user)) {}
 
     void async_step(std::string challenge, step_handler h) override {
-        run_on_worker(ex_, [d = dialog_, challenge = std::move(challenge),
-                            done = completion<void(error_code, std::optional<std::string>, bool)>(std::move(h), ex_)]() mutable {
+        run_on_worker(ex_, [d = dialog_, challenge = std::move(challenge), done = answered(std::move(h), ex_)]() mutable {
             auto a = d->step(challenge);
             d.reset();
-            done.post(a.ec, std::move(a.token), a.complete);
+            done.post(a.ec, std::move(a.token), a.complete, std::move(a.detail));
         });
     }
 
-    std::string explanation(const error_code& why) const override {
-        const auto text = fmt::format("{}: {}", who_, why.message());
-        return dialog_->detail().empty() ? text : fmt::format("{}: {}", text, dialog_->detail());
-    }
+    std::string explanation(const error_code& why) const override { return fmt::format("{}: {}", who_, why.message()); }
 
 private:
+    using answered = completion<void(error_code, std::optional<std::string>, bool, std::string)>;
+
     const asio::any_io_executor ex_;
     const std::shared_ptr<dialog> dialog_;
     const std::string who_;

@@ -103,9 +103,10 @@ void client_impl::authenticate() {
     if (!challenge) return;
     if (!c->sasl) c->sasl = world_->make_sasl(*strand_, *config_.sasl, c->way->host().host);
     c->sasl->async_step(std::move(*challenge),
-                        on_strand([self = shared_from_this(), c](error_code ec, std::optional<std::string> token, bool complete) {
+                        on_strand([self = shared_from_this(), c](error_code ec, std::optional<std::string> token, bool complete,
+                                                                 const std::string& said) {
                             if (self->connection_ != c) return;
-                            if (ec) return self->drop({ec, c->sasl->explanation(ec)});
+                            if (ec) return self->drop({ec, c->sasl->explanation(ec) + (said.empty() ? said : ": " + said)});
                             self->session_.respond(std::move(token), complete, self->world_->now());
                             self->proceed({});
                         }));

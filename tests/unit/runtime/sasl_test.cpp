@@ -24,6 +24,7 @@ struct step_result {
     error_code ec;
     std::optional<std::string> token;
     bool complete = false;
+    std::string said;
 };
 
 struct exchange {
@@ -36,10 +37,11 @@ struct exchange {
 
     step_result step(const std::string& said) {
         std::optional<step_result> r;
-        user->async_step(said, [&r](error_code ec, std::optional<std::string> token, bool complete) {
-            r.emplace(ec, std::move(token), complete);
+        user->async_step(said, [&r](error_code ec, std::optional<std::string> token, bool complete, std::string words) {
+            r.emplace(ec, std::move(token), complete, std::move(words));
         });
         CHECK(!r);    // never inline
+        CHECK(user->explanation(sasl_errc::step_failed) == "DIGEST-MD5 as 'bob': the SASL mechanism could not go on");
         io.restart();
         io.run();
         REQUIRE(r);
@@ -77,10 +79,10 @@ TEST_CASE("a server that does not know the password is not trusted") {
     x.step(challenge);
     const auto last = x.step("rspauth=00000000000000000000000000000000");
     CHECK(last.ec == sasl_errc::server_untrusted);
-    const auto why = x.user->explanation(last.ec);
-    CAPTURE(why);
-    CHECK(why.starts_with("DIGEST-MD5 as 'bob': the server could not prove that it knows the password: "));
-    CHECK(why.find("sesame-4711") == std::string::npos);
+    CAPTURE(last.said);
+    CHECK(!last.said.empty());
+    CHECK(last.said.find("sesame-4711") == std::string::npos);
+    CHECK(x.user->explanation(last.ec) == "DIGEST-MD5 as 'bob': the server could not prove that it knows the password");
 }
 
 TEST_CASE("what makes no sense ends the exchange, and is told") {
@@ -89,14 +91,16 @@ TEST_CASE("what makes no sense ends the exchange, and is told") {
     const auto r = x.step("who are you?");
     CHECK(r.ec == sasl_errc::step_failed);
     CHECK(!r.token);
-    CHECK(x.user->explanation(r.ec).starts_with("DIGEST-MD5 as 'bob': the SASL mechanism could not go on: "));
+    CHECK(!r.said.empty());
+    CHECK(x.user->explanation(r.ec) == "DIGEST-MD5 as 'bob': the SASL mechanism could not go on");
 }
 
 TEST_CASE("an exchange that is destroyed lets its step end") {
     exchange x;
     std::optional<step_result> r;
-    x.user->async_step(
-        "", [&r](error_code ec, std::optional<std::string> token, bool complete) { r.emplace(ec, std::move(token), complete); });
+    x.user->async_step("", [&r](error_code ec, std::optional<std::string> token, bool complete, std::string said) {
+        r.emplace(ec, std::move(token), complete, std::move(said));
+    });
     x.user.reset();
     x.io.run();
     REQUIRE(r);

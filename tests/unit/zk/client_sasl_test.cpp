@@ -20,10 +20,10 @@ struct step {
     std::string challenge;
     runtime::sasl_exchange::step_handler done;
 
-    void answer(const error_code& ec, std::optional<std::string> token, bool complete) {
+    void answer(const error_code& ec, std::optional<std::string> token, bool complete, const std::string& said = {}) {
         const auto ex = asio::get_associated_executor(done);
-        asio::dispatch(ex, [h = std::move(done), ec, token = std::move(token), complete]() mutable {
-            std::move(h)(ec, std::move(token), complete);
+        asio::dispatch(ex, [h = std::move(done), ec, token = std::move(token), complete, said]() mutable {
+            std::move(h)(ec, std::move(token), complete, said);
         });
     }
 };
@@ -134,14 +134,39 @@ TEST_CASE("R40: the mechanism and the server talk before anything else, and requ
 TEST_CASE("a step that fails fails the attempt, tells why, and is tried again with the next one") {
     sasl_fixture x;
     x.f->attach();
-    x.take().answer(sasl_errc::step_failed, std::nullopt, false);
+    x.take().answer(sasl_errc::step_failed, std::nullopt, false, "no ticket");
     x.f->sim.run_ready();
     CHECK(x.f->client.session().last_error == sasl_errc::step_failed);
+    CHECK(x.f->client.session().message == "as me at 10.0.0.1: the SASL mechanism could not go on: no ticket");
+    x.f->attach();
+    x.take().answer(sasl_errc::step_failed, std::nullopt, false);
+    x.f->sim.run_ready();
     CHECK(x.f->client.session().message == "as me at 10.0.0.1: the SASL mechanism could not go on");
     x.f->attach();
     x.prove();
     CHECK(x.state() == session_state::connected);
     CHECK(x.f->client.session().message.empty());
+}
+
+TEST_CASE("an attempt that ends while a step is under way tells of the user, and does not wait for what the step will say") {
+    sasl_fixture x;
+    x.f->attach();
+    auto slow = x.take();
+    SUBCASE("its time is over") {
+        x.f->sim.run_for(3s);
+        CHECK(x.f->client.session().last_error == client_errc::timed_out);
+        CHECK(x.f->client.session().message == "as me at 10.0.0.1: the deadline passed");
+    }
+    SUBCASE("the server speaks out of turn") {
+        x.f->server.reply(7);
+        x.f->sim.run_ready();
+        CHECK(x.f->client.session().last_error.category() == zk::protocol_category());
+        CHECK(x.f->client.session().message.starts_with("as me at 10.0.0.1: "));
+    }
+    const auto told = x.f->client.session().message;
+    slow.answer(sasl_errc::step_failed, std::nullopt, false, "no ticket");
+    x.f->sim.run_ready();
+    CHECK(x.f->client.session().message == told);
 }
 
 TEST_CASE("a server's refusal is final, and names who was refused") {
