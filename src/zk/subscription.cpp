@@ -13,6 +13,7 @@ namespace detail {
 namespace {
 
 constexpr std::size_t max_unread = 10'000;
+constexpr std::size_t max_unread_bytes = 4 * 1024 * 1024;    // of their paths: a server can tell of such as nobody would create
 
 }    // namespace
 
@@ -37,10 +38,12 @@ void subscription::on_event(event_type type, std::string_view path, zxid at) {
         w.post(error_code{}, std::move(e));
         return;
     }
-    if (events_.size() >= max_unread) {
+    if (events_.size() >= max_unread || (persistent() && unread_bytes_ + e.path.size() > max_unread_bytes)) {
         events_.clear();
+        unread_bytes_ = 0;
         e = watch_event(event_type::resync, std::string(proto::to_client(chroot_, server_path_)));
     }
+    unread_bytes_ += e.path.size();
     events_.push_back(std::move(e));
 }
 
@@ -61,6 +64,7 @@ void subscription::next(handler h) {
     if (!events_.empty()) {
         watch_event e = std::move(events_.front());
         events_.pop_front();
+        unread_bytes_ -= e.path.size();
         lock.unlock();
         w.post(error_code{}, std::move(e));
         return;

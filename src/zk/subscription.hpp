@@ -7,6 +7,7 @@
 #include "runtime/completion.hpp"
 #include "runtime/shutdown.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -57,6 +58,7 @@ private:
 
     std::mutex mutex_;
     std::deque<watch_event> events_;
+    std::size_t unread_bytes_ = 0;    // of their paths
     std::optional<waiter> waiter_;
     std::uint64_t turn_ = 0;    // number of the current call of `next`: a late cancellation must not hit a later call
     error_code ended_;

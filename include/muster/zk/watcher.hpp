@@ -24,7 +24,8 @@ class subscription;
 ///
 /// A one-shot watch gives one event and then ends. A persistent one gives events until it is destroyed or the session
 /// expires; after every reconnection it gives `event_type::resync`, since the server does not repeat what was missed.
-/// Unread events are kept; a persistent watcher with more than 10 000 unread events forgets them and gives `resync` instead.
+/// Unread events are kept; a persistent watcher with more than 10 000 of them, or more than 4 MiB of their paths, forgets them
+/// and gives `resync` instead.
 /// \par Thread safety
 /// Distinct objects: safe. Same object: unsafe.
 /// \par Object lifetimes

@@ -119,6 +119,25 @@ TEST_CASE("a subscriber that does not read is told to resync instead") {
     CHECK(next(f, w).second == watch_event(event_type::created, "/a/c"));
 }
 
+TEST_CASE("a server cannot fill the memory with long paths that nobody reads") {
+    fixture f;
+    f.attach();
+    auto w = add_watch(f, "/a");
+    const std::string longest = "/a/" + std::string(1'000'000, 'x');
+    const auto tell = [&] {
+        f.server.event(created, longest);
+        f.sim.run_ready();
+    };
+    for (int i = 0; i != 4; ++i) tell();
+    for (int i = 0; i != 4; ++i) CHECK(next(f, w).second.path == longest);    // what was read is not counted any more
+    for (int i = 0; i != 5; ++i) tell();
+    CHECK(next(f, w).second == watch_event(event_type::resync, "/a"));
+    outcome<watch_event> none;
+    w.next(none.handler());
+    f.sim.run_ready();
+    CHECK(!none.done());
+}
+
 TEST_CASE("addWatch: an error in the body is the result") {
     fixture f;
     f.attach();
