@@ -61,6 +61,7 @@ std::shared_ptr<dialer> client_impl::dial(std::size_t host) {
 
 void client_impl::attempt(std::size_t host) {
     session_.connecting(world_->now());
+    publish();    // now: it may take long before there is more to tell
     arm(session_.deadline());
     const auto c = connection_ = std::make_shared<connection>(dial(host));
     c->way->start([self = shared_from_this(), c](const proto::failure* failed) {

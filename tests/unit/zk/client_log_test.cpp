@@ -66,6 +66,15 @@ TEST_CASE("records name the server and show what the client shows") {
     CHECK(t.records[4].seen == session_state::connected);
 }
 
+TEST_CASE("an attempt is told of when it begins, whatever the server does then") {
+    talkative t;
+    t.f.client.start();
+    t.f.sim.run_ready();
+    CHECK(t.events() == list{log_event::connecting});
+    REQUIRE(t.f.sim.run_until([&] { return t.records.size() == 3; }, 1min));    // it says nothing
+    CHECK(t.events() == list{log_event::connecting, log_event::attempt_failed, log_event::connecting});
+}
+
 TEST_CASE("only what matters enough is told; by default from info on") {
     talkative t(zk::config().log_level);
     t.f.attach();
