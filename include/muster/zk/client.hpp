@@ -190,7 +190,8 @@ public:
     /// Ends the session, so that its ephemerals are gone when this completes. Requests made before are served first, later ones
     /// complete with `client_errc::closed`. Without a connection it tries to get one for `config::close_timeout`.
     /// \par Completion signature
-    /// `void(error_code)`: success when the server confirmed or there was no session, else `client_errc::close_timed_out`.
+    /// `void(error_code)`: success when the server confirmed or there was no session, else `client_errc::close_timed_out`. That
+    /// is told at once by a client that has given up (`session_state::auth_failed`) while it had a session, which will expire.
     /// \par Per-operation cancellation
     /// Terminal, partial and total: the caller stops waiting, closing goes on.
     template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code)) Token = asio::deferred_t>

@@ -30,6 +30,10 @@ void check_given_up(tls_fixture& f, tls_errc why, const std::string& message) {
     CHECK(f.client->session().version == version);
     CHECK(f.sim.world->attempts().size() == attempts);
     CHECK(!f.sim.world->next_timer());
+    outcome<> closed;
+    f.client->close(closed.handler());
+    f.run_ready();
+    CHECK(!closed.ec());    // there is no session to be ended
 }
 
 std::string date(std::chrono::system_clock::time_point t) {
