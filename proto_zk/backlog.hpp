@@ -37,8 +37,10 @@ private:
 
 /// Bounds the requests of a client that wait or are under way.
 ///
-/// Flow: `admit` each request; `give_back` what is done. After a refusal the backlog is full, and stays so until half of it is
-/// free: whoever waits for room wakes up to room for many, and not to find that another has taken what was for one.
+/// Flow: `admit` each request; `give_back` what is done. After a refusal the backlog is full, and stays so until something is
+/// given back and half of it is free: whoever waits for room wakes up to room for many, and not to find that another has taken
+/// what was for one. Nor would it help to wake who was refused for being large while nothing has changed: he would be refused
+/// again, in a loop.
 class backlog {
 public:
     backlog(std::size_t max_requests, std::size_t max_bytes) noexcept : max_requests_(max_requests), max_bytes_(max_bytes) {}
@@ -64,7 +66,7 @@ public:
         return true;
     }
 
-    /// A request was refused, and half of the limits has not been free since.
+    /// A request was refused, and nothing was given back since that left half of the limits free.
     bool full() const noexcept { return full_; }
     const load& used() const noexcept { return used_; }
     std::uint64_t refused() const noexcept { return refused_; }

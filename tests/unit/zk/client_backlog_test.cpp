@@ -114,6 +114,23 @@ TEST_CASE("capacity tells all who wait when half of the limit is free") {
     CHECK(f.requests().size() == 1);
 }
 
+TEST_CASE("who was refused for being large waits until something has ended, however much is free") {
+    auto c = config_for_tests();
+    c.max_request_bytes = 4096;
+    fixture f(c);
+    f.attach();
+    f.client.set("/a", "x", -1, [](error_code, zk::stat) {});
+    outcome<zk::stat> large;
+    f.client.set("/a", std::string(4050, 'x'), -1, large.handler());
+    outcome<> room;
+    f.client.capacity(room.handler());
+    const auto sent = f.request();
+    CHECK(large.ec() == client_errc::overloaded);
+    CHECK(!room.done());    // it would be refused again, and again
+    f.reply(sent, 0, proto::stat_response());
+    CHECK(!room.ec());
+}
+
 TEST_CASE("a request that is cancelled gives its place back: at once before it is written, then with its reply") {
     fixture f(at_most(1));
     outcome<zk::stat> waits;
