@@ -102,10 +102,9 @@ void guarded_write::on_look(const error_code& ec, const std::string& data, const
     if (asked_again(ec)) return;
     if (ec == server_errc::no_node) {
         switch (kind_) {
-            case kind::create:
-                return finish(lost_);    // it was there a moment ago, and somebody has deleted it
-            case kind::set:
-                return finish(ec);
+            case kind::create:    // it was there a moment ago, and somebody has deleted it
+            case kind::set:       // whether before or after it was written
+                return finish(lost_);
             case kind::remove:
                 return finish({});
         }
@@ -125,7 +124,9 @@ void guarded_write::judge(const std::string& data, const stat& s) {
         return;
     }
     const auto after = static_cast<std::int32_t>(static_cast<std::uint32_t>(version_) + 1);    // wraps, as ZooKeeper's does
-    const bool ours = kind_ == kind::set && s.version == after && data == data_;
+    // Further on, another may have replaced what was written.
+    if (kind_ == kind::set && s.version != after) return finish(lost_);
+    const bool ours = kind_ == kind::set && data == data_;
     if (ours) found_ = s;
     finish(ours ? error_code() : error_code(server_errc::bad_version));
 }

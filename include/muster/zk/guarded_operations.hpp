@@ -69,7 +69,7 @@ public:
     /// `void(error_code, stat)`
     /// \par Errors
     /// `server_errc::bad_version` as well if somebody else was first. `client_errc::connection_lost` if the outcome cannot be
-    /// found out (closed, no right to read).
+    /// found out: closed, no right to read, or others have written or deleted the znode since.
     template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code, stat)) Token = asio::deferred_t>
     auto set_guarded(std::string path, std::string data, std::int32_t version, Token&& token = Token{}) {
         return asio::async_initiate<Token, void(error_code, stat)>(

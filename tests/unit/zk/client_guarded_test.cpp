@@ -160,7 +160,23 @@ TEST_CASE("a guarded set that was lost tells when somebody else was first") {
     s.lose(loss::before);
     s.registry.tree.drop("/a");
     s.come_back();
-    CHECK(gone.ec() == server_errc::no_node);
+    CHECK(gone.ec() == client_errc::connection_lost);    // nobody knows whether it was written before that
+}
+
+TEST_CASE("a guarded set that others have written over does not say that it was not written") {
+    for (const loss l : {loss::before, loss::after}) {
+        CAPTURE(static_cast<int>(l));
+        scene s;
+        s.connect();
+        outcome<zk::stat> set;
+        s.client->set_guarded("/a", "second", 0, set.handler());
+        s.lose(l);
+        s.registry.tree.set("/a", "another");
+        s.registry.tree.set("/a", "a third");
+        s.come_back();
+        CHECK(set.ec() == client_errc::connection_lost);
+        CHECK(s.registry.tree.find("/a")->data == "a third");
+    }
 }
 
 TEST_CASE("a guarded set of any version writes until it is told that it did") {
