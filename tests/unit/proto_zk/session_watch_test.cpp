@@ -129,6 +129,38 @@ TEST_CASE("R1, R2, R3: many watches of all kinds: several batches, all below 128
     CHECK(std::set<std::string>(m.log.begin(), m.log.end()).size() == paths);
 }
 
+TEST_CASE("R1: no batch is larger than the largest request, in which each single path fits that a read could name") {
+    constexpr std::size_t limit = 32 * 1024;
+    constexpr std::size_t beside_path = 45;    // see rearm_overhead, and what a read takes beside its path
+    auto settings = settings_for_tests();
+    settings.max_request = limit;
+    machine m(settings);
+    m.attach();
+    constexpr std::size_t paths = 1'000;
+    for (std::size_t i = 0; i != paths; ++i) {
+        m.s.watches().add(static_cast<proto::watch_kind>(i % 5), "/" + std::string(95, 'x') + std::to_string(i), sink(m, "w"));
+    }
+    for (const char* last : {"1", "2"}) {
+        const auto longest = "/" + std::string(limit - beside_path - 2, 'y') + last;
+        m.s.watches().add(proto::watch_kind::recursive, longest, sink(m, "long"));
+        m.s.watches().add(proto::watch_kind::child, longest, sink(m, "long"));
+    }
+    m.lose();
+    m.attach();
+    m.fill();
+    std::size_t armed = 0;
+    std::size_t requests = 0;
+    for (const auto& f : take_frames(m.written)) {
+        CHECK(f.size() <= limit);
+        ++requests;
+        for (const auto& name : {"/xxx", "/yyy"}) {
+            for (auto at = f.find(name); at != std::string::npos; at = f.find(name, at + 1)) ++armed;
+        }
+    }
+    CHECK(armed == paths + 4);
+    CHECK(requests >= 8);
+}
+
 TEST_CASE("R4: persistent watches are told to resync at every reconnection, ahead of later events") {
     machine m;
     m.attach();
