@@ -242,6 +242,7 @@ private:
     bool covered(watch_kind kind, std::string_view path) const;
     void note_watch(const request& r, const error_code& ec, zxid at);
     void arm(watch_kind kind, const std::string& path, zxid since);
+    void note_removal(const request& r, const error_code& ec);
     void remove_watches(const std::string& path, watcher_type type);
     void forget_leftovers();
     std::unique_ptr<request> housekeeping(std::string payload, bool critical);

@@ -184,6 +184,7 @@ error_code session::answer(std::unique_ptr<request> r, const error_code& ec, std
     latency_.add(last_received_ - r->sent_);
     if (!r->repeatable && !r->own_) --unrepeatable_;
     if (r->batchable) batching_.replied(body.size());
+    if (r->type_ == to_wire(opcode::remove_watches)) note_removal(*r, ec);
     const auto undecodable = r->abandoned_ ? error_code{} : r->complete(ec, body);
     if (!undecodable) note_reply(*r, ec, at);
     return undecodable;

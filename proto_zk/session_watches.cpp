@@ -25,6 +25,8 @@
 namespace muster::zk::proto {
 namespace {
 
+constexpr std::size_t before_record = 12;    // in a frame: its length, the xid, the type
+
 constexpr unsigned bit(watch_kind k) noexcept { return 1U << static_cast<unsigned>(k); }
 
 constexpr unsigned of_data = bit(watch_kind::data) | bit(watch_kind::exist);
@@ -126,6 +128,17 @@ void session::note_watch(const request& r, const error_code& ec, zxid at) {
         arm(r.arms_kind == watch_kind::exist && !ec ? watch_kind::data : r.arms_kind, r.arms,
             at);    // what was to cover it is gone
     }
+}
+
+/// A request that removes all watches of a path was answered. They are gone at the server, whether its caller waits or not.
+void session::note_removal(const request& r, const error_code& ec) {
+    if (!r.repeatable || (ec && ec != server_errc::no_watcher)) return;    // the session's own remove what nobody waits for
+    reader in(std::string_view(r.frame).substr(before_record));
+    remove_watches_request removed;
+    removed.read(in);
+    if (!in.ok() || removed.type != static_cast<std::int32_t>(watcher_type::any)) return;
+    leftovers_.erase(removed.path);
+    watches_.end(removed.path, client_errc::watch_ended);
 }
 
 /// Arms a one-shot watch without a read. What has changed since `since` fires it at once.

@@ -60,9 +60,9 @@ void start_remove_watches(asio::any_completion_handler<void(error_code)> h, impl
     if (!legal(path)) return c.fail(client_errc::invalid_path);
     const auto r = about(c.chroot(), path, watch_type::any);
     // Sent again after a lost connection: the next server was told to arm them again.
-    c.send(opcode::remove_watches, true, r, [impl = c.impl().get(), path = r.path](error_code& ec, reader&) {
+    // The session ends the watchers, since it must do so also for a caller who gave up.
+    c.send(opcode::remove_watches, true, r, [](error_code& ec, reader&) {
         if (ec == server_errc::no_watcher) ec = {};
-        if (!ec) impl->watches().end(path, client_errc::watch_ended);
     });
 }
 

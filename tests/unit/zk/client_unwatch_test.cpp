@@ -139,6 +139,27 @@ TEST_CASE("a persistent watch whose caller gave up is removed again") {
     CHECK(removal.as<proto::remove_watches_request>().path == "/a");
 }
 
+TEST_CASE("R10: a removal that took too long ends the watchers once the server has done it") {
+    fixture f;
+    f.attach();
+    auto one = get_and_watch(f, "/a");
+    auto lasting = add_watch(f, "/a", add_watch_mode::persistent);
+    outcome<> removed;
+    f.client.with_timeout(50ms).remove_watches("/a", removed.handler());
+    const auto r = f.request();
+    REQUIRE(r.is(opcode::remove_watches));
+    f.sim.run_for(50ms);
+    CHECK(removed.ec() == client_errc::deadline_exceeded);
+    CHECK(f.client.metrics().watched_paths == 1);
+    f.reply(r, 0);
+    CHECK(f.client.metrics().watched_paths == 0);
+    CHECK(next(f, one).first == client_errc::watch_ended);
+    CHECK(next(f, lasting).first == client_errc::watch_ended);
+    auto fresh = get_and_watch(f, "/a");    // asks the server to watch, which nothing does any more
+    f.server.event(data_changed, "/a");
+    CHECK(next(f, fresh).second.type == event_type::data_changed);
+}
+
 TEST_CASE("a persistent watch whose caller gave up stays where others watch the path") {
     fixture f;
     f.attach();

@@ -1,0 +1,92 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+//
+// What becomes of watches where somebody gave up, or closed, before the server's reply.
+#include "watching_fixture.hpp"
+
+using namespace muster;
+using namespace muster::test;
+using proto::watch_kind;
+
+namespace {
+
+constexpr std::int32_t any = 3;
+constexpr std::int32_t no_watcher = -121;
+constexpr std::int32_t throttled = -127;
+
+/// Removes all watches of a path, as the client's operation does.
+std::uint64_t remove_all(machine& m, const std::string& path, std::chrono::milliseconds limit = 1h) {
+    auto r = m.make("remove", true);
+    proto::request_header header;
+    header.type = proto::to_wire(opcode::remove_watches);
+    r->frame = frame_of(header, proto::remove_watches_request{path, any});
+    r->deadline.at = m.now + limit;
+    m.s.submit(std::move(r));
+    return m.next_id - 1;
+}
+
+const std::string ended = error_code(client_errc::watch_ended).message();
+
+}    // namespace
+
+TEST_SUITE_BEGIN("session: giving up");
+
+TEST_CASE("R10: a removal whose caller gave up ends the watchers when the server has done it") {
+    for (const bool cancelled : {true, false}) {
+        for (const std::int32_t err : {0, no_watcher}) {
+            CAPTURE(cancelled);
+            CAPTURE(err);
+            watching m;
+            m.add(watch_kind::data, "/a", "one");
+            m.add(watch_kind::persistent, "/a", "lasting");
+            m.add(watch_kind::data, "/b", "other");
+            const auto id = remove_all(m, "/a", 100ms);
+            const auto r = m.only();
+            if (cancelled) {
+                m.s.cancel(id, client_errc::timed_out);
+            } else {
+                m.now += 100ms;
+                CHECK(!m.s.tick(m.now));
+            }
+            CHECK(m.take_log().size() == 1);
+            CHECK(m.s.watches().watched("/a"));
+            CHECK(!m.reply(r.xid, 1, err));
+            CHECK(m.take_log() == journal{"one ended: " + ended, "lasting ended: " + ended});
+            CHECK(m.s.watches().size() == 1);
+            m.ask(watch_kind::data, "/a", "read");    // nothing covers it now
+            CHECK(m.asked_to_watch());
+        }
+    }
+}
+
+TEST_CASE("a removal ends the watchers ahead of its own completion; one that failed ends none") {
+    watching m;
+    m.add(watch_kind::child, "/a", "child");
+    remove_all(m, "/a");
+    CHECK(!m.reply(m.only().xid, 1, throttled));
+    CHECK(m.s.watches().watched("/a"));
+    m.take_log();
+    remove_all(m, "/a");
+    CHECK(!m.reply(m.only().xid));
+    CHECK(m.take_log() == journal{"child ended: " + ended, "remove ok"});
+}
+
+TEST_CASE("R9: a read behind a removal does not count on the lasting watch that goes, nor on one left for others") {
+    for (const bool left : {false, true}) {
+        CAPTURE(left);
+        watching m;
+        const auto lasting = m.add(watch_kind::persistent, "/a", "lasting");
+        m.add(watch_kind::data, "/a", "one");
+        if (left) m.drop(watch_kind::persistent, "/a", lasting);
+        remove_all(m, "/a");
+        m.ask(watch_kind::data, "/a", "read");
+        CHECK(m.sent().size() == 2);
+        CHECK(!m.reply(1));
+        CHECK(!m.reply(2, 0x20));
+        const auto r = m.only();
+        REQUIRE(r.is(opcode::set_watches));
+        CHECK(r.as<proto::set_watches_request>().data == std::vector<std::string>{"/a"});
+        CHECK(r.as<proto::set_watches_request>().relative_zxid == 0x20);
+    }
+}
+
+TEST_SUITE_END();
