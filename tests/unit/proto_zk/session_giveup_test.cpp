@@ -89,4 +89,21 @@ TEST_CASE("R9: a read behind a removal does not count on the lasting watch that 
     }
 }
 
+TEST_CASE("R9: a recursive watch whose caller gave up has replaced the child watch of its path, which is armed again") {
+    watching m;
+    const auto child = m.add(watch_kind::child, "/a", "child");
+    const auto id = m.ask(watch_kind::recursive, "/a", "recursive");
+    CHECK(m.only().is(opcode::add_watch));
+    m.s.cancel(id, client_errc::timed_out);
+    CHECK(!m.reply(1, 0x30));
+    const auto r = m.only();
+    REQUIRE(r.is(opcode::set_watches));
+    CHECK(r.as<proto::set_watches_request>().relative_zxid == 0x30);
+    CHECK(r.as<proto::set_watches_request>().child == std::vector<std::string>{"/a"});
+    CHECK(!m.reply(r.xid));
+    CHECK(m.sent().empty());    // the recursive one goes when the child watch does
+    m.drop(watch_kind::child, "/a", child);
+    CHECK(m.removed("/a") == any);
+}
+
 TEST_SUITE_END();
