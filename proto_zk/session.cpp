@@ -305,7 +305,7 @@ error_code session::tick(time_point now) {
 void session::prove(time_point sent) noexcept {
     // The server had the session alive when it read a request, which was after it was written here. Without a quorum it says
     // nothing about anything that others may take over.
-    if (info_.read_only || closing_) return;
+    if (info_.read_only || closing_ || denied_) return;
     info_.safe_until = std::max(info_.safe_until, sent + duration(info_.timeout));
 }
 

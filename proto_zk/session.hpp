@@ -282,6 +282,7 @@ private:
     bool close_sent_ = false;
     bool given_up_ = false;    // the last session ended by the own clock: a server may still keep it
     bool moving_ = false;      // to another server, once nothing is under way: until then nothing is sent
+    bool denied_ = false;      // this connection's server has called the session expired
     bool renew_ = false;       // the session was found expired: the next one is asked for at once
     bool connect_request_due_ = false;
     bool ping_due_ = false;

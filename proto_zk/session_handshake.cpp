@@ -78,6 +78,8 @@ void session::attach(const connect_response& granted, time_point now) {
     info_.message.clear();
     refusals_.assign(refusals_.size(), false);
     ++info_.version;
+    denied_ = false;
+    info_.safe_until = {};    // of another timeout, which may have been longer
     prove(connect_sent_);
     tell(resumes           ? log_event::resumed
          : info_.read_only ? log_event::connected_read_only

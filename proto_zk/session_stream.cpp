@@ -128,6 +128,10 @@ error_code session::on_reply(std::string_view frame) {
 
     error_code ec;
     if (header.err != 0) ec = error_code(header.err, server_category());
+    if (ec == server_errc::session_expired) {    // the leader's word, while this server may go on answering reads and pings
+        denied_ = true;
+        info_.safe_until = {};
+    }
     // To be asked for again where the session is now.
     const std::size_t reads = oldest.batch_;
     if (ec == server_errc::session_moved && oldest.repeatable && (reads > 1 || !oldest.abandoned_)) {

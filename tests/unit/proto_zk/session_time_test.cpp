@@ -234,6 +234,45 @@ TEST_CASE("safe_until counts from when something was sent that the server has an
     CHECK(m.s.info().safe_until == m.now + 9s);
 }
 
+TEST_CASE("safe_until ends with a reply that calls the session expired, whatever the same server answers then") {
+    for (const bool repeatable : {true, false}) {
+        CAPTURE(repeatable);
+        machine m;
+        m.attach();
+        m.now += 1s;
+        repeatable ? m.read("a") : m.write("a");
+        m.read("b");
+        m.sent();
+        CHECK(!m.reply(1, 1, -112));
+        CHECK(m.s.info().safe_until == proto::session::time_point{});
+        CHECK(!m.reply(2));    // reads and pings are answered by a server that has not heard of it yet
+        m.now += 3s;
+        CHECK(!m.s.tick(m.now));
+        m.sent();
+        CHECK(!m.feed(ping_frame()));
+        CHECK(m.s.info().safe_until == proto::session::time_point{});
+        // One that resumes it has asked the leader.
+        m.lose();
+        m.attach();
+        CHECK(m.s.info().safe_until == m.now + 9s);
+    }
+}
+
+TEST_CASE("safe_until of a session that is resumed with a shorter time-out is counted by that") {
+    for (const auto timeout : {2s, 9s, 20s}) {
+        machine m;
+        m.attach();
+        m.now += 1s;
+        m.lose();
+        m.open();
+        m.greeting();
+        const auto greeted = m.now;
+        m.now += 500ms;
+        CHECK(!m.feed(handshake_frame(machine::id, timeout)));
+        CHECK(m.s.info().safe_until == greeted + timeout);
+    }
+}
+
 TEST_CASE("within a round over the servers there is no delay, between rounds it is drawn") {
     auto settings = settings_for_tests();
     settings.hosts = 3;
