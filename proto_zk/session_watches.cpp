@@ -143,6 +143,7 @@ void session::note_removal(const request& r, const error_code& ec) {
 
 /// Arms a one-shot watch without a read. What has changed since `since` fires it at once.
 void session::arm(watch_kind kind, const std::string& path, zxid since) {
+    if (close_sent_) return;    // nothing may follow, and no event is told any more
     set_watches_request record;
     record.relative_zxid = since;
     (kind == watch_kind::child ? record.child : kind == watch_kind::exist ? record.exist : record.data).push_back(path);

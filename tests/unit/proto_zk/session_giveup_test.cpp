@@ -106,4 +106,27 @@ TEST_CASE("R9: a recursive watch whose caller gave up has replaced the child wat
     CHECK(m.removed("/a") == any);
 }
 
+TEST_CASE("R43: nothing is armed behind closeSession, whose reply is the end") {
+    for (const bool replaced : {true, false}) {
+        CAPTURE(replaced);
+        watching m;
+        if (replaced) {    // a child watch is, by a recursive one that is under way
+            m.add(watch_kind::child, "/a", "child");
+            m.ask(watch_kind::recursive, "/a", "recursive");
+        } else {    // a read counts on a watch that will not come about
+            m.ask(watch_kind::persistent, "/a", "lasting");
+            m.ask(watch_kind::data, "/a", "read");
+        }
+        m.s.close(m.now);
+        const auto sent = m.sent();
+        REQUIRE(sent.back().is(opcode::close_session));
+        CHECK(!m.reply(1, 1, replaced ? 0 : throttled));
+        if (!replaced) CHECK(!m.reply(2));
+        CHECK(m.sent().empty());
+        CHECK(!m.reply(sent.back().xid));
+        CHECK(m.s.finished());
+        CHECK(!m.s.close_result());
+    }
+}
+
 TEST_SUITE_END();
