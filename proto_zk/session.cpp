@@ -15,6 +15,9 @@ namespace {
 // A server that closes the connection over a request it does not know does so at once. One that answers and stays is asked again.
 constexpr std::chrono::seconds closed_over_refusal{1};
 
+// Who closes has little time, and comes back after an eighth of it at the latest.
+constexpr int closing_rounds = 8;
+
 /// When a session that has `sent` last pings: after a third of its timeout, or up to a sixteenth of that earlier. So idle
 /// sessions ping at common times, and a thread with a thousand of them wakes some times a second and not for each.
 session::time_point ping_time(session::time_point sent, session::duration timeout) noexcept {
@@ -80,6 +83,7 @@ void session::close(time_point now) {
     closing_ = true;
     info_.safe_until = {};    // the server ends the session before we hear of it, and another can be master by then
     close_deadline_ = now + settings_.close_timeout;
+    retry_at_ = now;    // a back-off can be longer than the time for closing, and servers may be there again
     if (info_.id == 0 && queued_.empty()) finish(end_without_session());
 }
 
@@ -200,7 +204,8 @@ void session::disconnected(const failure& f, time_point now, std::uint64_t rando
         retry_at_ = now;
     } else {
         // A session is worth coming back for in time.
-        const duration cap = info_.id != 0 ? fraction_of_timeout(1, 4) : duration::max();
+        duration cap = info_.id != 0 ? fraction_of_timeout(1, 4) : duration::max();
+        if (closing_) cap = std::min(cap, duration(settings_.close_timeout) / closing_rounds);
         retry_at_ = now + hosts_.failed(cap, random);
     }
 

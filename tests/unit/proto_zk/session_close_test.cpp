@@ -129,6 +129,39 @@ TEST_CASE("R43: closing while disconnected gets a connection for it") {
     CHECK(m.log == journal{"a " + lost, "b ok"});
 }
 
+TEST_CASE("R43: closing during an outage asks at once, and again within its time-out, however long the back-off had become") {
+    machine m;
+    m.attach(machine::id, 30s);
+    m.lose(machine::latest);
+    const auto fail = [&] {
+        REQUIRE(m.s.next(m.now).what == machine::step::kind::connect);
+        m.s.connecting(m.now);
+        m.lose(machine::latest);
+    };
+    while (m.s.next(m.now).what == machine::step::kind::connect || m.s.next(m.now).until < m.now + 6s) {
+        if (m.s.next(m.now).what == machine::step::kind::wait) m.now = m.s.next(m.now).until;
+        fail();
+    }
+    m.s.close(m.now);
+    const auto end = m.now + 3s;
+    fail();
+    int again = 0;
+    for (;;) {
+        const auto st = m.s.next(m.now);
+        if (st.what == machine::step::kind::finished) break;
+        if (st.what == machine::step::kind::wait) {
+            REQUIRE(st.until > m.now);
+            m.now = st.until;
+            continue;
+        }
+        fail();
+        ++again;
+    }
+    CHECK(m.now == end);
+    CHECK(again >= 7);
+    CHECK(again <= 8);
+}
+
 TEST_CASE("closing while the session is being resumed") {
     machine m;
     m.attach();

@@ -99,6 +99,19 @@ TEST_CASE("close while disconnected uses the server that comes back") {
     CHECK(!done.ec());
 }
 
+TEST_CASE("R43: close during a back-off asks the servers at once") {
+    disconnected f;
+    f.sim.run_for(5s);
+    f.sim.world->set_server(at("10.0.0.1"), sim_world::answer::accept);
+    const auto began = f.sim.world->now();
+    outcome<> done;
+    f.client.close(done.handler());
+    f.attach();
+    CHECK(f.sim.world->now() == began);
+    f.reply(f.request(), 0);
+    CHECK(!done.ec());
+}
+
 TEST_CASE("who waits for close may stop waiting; closing goes on") {
     fixture f;
     f.attach();
