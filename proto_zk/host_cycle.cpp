@@ -59,6 +59,11 @@ void host_cycle::lost() noexcept {
     bound_ = min_;
 }
 
+void host_cycle::skip() noexcept {
+    advance();
+    ++tried_;
+}
+
 void host_cycle::next(std::size_t host) noexcept {
     const auto at = static_cast<std::size_t>(std::find(order_.begin(), order_.end(), host) - order_.begin());
     position_ = (at + order_.size() - 1) % order_.size();    // leaving advances

@@ -35,6 +35,9 @@ public:
     /// A connection that lasted was lost: moves to the next server, which may be tried at once.
     void lost() noexcept;
 
+    /// The server to try now would be of no use: moves to the next one, as if it had been tried.
+    void skip() noexcept;
+
     /// A connection is to be left for this server.
     void next(std::size_t host) noexcept;
 

@@ -122,9 +122,18 @@ session::step session::next(time_point now) {
         s.until = std::min(retry_at_, deadline());
         return s;
     }
+    pass_over_old_servers(now);
     s.what = step::kind::connect;
     s.host = hosts_.current();
     return s;
+}
+
+/// A server that cannot arm the lasting watches would be left again, and what was written behind them be lost. Where no other
+/// is left, it is tried: it may have been replaced.
+void session::pass_over_old_servers(time_point now) {
+    const auto old = [&] { return capabilities_.missing(hosts_.current(), to_wire(opcode::set_watches2), now); };
+    if (!old() || !watches_.lasting()) return;
+    for (std::size_t others = refusals_.size(); others != 0 && old(); --others) hosts_.skip();
 }
 
 void session::connecting(time_point now) {

@@ -232,6 +232,7 @@ private:
     void leave_read_only();
     time_point question_due() const noexcept;
     void note_refusal(const failure& f);
+    void pass_over_old_servers(time_point now);
     bool refused_everywhere() const noexcept;
     std::int32_t next_xid() noexcept;
     void expire_requests(time_point now);
@@ -241,8 +242,8 @@ private:
     void flag_watch(request& r) const;
     bool covered(watch_kind kind, std::string_view path) const;
     void note_watch(const request& r, const error_code& ec, zxid at);
-    void arm(watch_kind kind, const std::string& path, zxid since);
     void note_removal(const request& r, const error_code& ec);
+    void arm(watch_kind kind, const std::string& path, zxid since);
     void remove_watches(const std::string& path, watcher_type type);
     void forget_leftovers();
     std::unique_ptr<request> housekeeping(std::string payload, bool critical);
@@ -281,8 +282,8 @@ private:
     bool closing_ = false;
     bool close_sent_ = false;
     bool given_up_ = false;    // the last session ended by the own clock: a server may still keep it
-    bool moving_ = false;      // to another server, once nothing is under way: until then nothing is sent
     bool denied_ = false;      // this connection's server has called the session expired
+    bool moving_ = false;      // to another server, once nothing is under way: until then nothing is sent
     bool renew_ = false;       // the session was found expired: the next one is asked for at once
     bool connect_request_due_ = false;
     bool ping_due_ = false;

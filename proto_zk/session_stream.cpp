@@ -189,6 +189,8 @@ error_code session::answer(std::unique_ptr<request> r, const error_code& ec, std
     if (!r->repeatable && !r->own_) --unrepeatable_;
     if (r->batchable) batching_.replied(body.size());
     if (r->type_ == to_wire(opcode::remove_watches)) note_removal(*r, ec);
+    refused_ = ec == server_errc::unimplemented ? r->type_ : 0;
+    refused_at_ = last_received_;
     const auto undecodable = r->abandoned_ ? error_code{} : r->complete(ec, body);
     if (!undecodable) note_reply(*r, ec, at);
     return undecodable;
@@ -298,7 +300,9 @@ void session::append_frame(std::string& out, std::size_t requests, time_point no
 
 void session::append_request(std::string& out, std::unique_ptr<request> r, time_point now) {
     r->type_ = r->type();
-    if (host_ && capabilities_.missing(*host_, r->type_, now)) {
+    // Without its watches and credentials a connection is of no use: rather than left out they are refused once more.
+    const bool vital = r->own_ && r->type_ != to_wire(opcode::remove_watches);
+    if (!vital && host_ && capabilities_.missing(*host_, r->type_, now)) {
         (void)r->complete(server_errc::unimplemented, {});
         return;
     }
@@ -320,8 +324,6 @@ void session::append_request(std::string& out, std::unique_ptr<request> r, time_
 
 /// What a reply tells beside its result.
 void session::note_reply(const request& r, const error_code& ec, zxid at) {
-    refused_ = ec == server_errc::unimplemented ? r.type_ : 0;
-    refused_at_ = last_received_;
     if (!r.arms.empty()) note_watch(r, ec, at);
     if (!leftovers_.empty()) unsettled_ = true;
 }

@@ -46,6 +46,12 @@ bool watch_table::watched(watch_kind kind, std::string_view path) const {
     return it != paths_.end() && !it->second[index(kind)].empty();
 }
 
+bool watch_table::lasting() const noexcept {
+    return recursive_ != 0 || std::any_of(paths_.begin(), paths_.end(), [](const auto& watched) {
+               return !watched.second[index(watch_kind::persistent)].empty();
+           });
+}
+
 void watch_table::take(entry& e, watch_kind kind, sinks& out) {
     sinks& list = e[index(kind)];
     out.insert(out.end(), std::make_move_iterator(list.begin()), std::make_move_iterator(list.end()));

@@ -51,6 +51,9 @@ public:
     /// True if anybody watches this path with this kind.
     bool watched(watch_kind kind, std::string_view path) const;
 
+    /// True if anybody watches any path with a kind that outlives its events.
+    bool lasting() const noexcept;
+
     /// An event of the server. `wire_type` is its number on the wire; unknown ones are ignored.
     void dispatch(std::int32_t wire_type, std::string_view path, zxid at);
 

@@ -195,6 +195,61 @@ TEST_CASE("a server that refuses to arm the watches is left") {
     CHECK(m.reply(sent.at(0).xid, 1, -6) == server_errc::unimplemented);
 }
 
+TEST_CASE("a server that does not know how to arm lasting watches is learned of, and passed over while there are some") {
+    auto settings = settings_for_tests();
+    settings.hosts = 2;
+    machine m(settings);
+    m.attach();
+    auto lasting = sink(m, "lasting");
+    m.s.watches().add(proto::watch_kind::persistent, "/a", lasting);
+    m.now += 1s;
+    m.lose();
+    const auto old = m.s.next(m.now).host;
+    m.attach();
+    m.write("first");
+    auto sent = m.sent();
+    REQUIRE(sent.at(0).is(opcode::set_watches2));
+    auto why = m.reply(sent[0].xid, 1, -6);
+    CHECK(why == server_errc::unimplemented);
+    m.s.disconnected(why, m.now, machine::latest);
+    m.take_log();
+    // From then on it costs nobody what is written behind the watches.
+    for (int i = 0; i != 4; ++i) {
+        while (m.s.next(m.now).what == machine::step::kind::wait) m.now = m.s.next(m.now).until;
+        CHECK(m.s.next(m.now).host != old);
+        m.attach();
+        m.now += 1s;
+        m.lose(machine::latest);
+    }
+    // Without lasting watches it is as good as the other.
+    CHECK(m.s.watches().remove(proto::watch_kind::persistent, "/a", lasting.get()));
+    m.attach();
+    m.now += 1s;
+    m.lose();
+    const auto next = m.s.next(m.now).host;
+    m.attach();
+    m.now += 1s;
+    m.lose();
+    CHECK((next == old) != (m.s.next(m.now).host == old));
+}
+
+TEST_CASE("where no server knows how to arm lasting watches they are not left out in silence") {
+    machine m;
+    m.attach();
+    m.s.watches().add(proto::watch_kind::recursive, "/a", sink(m, "a"));
+    m.now += 1s;
+    m.lose();
+    for (int i = 0; i != 3; ++i) {
+        while (m.s.next(m.now).what == machine::step::kind::wait) m.now = m.s.next(m.now).until;
+        m.attach();
+        const auto sent = m.sent();
+        REQUIRE(sent.at(0).is(opcode::set_watches2));
+        const auto why = m.reply(sent[0].xid, 1, -6);
+        CHECK(why == server_errc::unimplemented);
+        m.s.disconnected(why, m.now, 0);
+    }
+}
+
 TEST_CASE("R13: watches of an ended session are not carried into the next") {
     machine m;
     m.attach();
