@@ -33,6 +33,7 @@ error_code session::on_auth(const reply_header& header) {
     const auto r = std::move(auths_.front());
     auths_.pop_front();
     ++metrics_.replies_received;
+    latency_.add(last_received_ - r->sent_);
 
     error_code ec;
     if (header.err != 0) ec = error_code(header.err, server_category());

@@ -63,6 +63,18 @@ TEST_CASE("credentials are answered past other requests") {
     CHECK(m.reply(proto::xid_auth, 0) == protocol_errc::unexpected_reply);
 }
 
+TEST_CASE("replies to credentials count as others do, with the time that they took") {
+    machine m;
+    m.attach();
+    authenticate(m, "auth", "me:secret");
+    m.sent();
+    m.now += 250us;
+    CHECK(!m.reply(proto::xid_auth, 0));
+    CHECK(m.s.metrics().replies_received == 1);
+    CHECK(m.s.latency().read().count() == 1);
+    CHECK(m.s.latency().read().quantile(1) >= 250us);
+}
+
 TEST_CASE("R50: credentials are shown again on every connection, before the watches, also to a new session") {
     machine m;
     m.attach();
