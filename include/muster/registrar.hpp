@@ -46,7 +46,7 @@ struct registration_status {
     std::string path;                          ///< Of the own znode; empty while not registered.
     zk::zxid czxid = 0;                        ///< Transaction that created the own znode; of a master, its fencing token.
     /// Session that owns it. A master acts only before `session.safe_until`, which moves on whenever a server answers: not by a
-    /// value that was kept, but by `registrar::may_act_as_master` before each act.
+    /// value that was kept, but by `registrar::may_act_as_master` before each act. What neither can exclude is told there.
     zk::session_info session;
     std::uint64_t registrations = 0;    ///< Times a znode was created for this instance, promotions included.
     bool closed = false;                ///< `close()` has completed.
@@ -120,8 +120,14 @@ public:
     /// another is elected: not enough to act on.
     muster::role role() const { return status().role; }
 
-    /// True if it is master, and its session lives for certain: nobody else can be master now, unless somebody has deleted the
-    /// znode by hand. To be asked before each act as master; what takes long is to carry `status().czxid` along.
+    /// True if it is master and its session lives, as far as a client can know: see `zk::session_info::safe_until`. To be asked
+    /// before each act as master. Another can be master all the same, until this one hears of it, where
+    /// - somebody has deleted the znode by hand,
+    /// - another process registers the same identity, which takes the place of this one over,
+    /// - the server that answers this client is cut off from its leader, or the leader hangs, and the session is ended meanwhile.
+    ///
+    /// Certain is only the fencing token: each act carries `status().czxid` along, and what is acted on refuses those that are
+    /// older than the newest it has seen.
     bool may_act_as_master() const;
 
     /// Waits until `status().version` is greater than `seen` and gives the latest value.

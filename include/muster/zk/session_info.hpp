@@ -22,8 +22,13 @@ struct session_info {
     /// `server_errc::not_read_only`. Such a session is that server's own; another replaces it. See `config::read_only`.
     bool read_only = false;
     std::chrono::milliseconds timeout{0};    ///< As negotiated with the server.
-    /// Until then the server has not ended the session, whatever happens to the connection. A master stops acting then. In the
-    /// past from `client::close` on.
+    /// Until then the session lives, as far as a client can know, whatever happens to the connection. A master stops acting then.
+    /// It is a session timeout after the moment when the last request that was answered was written. That rests on the server
+    /// that answered: one that is cut off from its leader, or whose leader hangs, goes on answering pings and reads for up to
+    /// the servers' `syncLimit * tickTime`, while the leader, or a new one, can end the session. It also rests on servers that
+    /// all grant the same timeout, and on clocks that run alike. No client can know more. Whoever must be certain has what it
+    /// acts on refuse whoever comes with an older `czxid` than the newest that was seen there (fencing).
+    /// In the past from `client::close` on, and from when a server has called the session expired.
     std::chrono::steady_clock::time_point safe_until{};
     error_code last_error;    ///< Why the last connection ended or the last attempt failed; success while connected.
     std::string message;      ///< What people should know beside `last_error`, such as names and files; often empty.
@@ -34,8 +39,8 @@ struct session_info {
 /// Counters since construction.
 struct client_metrics {
     std::uint64_t requests_sent = 0;
-    std::uint64_t reads_batched = 0;    ///< Of the requests sent, those that shared a frame: see `config::batch_reads`.
-    std::uint64_t replies_received = 0;
+    std::uint64_t reads_batched = 0;       ///< Of the requests sent, those that shared a frame: see `config::batch_reads`.
+    std::uint64_t replies_received = 0;    ///< Each is in `client::latency()`, too.
     std::uint64_t events_received = 0;
     std::uint64_t bytes_sent = 0;
     std::uint64_t bytes_received = 0;

@@ -65,7 +65,8 @@ public:
     /// whoever has to know that the server has done it. Watches of paths above, though they cover this one, stay.
     /// Servers before 3.5 do not know this request.
     /// \par Completion signature
-    /// `void(error_code)`; success also if there was none.
+    /// `void(error_code)`; success also if there was none. Who gives up after it was written may still find the watchers ended:
+    /// they are once the server says that it has removed its watches.
     template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code)) Token = asio::deferred_t>
     auto remove_watches(std::string path, Token&& token = Token{}) {
         return asio::async_initiate<Token, void(error_code)>(
