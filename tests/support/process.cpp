@@ -46,6 +46,8 @@ void process::pipes::close_theirs() {
 }
 
 cli::child_options process::options(std::vector<std::string> argv, const pipes& p) {
+    // Who runs the tests in the background of a script has them ignored, which is inherited, and muster leaves them so.
+    for (const int number : {SIGINT, SIGQUIT, SIGHUP}) ::signal(number, SIG_DFL);
     cli::child_options o;
     o.argv = std::move(argv);
     o.in = p.in[0];

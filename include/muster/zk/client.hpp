@@ -167,9 +167,10 @@ public:
 
     /// Completes when the client takes requests: at once, unless it has refused one (`client_errc::overloaded`). After that, when
     /// a request has ended and half of the limits is free, even if that much was free at the refusal: what is too large to go
-    /// with others is so until one of them has ended. All who wait are told at the same time, and nothing is reserved for them,
-    /// so: \code co_await client.set(path, data, any_version, asio::redirect_error(asio::use_awaitable, ec)); while (ec ==
-    /// client_errc::overloaded) {
+    /// with others is so until one of them has ended. All who wait are told at the same time, and nothing is reserved for them:
+    /// \code
+    /// co_await client.set(path, data, any_version, asio::redirect_error(asio::use_awaitable, ec));
+    /// while (ec == client_errc::overloaded) {
     ///     co_await client.capacity(asio::use_awaitable);
     ///     co_await client.set(path, data, any_version, asio::redirect_error(asio::use_awaitable, ec));
     /// }
