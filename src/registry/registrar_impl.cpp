@@ -216,7 +216,7 @@ void registrar_impl::drive() {
             ask(std::move(s));
             break;
         case machine::step::kind::done:
-            return finish({});
+            return finish_removed();
     }
     publish();
 }
@@ -285,7 +285,13 @@ void registrar_impl::on_client_closed(const zk::session_info& s) {
             start_waiters_.complete(s.last_error);
         }
     }
-    finish({});
+    finish_removed();
+}
+
+/// What is not removed goes with the session: how that ended, the client knows.
+void registrar_impl::finish_removed() {
+    if (!machine_ || !machine_->left_behind()) return finish({});
+    client_.close(asio::bind_executor(strand_, [self = shared_from_this()](error_code ec) { self->finish(ec); }));
 }
 
 void registrar_impl::begin_close() {

@@ -71,6 +71,7 @@ private:
     void on_client_closed(const zk::session_info& s);
     void begin_close();
     void finish(const error_code& ec);
+    void finish_removed();
     void resign();
     void publish();
     watch& slot(machine::watch which) noexcept { return which == machine::watch::own ? own_watch_ : master_watch_; }

@@ -72,6 +72,7 @@ void registration::on_session(zk::session_state state, zk::session_id id) {
         case zk::session_state::closed:
         case zk::session_state::auth_failed:
             connected_ = false;
+            left_behind_ = left_behind_ || may_stand();
             gone_ = true;
             own_.reset();
             break;
@@ -297,6 +298,14 @@ registration::stray& registration::add_stray(std::string path, zk::zxid czxid) {
     s.path = std::move(path);
     s.czxid = czxid;
     return s;
+}
+
+/// Whether there may be a znode that `close` would remove.
+bool registration::may_stand() const noexcept {
+    const bool creating =
+        outstanding_ == purpose::create_master || outstanding_ == purpose::create_normal || outstanding_ == purpose::promote;
+    return own_ || search_ || creating ||
+           std::any_of(strays_.begin(), strays_.end(), [](const stray& s) { return !s.other_start; });
 }
 
 bool registration::strays_ready() const noexcept {

@@ -95,6 +95,8 @@ public:
     zk::zxid czxid() const noexcept { return registered() ? own_->czxid : 0; }
     /// The session that owns the znode.
     zk::session_id owner() const noexcept { return registered() ? own_->owner : 0; }
+    /// The client is closed, and something of ours may have stood then: it is there for as long as the session is.
+    bool left_behind() const noexcept { return left_behind_; }
     std::uint64_t registrations() const noexcept { return registrations_; }
     const error_code& last_error() const noexcept { return last_error_; }
     /// How many attempts have failed and are to be repeated.
@@ -200,6 +202,7 @@ private:
     stray& add_stray(std::string path, zk::zxid czxid);
     void uncheck_strays();
     bool strays_ready() const noexcept;
+    bool may_stand() const noexcept;
     void fail(const error_code& ec, time_point now, std::uint64_t random);
     void fight(time_point now, std::uint64_t random);
     bool mine(zk::session_id owner) const noexcept { return owner != 0 && (owner == session_ || former(owner)); }
@@ -249,6 +252,7 @@ private:
 
     bool closing_ = false;
     bool gone_ = false;    ///< The client is closed.
+    bool left_behind_ = false;
     std::uint64_t registrations_ = 0;
     error_code last_error_;
     std::uint64_t failures_ = 0;

@@ -43,6 +43,29 @@ TEST_CASE("two registrars of one service on one session keep apart what is whose
     CHECK(a.role() == role::master);
 }
 
+TEST_CASE("where somebody else closes its client, a registrar's close tells what became of the session") {
+    for (const bool answered : {true, false}) {
+        CAPTURE(answered);
+        simulation sim;
+        sim_registry registry(sim);
+        auto client = make_client(sim.io.get_executor(), config_for_tests(), sim.world);
+        registrar a(client, registration("s", instance("10.1.1.1", 80)));
+        outcome<> started, client_closed, closed;
+        a.start(started.handler());
+        registry.serve();
+        REQUIRE(a.role() == role::master);
+        client.close(client_closed.handler());
+        sim.run_for(1s);
+        a.close(closed.handler());
+        if (answered) registry.serve();
+        sim.run_for(client.configuration().close_timeout - 1s);    // the client's ends, and the registrar's does not
+        REQUIRE(client_closed.done());
+        REQUIRE(closed.done());
+        CHECK(closed.ec() == (answered ? error_code() : error_code(zk::client_errc::close_timed_out)));
+        CHECK(client_closed.ec() == closed.ec());
+    }
+}
+
 TEST_CASE("a master is safe for as long as its own session, whatever the client has by now") {
     simulation sim;
     sim_registry registry(sim);
