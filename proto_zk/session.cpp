@@ -355,7 +355,9 @@ error_code session::end_without_session() const noexcept {
 
 void session::finish(const error_code& result, session_state last, const error_code& why) {
     phase_ = phase::finished;
-    close_result_ = result;
+    // Who has given up ends no session: what it had, if anything, is left to expire.
+    const auto without_end = info_.id != 0 ? error_code(client_errc::close_timed_out) : end_without_session();
+    close_result_ = last == session_state::auth_failed ? without_end : result;
     finished_with_ = why;
     fail(written_, client_errc::connection_lost);
     fail(auths_, client_errc::connection_lost);

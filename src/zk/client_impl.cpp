@@ -318,11 +318,7 @@ void client_impl::publish() {
 
 void client_impl::finish() {
     timer_->cancel();
-    const session_info& last = session_.info();
-    error_code result = session_.close_result();
-    // Who has given up ends no session: what it had, if anything, is left to expire.
-    if (last.state == session_state::auth_failed) result = last.id != 0 ? error_code(client_errc::close_timed_out) : error_code();
-    close_waiters_.complete(result);
+    close_waiters_.complete(session_.close_result());
 }
 
 void client_impl::on_context_shutdown() noexcept {
