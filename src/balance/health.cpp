@@ -33,24 +33,14 @@ health::verdict health::admits(node_state& s, std::int64_t now, draws d, bool pa
     switch (standing_of(s)) {
         case standing::fine:
             break;
-        case standing::ejected: {
-            // A panic does not stop the time: it ends by trials that succeed.
-            if (now >= s.health.since.load(relaxed)) {
-                const std::lock_guard lock(mutex_);
-                if (standing_of(s) == standing::ejected && now >= s.health.since.load(relaxed)) {
-                    s.health.trial_left = params_.trial_successes;
-                    s.health.since.store(now, relaxed);
-                    s.standing.store(standing::trial, relaxed);
-                    count_out(s, now);
-                    if (!has_trials()) restore(s, now);
-                }
-            }
+        case standing::ejected:
+            begin_trial(s, now);    // if it is time; a panic does not stop that, since it ends by trials that succeed
             if (!is_out(standing_of(s))) break;
-            const bool tries = standing_of(s) == standing::trial && falls(d.of_pick, params_.trial_percentage);
-            return answer(tries || (panic && in_panic(now)));
+            [[fallthrough]];
+        case standing::trial: {
+            const bool tried = standing_of(s) == standing::trial && falls(d.of_pick, params_.trial_percentage);
+            return answer(tried || (panic && in_panic(now)));
         }
-        case standing::trial:
-            return answer(falls(d.of_pick, params_.trial_percentage) || (panic && in_panic(now)));
         case standing::starting: {
             const auto age = static_cast<double>(now - s.health.since.load(relaxed));
             const double share = 100 * age / static_cast<double>(std::max<std::int64_t>(1, ticks_of(params_.slow_start)));
@@ -63,6 +53,17 @@ health::verdict health::admits(node_state& s, std::int64_t now, draws d, bool pa
             return while_recovering(s, now, d.of_pick);
     }
     return verdict::yes;
+}
+
+void health::begin_trial(node_state& s, std::int64_t now) noexcept {
+    if (now < s.health.since.load(relaxed)) return;
+    const std::lock_guard lock(mutex_);
+    if (standing_of(s) != standing::ejected || now < s.health.since.load(relaxed)) return;    // another pick was first
+    if (!has_trials()) return restore(s, now);
+    s.health.trial_left = params_.trial_successes;
+    s.health.since.store(now, relaxed);
+    s.standing.store(standing::trial, relaxed);
+    count_out(s, now);
 }
 
 condition health::condition_of(const node_state& s, std::int64_t now) const noexcept {

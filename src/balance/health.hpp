@@ -84,6 +84,8 @@ public:
 private:
     static constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
 
+    void begin_trial(node_state& s, std::int64_t now) noexcept;
+
     // Under the mutex.
     void eject(node_state& s, std::int64_t now) noexcept;
     void restore(node_state& s, std::int64_t now) noexcept;

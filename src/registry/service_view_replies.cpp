@@ -63,7 +63,6 @@ void service_view::listed(reply r) {
     for (const std::string& name : r.names) {
         if (!members_.contains(name) && !gone_since_list_.contains(name)) child_dirty(name, false);
     }
-    gone_since_list_.clear();
     for (auto it = members_.begin(); it != members_.end();) {
         const auto current = it++;
         const auto& [name, m] = *current;
