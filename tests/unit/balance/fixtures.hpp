@@ -112,6 +112,22 @@ struct published {
     publisher pub{1};
 };
 
+/// A service of normals, and one picker of it.
+struct picked_service : published {
+    explicit picked_service(std::size_t n, const health_params& h = {}, policy p = policy::roundrobin, pool where = pool::all)
+        : published(h), picker(pub.get(p, where)) {
+        show(n);
+    }
+
+    using published::show;
+    void show(std::size_t n) { published::show(normals(n)); }
+    lease take(std::string_view key = "key") { return picker.pick(key, last); }
+    bool is(std::size_t i, standing s) { return of(i).state->standing == s; }
+
+    hot_picker picker;
+    error_code last;    ///< Of the last pick.
+};
+
 // A pick without a lease.
 inline node* choose(const table& t, pick_state& s, std::string_view key = {}) {
     error_code ec;

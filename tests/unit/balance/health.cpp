@@ -28,23 +28,12 @@ using std::chrono::seconds;
 
 namespace {
 
-struct service : published {
-    explicit service(std::size_t n, const health_params& h = {}, policy p = policy::roundrobin)
-        : published(h), picker(pub.get(p, pool::all)) {
-        show(n);
-    }
+struct service : picked_service {
+    using picked_service::picked_service;
 
-    void show(std::size_t n) { published::show(normals(n)); }
-    lease take(std::string_view key = "key") {
-        error_code ec;
-        lease l = picker.pick(key, ec);
-        last = ec;
-        return l;
-    }
     void succeed(std::size_t i, int times) {
         for (int k = 0; k < times; ++k) lend(i).success();
     }
-    bool is(std::size_t i, standing s) { return of(i).state->standing == s; }
     // Of so many picks, those of instance i.
     int picks_of(std::size_t i, int picks) {
         int n = 0;
@@ -55,9 +44,6 @@ struct service : published {
         }
         return n;
     }
-
-    hot_picker picker;
-    error_code last;
 };
 
 health_params without_percentage() {

@@ -17,7 +17,6 @@
 using namespace muster::balance;
 using namespace muster::balance::test;
 using muster::condition;
-using muster::error_code;
 using muster::failure_class;
 using muster::health_params;
 using muster::lease;
@@ -29,16 +28,9 @@ using std::chrono::seconds;
 
 namespace {
 
-struct service : published {
-    explicit service(std::size_t n, const health_params& h = {}, policy p = policy::roundrobin, pool where = pool::all)
-        : published(h), picker(pub.get(p, where)) {
-        published::show(normals(n));
-    }
+struct service : picked_service {
+    using picked_service::picked_service;
 
-    lease take(std::string_view key = "key") {
-        error_code ec;
-        return picker.pick(key, ec);
-    }
     // Calls for so long, ten each second, of which those of `failing` fail.
     std::size_t call(seconds how_long, const std::string& failing = {}) {
         std::size_t failures = 0;
@@ -53,9 +45,6 @@ struct service : published {
         }
         return failures;
     }
-    standing of_instance(std::size_t i) { return of(i).state->standing; }
-
-    hot_picker picker;
 };
 
 std::string identity(std::size_t i) { return numbered(i).identity(); }
@@ -66,10 +55,10 @@ TEST_CASE("a panic ends when those that were ejected are well again, and who is 
     service s(4);
     s.eject(0);
     s.eject(1);
-    s.published::show(normals(3));    // 2 of 3 are out
+    s.show(3);    // 2 of 3 are out
     REQUIRE(s.shared->health.in_panic(s.clock->ticks()));
     s.call(seconds(60));
-    for (std::size_t i = 0; i < 3; ++i) CHECK(s.of_instance(i) == standing::fine);
+    for (std::size_t i = 0; i < 3; ++i) CHECK(s.is(i, standing::fine));
     CHECK(s.call(seconds(600), identity(0)) < 100);    // of 6000 calls, 2000 of which would be its own
 }
 
@@ -83,7 +72,7 @@ TEST_CASE("a key that is alone finds out that its instance is well again") {
         CHECK(s.take(key)->identity() != owner);
         s.clock->at += seconds(10);
         for (int calls = 0; calls < 500; ++calls) s.take(key).success();
-        CHECK(s.of_instance(i) == standing::fine);
+        CHECK(s.is(i, standing::fine));
         CHECK(s.take(key)->identity() == owner);
     }
 }
@@ -95,14 +84,14 @@ TEST_CASE("what is overloaded in between does not join two failures to a row") {
         s.fail(0, 1, failure_class::overloaded);
         s.fail(0, 1, failure_class::failed);
     }
-    CHECK(s.of_instance(0) == standing::fine);
+    CHECK(s.is(0, standing::fine));
     s.fail(0, 2, failure_class::unreachable);
     s.lend(0).success();
     s.fail(0, 1, failure_class::overloaded);
     s.fail(0, 1, failure_class::unreachable);
-    CHECK(s.of_instance(0) == standing::fine);
+    CHECK(s.is(0, standing::fine));
     s.fail(0, 2, failure_class::unreachable);
-    CHECK(s.of_instance(0) == standing::ejected);
+    CHECK(s.is(0, standing::ejected));
 }
 
 TEST_CASE("a call from before the ejection says nothing on trial") {
@@ -111,37 +100,37 @@ TEST_CASE("a call from before the ejection says nothing on trial") {
     for (int i = 0; i < 6; ++i) hung.push_back(s.lend(0));
     s.eject(0);
     s.clock->at += seconds(10);
-    while (s.of_instance(0) != standing::trial) s.take().canceled();
+    while (!s.is(0, standing::trial)) s.take().canceled();
     for (int i = 0; i < 3; ++i) hung[static_cast<std::size_t>(i)].failure(failure_class::unreachable);
-    CHECK(s.of_instance(0) == standing::trial);
+    CHECK(s.is(0, standing::trial));
     for (int i = 3; i < 6; ++i) hung[static_cast<std::size_t>(i)].success();
-    CHECK(s.of_instance(0) == standing::trial);
+    CHECK(s.is(0, standing::trial));
     for (int i = 0; i < 3; ++i) s.lend(0).success();
-    CHECK(s.of_instance(0) == standing::fine);
+    CHECK(s.is(0, standing::fine));
 }
 
 TEST_CASE("one that nobody asks for any more does not keep others from being ejected") {
     service s(0, {}, policy::roundrobin, pool::normals);
     auto seen = normals(2);
     seen.push_back(master(numbered(9), 9));
-    s.published::show(std::move(seen));
+    s.show(std::move(seen));
     s.eject(9);
     s.fail(0, 5);
-    CHECK(s.of_instance(0) == standing::fine);    // one of three may be out
-    s.clock->at += seconds(20);                   // and who asks for the master?
+    CHECK(s.is(0, standing::fine));    // one of three may be out
+    s.clock->at += seconds(20);        // and who asks for the master?
     s.fail(0, 5);
-    CHECK(s.of_instance(0) == standing::ejected);
+    CHECK(s.is(0, standing::ejected));
     CHECK(s.call(seconds(5), identity(0)) == 0);
 
     service pair(2);
     pair.eject(0);
     pair.clock->at += seconds(10);
-    while (pair.of_instance(0) != standing::trial) pair.take().canceled();
+    while (!pair.is(0, standing::trial)) pair.take().canceled();
     pair.lend(0).success();
     pair.clock->at += seconds(10);    // the trial is not over, and nobody goes on with it
     pair.eject(1);
     pair.fail(0, 1);    // not both of them
-    CHECK(pair.of_instance(0) == standing::trial);
+    CHECK(pair.is(0, standing::trial));
 }
 
 TEST_CASE("0 turns trials off") {
@@ -153,7 +142,7 @@ TEST_CASE("0 turns trials off") {
     CHECK(s.shared->health.condition_of(*s.of(0).state, s.clock->ticks()) == condition::healthy);
     s.take().success();
     s.take().success();
-    CHECK(s.of_instance(0) == standing::fine);
+    CHECK(s.is(0, standing::fine));
 }
 
 TEST_CASE("where all start slowly, each has its share, under every policy") {
@@ -168,8 +157,8 @@ TEST_CASE("where all start slowly, each has its share, under every policy") {
             for (std::size_t i = 0; i < weights.size(); ++i)
                 seen.push_back(
                     normal(numbered(10 + i, static_cast<std::uint32_t>(weights[i])), static_cast<std::int64_t>(10 + i)));
-            s.published::show(std::move(seen));
-            for (std::size_t i = 10; i < 15; ++i) CHECK(s.of_instance(i) == standing::starting);
+            s.show(std::move(seen));
+            for (std::size_t i = 10; i < 15; ++i) CHECK(s.is(i, standing::starting));
             s.clock->at += at;
             std::map<std::string, double> counts;
             for (int k = 0; k < 8000; ++k) {
@@ -191,15 +180,15 @@ TEST_CASE("recovery is over when it is over, and does not concern who was never 
     health_params h;
     h.recovery_instances = 3;
     service s(3, h);
-    s.published::show({});
-    s.published::show(normals(1));
+    s.show(std::vector<sighting>());
+    s.show(1);
     const auto now = [&] { return s.shared->health.condition_of(*s.of(0).state, s.clock->ticks()); };
     CHECK(now() == condition::recovering);
     s.clock->at += hours(1);
     CHECK(now() == condition::healthy);
 
     service fresh(0, h);
-    fresh.published::show(normals(1));
+    fresh.show(1);
     for (int k = 0; k < 100; ++k) CHECK(fresh.take());
 }
 
@@ -211,7 +200,7 @@ TEST_CASE("who stands behind many that are out has no more than the others") {
         service s(0, h, p);
         std::vector<std::uint32_t> weights(200, 1);
         if (p == policy::weightroundrobin) weights[199] = 2;
-        s.published::show(normals(weights));
+        s.show(normals(weights));
         std::map<std::string, int> counts;
         std::size_t out = 0;
         for (const node_ref& n : s.members.nodes()) {    // the first 80 in the order of the rotation
@@ -238,7 +227,7 @@ TEST_CASE("nobody inherits all keys of a heavy instance that is out") {
     for (const policy p : {policy::urlhash, policy::ringhash, policy::rendezvous, policy::boundedhash}) {
         CAPTURE(muster::to_string(p));
         service s(0, {}, p);
-        s.published::show(normals(std::vector<std::uint32_t>{1, 1, 1, 1, 1000}));
+        s.show(normals(std::vector<std::uint32_t>{1, 1, 1, 1, 1000}));
         s.eject(4);
         std::map<std::string, int> counts;
         for (int k = 0; k < 8000; ++k) {

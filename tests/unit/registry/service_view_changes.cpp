@@ -61,14 +61,10 @@ TEST_CASE("an instance that changes during every read of it keeps nobody from be
         int changes = 0;
         // Each read of "a" is followed by a change before its reply arrives.
         const auto restless_step = [&] {
-            v.deliver();
-            const auto a = v.m.next(v.now);
-            REQUIRE(a);
-            auto r = v.perform(a->what);
-            if (a->what.path == "/p/s/normal0000000001")
-                v.tree.set("/p/s/normal0000000001", data("a" + std::to_string(++changes)));
-            v.deliver();
-            v.m.on_reply(a->id, std::move(r), v.now, 0);
+            auto read = v.ask();
+            REQUIRE(read);
+            if (read->path == "/p/s/normal0000000001") v.tree.set(read->path, data("a" + std::to_string(++changes)));
+            v.answer(std::move(*read));
         };
         for (int i = 0; i < 20 && !v.m.state().known; ++i) restless_step();
         REQUIRE(v.m.state().known);
@@ -87,14 +83,12 @@ TEST_CASE("an instance that is deleted while it is read is not shown by that rea
     v.connect();
     v.settle();
     v.tree.set("/p/s/normal0000000001", data("a2"));
-    v.deliver();
-    const auto a = v.m.next(v.now);
-    REQUIRE(a);
-    auto r = v.perform(a->what);
+    auto read = v.ask();
+    REQUIRE(read);
     v.tree.drop("/p/s/normal0000000001");
     v.deliver();
     CHECK(v.names() == "m b");
-    v.m.on_reply(a->id, std::move(r), v.now, 0);
+    v.answer(std::move(*read));
     CHECK(v.names() == "m b");
     v.settle();
     CHECK(v.names() == "m b");
@@ -109,11 +103,11 @@ TEST_CASE("a newcomer that cannot be read does not keep in the view who went") {
     v.tree.drop("/p/s/normal0000000001");
     v.deliver();
     CHECK(v.names() == "m a b");    // c may be who a was
-    const auto a = v.m.next(v.now);
-    REQUIRE(a);
-    reply r;
-    r.ec = zk::server_errc::operation_timeout;
-    v.m.on_reply(a->id, r, v.now, 0);
+    auto read = v.ask();
+    REQUIRE(read);
+    read->told = reply();
+    read->told.ec = zk::server_errc::operation_timeout;
+    v.answer(std::move(*read));
     CHECK(v.names() == "m b");
     v.settle();
     CHECK(v.names() == "m b c");
@@ -139,24 +133,20 @@ TEST_CASE("R5: what changes while it is read is read again") {
     v.connect();
     v.settle();
     v.tree.set("/p/s/master", data("m2"));
-    v.deliver();
-    const auto a = v.m.next(v.now);
-    REQUIRE(a.has_value());
-    auto old = v.perform(a->what);
+    auto read = v.ask();
+    REQUIRE(read);
     v.tree.set("/p/s/master", data("m3"));
-    v.deliver();
-    v.m.on_reply(a->id, std::move(old), v.now, 0);
+    v.answer(std::move(*read));
     v.settle();
     CHECK(v.names() == "m3 a b");
 
     v.tree.set("/p/s/master", data("m4"));
-    v.deliver();
-    const auto b = v.m.next(v.now);
-    old = v.perform(b->what);
+    read = v.ask();
+    REQUIRE(read);
     v.tree.drop("/p/s/master");
     v.deliver();
     CHECK(v.names() == "a b");
-    v.m.on_reply(b->id, std::move(old), v.now, 0);
+    v.answer(std::move(*read));
     CHECK(v.names() == "a b");
     v.settle();
     CHECK(v.names() == "a b");
@@ -184,14 +174,11 @@ TEST_CASE("odd children that come and go all the time do not keep the list from 
     fill(v.tree);
     v.connect();
     for (int i = 0; i < 20 && !v.m.state().known; ++i) {
-        v.deliver();
-        const auto a = v.m.next(v.now);
-        REQUIRE(a);
         v.tree.put("/p/s/lock" + std::to_string(i), "");
-        auto r = v.perform(a->what);
+        auto read = v.ask();
+        REQUIRE(read);
         v.tree.drop("/p/s/lock" + std::to_string(i));
-        v.deliver();
-        v.m.on_reply(a->id, std::move(r), v.now, 0);
+        v.answer(std::move(*read));
     }
     REQUIRE(v.m.state().known);
     CHECK(v.names() == "m a b");
@@ -206,15 +193,12 @@ TEST_CASE("an instance that comes and goes faster than it is read keeps nobody i
     const std::string restless = "/p/s/normal0000000007";
     const auto restless_step = [&] {
         v.tree.put(restless, data("r"));
-        v.deliver();
-        const auto a = v.m.next(v.now);
-        REQUIRE(a);
-        auto r = v.perform(a->what);
+        auto read = v.ask();
+        REQUIRE(read);
         v.tree.drop(restless);
         v.tree.put(restless, data("r"));
         v.tree.drop(restless);
-        v.deliver();
-        v.m.on_reply(a->id, std::move(r), v.now, 0);
+        v.answer(std::move(*read));
     };
     restless_step();
     v.tree.put(restless, data("r"));
@@ -235,16 +219,14 @@ TEST_CASE("a master that is replaced while its znode is read is not missing when
     v.connect();
     v.settle();
     v.tree.set("/p/s/master", data("m2"));
-    v.deliver();
-    const auto a = v.m.next(v.now);
-    REQUIRE(a);
-    auto r = v.perform(a->what);
+    auto read = v.ask();
+    REQUIRE(read);
     v.tree.drop("/p/s/master");
     v.tree.put("/p/s/master", data("a"));
     v.tree.drop("/p/s/normal0000000001");
     v.deliver();
     CHECK(v.names() == "a b");    // by the znode that it had
-    v.m.on_reply(a->id, std::move(r), v.now, 0);
+    v.answer(std::move(*read));
     CHECK(v.names() == "a b");
     v.settle();
     CHECK(v.names() == "a b");

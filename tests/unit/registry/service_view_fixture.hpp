@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -77,13 +78,30 @@ struct viewer {
         }
     }
 
-    bool step() {
+    /// A reply that is on its way.
+    struct in_flight {
+        std::uint64_t id = 0;
+        std::string path;
+        reply told;
+    };
+
+    /// Asks the next thing, once all events so far are told; the tree answers at once, and the reply is kept.
+    std::optional<in_flight> ask() {
         deliver();
         const auto a = m.next(now);
-        if (!a) return false;
-        auto r = perform(a->what);
+        if (!a) return std::nullopt;
+        return in_flight{a->id, a->what.path, perform(a->what)};
+    }
+    /// The reply comes, behind all events so far.
+    void answer(in_flight f) {
         deliver();
-        m.on_reply(a->id, std::move(r), now, 0);
+        m.on_reply(f.id, std::move(f.told), now, 0);
+    }
+
+    bool step() {
+        auto f = ask();
+        if (!f) return false;
+        answer(std::move(*f));
         return true;
     }
 
