@@ -72,7 +72,7 @@ void registration::on_session(zk::session_state state, zk::session_id id) {
         case zk::session_state::closed:
         case zk::session_state::auth_failed:
             connected_ = false;
-            left_behind_ = left_behind_ || may_stand();
+            left_behind_ = may_stand();
             gone_ = true;
             own_.reset();
             break;
