@@ -92,7 +92,10 @@ void member::updated(std::uint64_t number, std::size_t since) const {
     const zk::zxid own = status().czxid;    // another znode may be left from a former life
     for (const auto& z : env_.znodes_of(service_)) {
         if (z.czxid != own || z.data == env_.layout->encode(instance_)) continue;
-        if (history.count(since, z.path, zk::event_type::data_changed) > 1) continue;
+        // It may have been created with that data: then what was written since is somebody else's.
+        const auto happened =
+            history.count(since, z.path, zk::event_type::data_changed) + history.count(since, z.path, zk::event_type::created);
+        if (happened > 1) continue;
         env_.time.fail("{} has updated its data, and {} has '{}'", name_, z.path, z.data);
     }
 }

@@ -47,6 +47,7 @@ void onlooker::start() {
     if (!absent()) return;
     appear();
     newest_ = 0;
+    newest_in_ = 0;
     for (std::size_t i = 0; i != paths_to_keep; ++i) {
         const auto mode = i == 0 ? zk::add_watch_mode::persistent : zk::add_watch_mode::persistent_recursive;
         keep(life_, kept_.emplace_back(kept_paths_[i], mode, env_.cluster.history()));
@@ -79,7 +80,8 @@ void onlooker::watch_once() {
     const auto life = life_;
     const auto expect = [&](auto f) { return env_.operations.expect(*home_, name_ + " watches " + path, std::move(f)); };
     const auto what = std::array{kind::exists, kind::data, kind::children}[chance_.below(3)];
-    const request r{path, what, client_->session().connection, newest_};
+    const auto session = client_->session();
+    const request r{path, what, session.generation, session.connection, newest()};
     switch (what) {
         case kind::exists:
             client_->exists_and_watch(path,
@@ -105,8 +107,10 @@ void onlooker::armed(const request& r, const error_code& ec, std::optional<zk::s
     if (ec && w) env_.time.fail("{}: reading {} failed, and gave a watch", name_, r.path);
     if (!ec && !w) env_.time.fail("{}: {} was read without a watch", name_, r.path);
     if (ec || !running()) return;
-    learn(s);
-    watches_.push_back(one_shot{r, std::move(w), s, env_.cluster.history().size(), false, ++last_number_});
+    learn(s, r.generation);
+    request asked = r;
+    if (asked.generation != client_->session().generation) asked.known = 0;    // it was sent in a later session
+    watches_.push_back(one_shot{std::move(asked), std::move(w), s, env_.cluster.history().size(), false, ++last_number_});
     listen(life_, std::prev(watches_.end()));
 }
 
@@ -168,7 +172,7 @@ void onlooker::keep(std::uint64_t life, kept& k) {
         k.adding = false;
         if (ec) return later(life, k);
         k.watcher = std::move(w);
-        k.told.armed(newest_);
+        k.told.armed(newest());
         k.dirty = true;
         listen(life, k);
         read(life, k);
@@ -199,7 +203,7 @@ void onlooker::hear(kept& k, const zk::watch_event& e) {
     if (e.type == zk::event_type::resync) {
         // The watch is armed again by a request that is about to be sent.
         const auto there = env_.cluster.attached(client_->session().id);
-        return k.told.armed(there ? std::max(there->applied, newest_) : newest_);
+        return k.told.armed(there ? std::max(there->applied, newest()) : newest());
     }
     const std::string wrong = k.told.hear(e);
     if (!wrong.empty()) env_.time.fail("{}: by the persistent watch of {} {}", name_, k.path, wrong);
@@ -223,24 +227,31 @@ void onlooker::read(std::uint64_t life, kept& k) {
     if (k.reading || !k.dirty) return;
     k.reading = true;
     k.dirty = false;
-    client_->exists(k.path, env_.operations.expect(*home_, name_ + " exists " + k.path,
-                                                   [this, life, &k](error_code ec, const std::optional<zk::stat>& s) {
-                                                       if (life != life_ || !running()) return;
-                                                       k.reading = false;
-                                                       if (ec) {
-                                                           k.dirty = true;
-                                                           return later(life, k);
-                                                       }
-                                                       learn(s);
-                                                       k.told.read();
-                                                       k.read = s;
-                                                       read(life, k);
-                                                   }));
+    auto got = [this, life, &k, generation = client_->session().generation](error_code ec, const std::optional<zk::stat>& s) {
+        if (life != life_ || !running()) return;
+        k.reading = false;
+        if (ec) {
+            k.dirty = true;
+            return later(life, k);
+        }
+        learn(s, generation);
+        k.told.read();
+        k.read = s;
+        read(life, k);
+    };
+    client_->exists(k.path, env_.operations.expect(*home_, name_ + " exists " + k.path, std::move(got)));
 }
 
-void onlooker::learn(const std::optional<zk::stat>& s) {
-    if (s) newest_ = std::max({newest_, s->czxid, s->mzxid, s->pzxid});
+/// `generation`: of the session when the request was made. What is no more that of the same one is not learned.
+void onlooker::learn(const std::optional<zk::stat>& s, std::uint64_t generation) {
+    if (!s || generation != client_->session().generation) return;
+    if (std::exchange(newest_in_, generation) != generation) newest_ = 0;
+    newest_ = std::max({newest_, s->czxid, s->mzxid, s->pzxid});
 }
+
+/// The server of the session has applied that at least. A new session knows of nothing: it may begin at a server that is behind,
+/// such as one that serves reads only.
+zk::zxid onlooker::newest() const { return client_->session().generation == newest_in_ ? newest_ : 0; }
 
 // What it knows ------------------------------------------------------------------------------------------------------------
 

@@ -38,10 +38,11 @@ public:
 
 private:
     enum class kind { exists, data, children };
-    /// When a one-shot watch was asked for: the connection, and what its server had applied at least.
+    /// When a one-shot watch was asked for: the session, its connection, and what its server had applied at least.
     struct request {
         std::string path;
         kind what;
+        std::uint64_t generation = 0;
         std::uint64_t connection = 0;
         zk::zxid known = 0;
     };
@@ -80,7 +81,8 @@ private:
     void read(std::uint64_t life, kept& k);
     void hear(kept& k, const zk::watch_event& e);
     void later(std::uint64_t life, kept& k);
-    void learn(const std::optional<zk::stat>& s);
+    void learn(const std::optional<zk::stat>& s, std::uint64_t generation);
+    zk::zxid newest() const;
     std::optional<zk::stat> stat_of(const std::string& path) const;
     std::size_t watched_paths() const;
     void forget() override;
@@ -89,7 +91,8 @@ private:
     std::vector<std::string> kept_paths_;
     std::list<one_shot> watches_;
     std::list<kept> kept_;
-    zk::zxid newest_ = 0;    // that a reply has shown
+    zk::zxid newest_ = 0;    // that a reply of that session has shown
+    std::uint64_t newest_in_ = 0;
     std::uint64_t last_number_ = 0;
     std::uint64_t glances_ = 0;
     std::uint64_t events_ = 0;
