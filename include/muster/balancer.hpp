@@ -48,8 +48,9 @@ struct balancer_params {
     /// used, since only with hundreds of instances and clients do connections cost more than the spread of load gains.
     std::size_t subset = 0;
 
-    /// Number of this client among those of its kind, from 0 on without gaps: all instances have then about the same number of
-    /// clients, at most a few more or less. Default: none, a place at random, with which some have half as many again as others.
+    /// Number of this client among those of its kind, from 0 on with few gaps: all instances have then about the same number of
+    /// clients, at most a few more or less. A client that registers as an instance itself has one, see `set_subset_client`.
+    /// Default: none, a place at random, with which some have half as many again as others.
     std::optional<std::uint64_t> subset_client;
 
     /// How long the first pick of a service waits for its first view, and any pick for an instance. 0: does not wait.
@@ -57,6 +58,16 @@ struct balancer_params {
 
     /// After a change is shown, further changes are gathered for this long and shown together. 0: each at once.
     std::chrono::milliseconds coalesce{10};
+
+    /// Where two or more instances, and more than so many percent of the service, go within a session timeout, and the connection
+    /// of the balancer's own session was lost shortly before, they are held back: picked as before, as normals, until they are
+    /// seen again, or a session timeout has passed. So many at once are more likely cut off from ZooKeeper than ended, and they
+    /// register again when they can; one that does not answer is ejected by its calls. What was shown to go before there were so
+    /// many stays gone, except that one reading of the service counts as a whole: those that it showed first are added again. A
+    /// master that is held back is master no more. "Shortly" is up to one and a half timeouts after the balancer was connected
+    /// again, which is how long the servers wait for others. Default 50: in a service of 2 both must go, of 3 two, of 5 three; a
+    /// single removal is always shown at once. 0: off, all are.
+    std::uint32_t hold_back_percentage = 50;
 
     /// How long the state of an instance that went is kept in case it comes back. Default: 30 s.
     std::chrono::milliseconds remember{30'000};
@@ -93,6 +104,7 @@ struct instance_info {
     std::uint64_t successes = 0;    ///< Leases returned with `success()`.
     std::uint64_t failures = 0;     ///< Leases returned with `failure()`.
     bool ejected = false;           ///< Out, or on trial, for how its calls went: see `health_params`.
+    bool held_back = false;         ///< It is not registered any more: see `balancer_params::hold_back_percentage`.
 };
 
 /// A child of a service that is no usable instance.
@@ -134,6 +146,7 @@ const char* to_string(change::kind k) noexcept;
 namespace detail {
 class balancer_impl;
 class change_queue;
+struct lent_instance;
 }    // namespace detail
 
 /// The changes of one service, in order, beginning with one `added` for each instance that is there at first.
@@ -263,6 +276,26 @@ public:
     /// Errors: `registry_errc::{invalid_name, closed}`.
     result<service_description> describe(std::string_view service);
 
+    /// Waits until the instance of `l` drains or is not registered any more, as `lease::draining` says: for who holds connections
+    /// to it for longer than a call, and has no other reason to pick again. The lease may be returned and gone meanwhile.
+    /// \par Completion signature
+    /// `void(error_code)`: success when it drains or has gone, at once where that is so already.
+    /// \par Errors
+    /// `registry_errc::closed` when the balancer is closed, and nothing will be told any more;
+    /// `zk::client_errc::invalid_argument` for an empty lease, or one of another balancer; `asio::error::operation_aborted`.
+    /// \par Per-operation cancellation
+    /// Terminal, partial, total: no side effect, the waiter is removed.
+    template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code)) Token = asio::deferred_t>
+    auto until_draining(const lease& l, Token&& token = Token{}) {
+        return asio::async_initiate<Token, void(error_code)>(detail::initiate<&balancer::start_until_draining>{get_executor()},
+                                                             token, impl_, lent(l));
+    }
+
+    /// Changes `balancer_params::subset_client`, for all services: where a program registers itself among its kind, that is
+    /// `registration_status::ordinal`, which it knows only then. Takes effect at once, and moves the client's connections: once,
+    /// not now and then.
+    void set_subset_client(std::uint64_t number);
+
     /// Where the session stands.
     zk::session_info session() const;
 
@@ -282,6 +315,9 @@ private:
     static void start_pick(asio::any_completion_handler<void(error_code, lease)> h, impl_ptr impl, std::string service,
                            pick_options o);
     static void start_close(asio::any_completion_handler<void(error_code)> h, impl_ptr impl);
+    static std::shared_ptr<detail::lent_instance> lent(const lease& l);
+    static void start_until_draining(asio::any_completion_handler<void(error_code)> h, impl_ptr impl,
+                                     std::shared_ptr<detail::lent_instance> i);
 
     impl_ptr impl_;
 };

@@ -25,7 +25,10 @@ struct instance {
     std::string unique_code;     ///< Identity that survives a change of address. Empty: `ip:port` is the identity.
     std::uint32_t weight = 1;    ///< 1 to 65535. 0 counts as 1, larger values as 65535.
     std::string zone;            ///< Optional: where it runs.
-    std::string state;           ///< Optional: what it says of itself.
+    /// Optional: what it says of itself. While that is `draining` or `starting`, picks go to it only where nobody else of the
+    /// pool and the filters is to be had; with `draining` its long-lived connections are to be given up, too: see
+    /// `lease::draining`.
+    std::string state;
     std::map<std::string, std::string> metadata;    ///< Optional: anything else.
 
     instance() = default;    // not an aggregate: GCC 12 destroys aggregate temporaries in co_await expressions twice

@@ -81,6 +81,14 @@ public:
     /// `valid()`.
     bool last_chance() const noexcept;
 
+    /// True while the instance is in the view of the balancer that lent it, be it under another znode or with other data; it may
+    /// have ended all the same. False from when the balancer saw it go until it comes back. Precondition: `valid()`.
+    bool still_registered() const noexcept;
+    /// True if the instance asks for no more work, with `instance::state` `draining`, or is not registered any more: connections
+    /// to it are to be given up as soon as what they carry is done. `balancer::until_draining` waits for that. Precondition:
+    /// `valid()`.
+    bool draining() const noexcept;
+
     /// The call to the instance succeeded. Returns the loan; the instance remains readable.
     void success() noexcept;
     /// The same, and the instance reported how much of its capacity is used: 0 idle, 1 all. `p2c` and `peakewma` count a lease

@@ -14,6 +14,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -48,6 +49,10 @@ struct registration_status {
     /// Session that owns it. A master acts only before `session.safe_until`, which moves on whenever a server answers: not by a
     /// value that was kept, but by `registrar::may_act_as_master` before each act. What neither can exclude is told there.
     zk::session_info session;
+    /// Number among those that ever registered for the service, from the name of its znode (`normal0000000007`: 7); kept when it
+    /// becomes master, 0 for one that was master from the start, none before it is registered. See
+    /// `balancer::set_subset_client`.
+    std::optional<std::uint64_t> ordinal;
     std::uint64_t registrations = 0;    ///< Times a znode was created for this instance, promotions included.
     bool closed = false;                ///< `close()` has completed.
     error_code last_error;              ///< Why the last attempt failed; success once registered.
@@ -157,6 +162,15 @@ public:
                                                              impl_, std::move(i));
     }
 
+    /// Asks for no more work: publishes the same data with the `state` `draining`. Balancers then pick others, where there are
+    /// any, and tell who holds connections (`balancer::until_draining`). Completes once ZooKeeper has it; when the work that is
+    /// under way is done, `close()`. A master stays master, and is lent as master, until then. Otherwise as `update`.
+    template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code)) Token = asio::deferred_t>
+    auto drain(Token&& token = Token{}) {
+        return asio::async_initiate<Token, void(error_code)>(detail::initiate<&registrar::start_drain>{get_executor()}, token,
+                                                             impl_);
+    }
+
     /// Removes the registration for good; it wins over any re-registration under way. Completes when the znode is gone. The role
     /// is `none` from the call on: another instance can be master before this completes.
     /// \par Completion signature
@@ -177,6 +191,7 @@ private:
     explicit registrar(impl_ptr impl);
     static void start_start(asio::any_completion_handler<void(error_code)> h, impl_ptr impl);
     static void start_update(asio::any_completion_handler<void(error_code)> h, impl_ptr impl, muster::instance i);
+    static void start_drain(asio::any_completion_handler<void(error_code)> h, impl_ptr impl);
     static void start_close(asio::any_completion_handler<void(error_code)> h, impl_ptr impl);
     static void start_status_change(asio::any_completion_handler<void(error_code, registration_status)> h, impl_ptr impl,
                                     std::uint64_t seen);

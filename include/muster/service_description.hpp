@@ -40,6 +40,8 @@ struct instance_description {
     std::uint64_t ejections = 0;                 ///< So far.
     std::uint32_t failures_in_row = 0;           ///< Since the last success.
 
+    bool held_back = false;    ///< It is not registered any more: see `balancer_params::hold_back_percentage`.
+
     std::uint32_t open = 0;                 ///< Leases that are out.
     std::chrono::nanoseconds latency{0};    ///< What a call takes, peaks first; 0: unknown. Learned under `p2c` and `peakewma`.
     std::uint64_t picks = 0;                ///< Leases so far: the sum of those that are out and of the following.
@@ -51,7 +53,7 @@ struct instance_description {
     std::uint64_t abandoned = 0;    ///< Destroyed without a word.
 };
 
-/// Who is in a pool.
+/// Whom picks from a pool choose among: those who take work, where there are any (`instance::state`).
 struct pool_description {
     muster::pool pool = pool::all;
     std::size_t instances = 0;

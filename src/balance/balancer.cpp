@@ -127,6 +127,30 @@ void balancer_impl::pick(std::string service, pick_options o, asio::any_completi
     done.post(ec, std::move(l));
 }
 
+void balancer_impl::until_draining(lent_instance of, asio::any_completion_handler<void(error_code)> h) {
+    balance::drain_waiters::done done(std::move(h), env_->ex);
+    std::shared_ptr<balance::service> from;
+    {
+        const std::lock_guard lock(mutex_);
+        if (shut_down_) return;
+        for (const auto& [name, e] : services_) {
+            if (of.state && e.service->has(*of.state)) from = e.service;
+        }
+    }
+    if (!from) return done.post(error_code(zk::client_errc::invalid_argument));
+    from->until_draining(std::move(of.state), std::move(done));
+}
+
+void balancer_impl::set_subset_client(std::uint64_t number) {
+    std::vector<std::shared_ptr<balance::service>> all;
+    {
+        const std::lock_guard lock(mutex_);
+        env_->params.subset_client = number;    // which services read as they are made, under this mutex
+        for (const auto& [name, e] : services_) all.push_back(e.service);
+    }
+    for (const auto& s : all) s->divide(balance::subset::of_client(env_->params.subset, number));
+}
+
 void balancer_impl::stop_services() {
     std::vector<std::shared_ptr<balance::service>> all;
     {
@@ -272,6 +296,19 @@ result<muster::picker> balancer::picker(std::string_view service, pick_options o
     return muster::picker(std::make_shared<detail::picker_impl>(*found, impl_->selection_of(o), impl_->wait_of(o)));
 }
 
+std::shared_ptr<detail::lent_instance> balancer::lent(const lease& l) {
+    auto of = std::make_shared<detail::lent_instance>();
+    if (l) of->state = balance::node::of(l).state;
+    return of;
+}
+
+void balancer::start_until_draining(asio::any_completion_handler<void(error_code)> h, impl_ptr impl,
+                                    std::shared_ptr<detail::lent_instance> i) {
+    impl->until_draining(std::move(*i), std::move(h));
+}
+
+void balancer::set_subset_client(std::uint64_t number) { impl_->set_subset_client(number); }
+
 result<change_stream> balancer::changes(std::string_view service) {
     const auto found = impl_->find(service);
     if (!found) return found.error();
@@ -300,6 +337,7 @@ result<service_view> balancer::view(std::string_view service) {
         i.successes = n->state->successes();
         i.failures = n->state->failures();
         const auto standing = n->state->standing.load(std::memory_order_relaxed);
+        i.held_back = shown->holds_back(n->seen.identity);
         i.ejected = standing == balance::standing::ejected || standing == balance::standing::trial;
     }
     v.rejected = shown->rejected;

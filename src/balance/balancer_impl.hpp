@@ -20,6 +20,11 @@
 
 namespace muster::detail {
 
+/// What is kept of a lease while its instance is waited for; empty for an empty lease.
+struct lent_instance {
+    boost::intrusive_ptr<balance::node_state> state;
+};
+
 /// The services in use, by name, and the pickers of picks by name.
 class balancer_impl final : public runtime::shutdown_target, public std::enable_shared_from_this<balancer_impl> {
 public:
@@ -34,6 +39,8 @@ public:
     lease try_pick(std::string_view service, const pick_options& o, error_code& ec, std::string* message = nullptr);
     void pick(std::string service, pick_options o, asio::any_completion_handler<void(error_code, lease)> h);
     result<std::shared_ptr<balance::service>> find(std::string_view service);
+    void until_draining(lent_instance of, asio::any_completion_handler<void(error_code)> h);
+    void set_subset_client(std::uint64_t number);
     void close(asio::any_completion_handler<void(error_code)> h);
     void abandon() noexcept;
 

@@ -7,6 +7,7 @@
 #include "runtime/completion.hpp"
 #include "runtime/shutdown.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <deque>
@@ -15,6 +16,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace muster::balance {
@@ -27,7 +29,10 @@ struct exhibit {
     error_code last_error;                            ///< While stale: why the last attempt to read it failed.
     node_list nodes;                                  ///< In canonical order.
     node_list predecessors;                           ///< Keeps alive what node::open() walks over.
+    std::vector<std::string> held_back;               ///< Identities of those that are: see hold_back.hpp. Sorted.
     std::vector<rejected_node> rejected;              ///< Sorted by path.
+
+    bool holds_back(std::string_view identity) const { return std::binary_search(held_back.begin(), held_back.end(), identity); }
 };
 
 using exhibit_ptr = std::shared_ptr<const exhibit>;

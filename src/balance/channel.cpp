@@ -222,6 +222,15 @@ channel_ptr publisher::get(const selection& s) {
 std::vector<plan_ptr> publisher::publish(std::shared_ptr<const node_list> all) {
     all_ = std::move(all);
     known_ = true;
+    return renew();
+}
+
+std::vector<plan_ptr> publisher::divide(subset s) {
+    subset_ = s;
+    return known_ ? renew() : std::vector<plan_ptr>();
+}
+
+std::vector<plan_ptr> publisher::renew() {
     std::vector<plan_ptr> replaced;
     for_each_channel([&](const selection& s, channel& c) {
         const plan_ptr shown = c.current().first;

@@ -111,6 +111,9 @@ public:
     /// destroyed when everybody has been told.
     std::vector<plan_ptr> publish(std::shared_ptr<const node_list> all);
 
+    /// From now on another part of the service is used. Gives what `publish` gives.
+    std::vector<plan_ptr> divide(subset s);
+
     /// From now on picks give `closed`.
     void close();
 
@@ -118,11 +121,12 @@ private:
     static constexpr std::size_t pools = 4;
 
     plan_ptr make(const selection& s) const;
+    std::vector<plan_ptr> renew();
     template <class Function>
     void for_each_channel(Function f);
 
     pick_state seeds_;
-    const subset subset_;
+    subset subset_;
     registry_errc nobody_ = registry_errc::unknown_service;    // why, while known_ is false
     bool known_ = false;
     std::shared_ptr<const node_list> all_;                                 // while known_

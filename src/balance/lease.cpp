@@ -38,6 +38,14 @@ failure_class classify(const error_code& ec) noexcept {
     return failure_class::failed;
 }
 
+bool lease::still_registered() const noexcept {
+    return taken_->whose->state->presence.load(std::memory_order_acquire) != balance::presence::gone;
+}
+
+bool lease::draining() const noexcept {
+    return taken_->whose->state->presence.load(std::memory_order_acquire) != balance::presence::listed;
+}
+
 bool lease::last_chance() const noexcept { return (loan_ & loan::last_chance) != 0; }
 
 void tried_set::insert(const lease& l) noexcept {

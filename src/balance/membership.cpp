@@ -33,6 +33,23 @@ struct membership::edit {
     node_ref now;          ///< Null for one that goes.
 };
 
+/// Where the instance of that identity stands from `from` on, or would.
+node_list::const_iterator membership::place_of(std::string_view identity, node_list::const_iterator from) const noexcept {
+    return std::lower_bound(from, nodes_.end(), identity,
+                            [](const node_ref& n, std::string_view i) { return n->seen.identity < i; });
+}
+
+const node* membership::find(std::string_view identity) const noexcept {
+    const auto at = place_of(identity, nodes_.begin());
+    return at != nodes_.end() && (*at)->seen.identity == identity ? at->get() : nullptr;
+}
+
+std::size_t membership::sightings(std::string_view identity) const noexcept {
+    if (!find(identity)) return 0;
+    const auto others = others_.find(identity);
+    return 1 + (others == others_.end() ? 0 : others->second.size());
+}
+
 std::vector<difference> membership::apply(std::vector<sighting> gone, std::vector<sighting> come, time_point now) {
     forget(now);
 
@@ -49,8 +66,7 @@ std::vector<difference> membership::apply(std::vector<sighting> gone, std::vecto
     for (std::size_t g = 0, c = 0, at = 0; g < gone.size() || c < come.size();) {
         const std::string who(c == come.size() || (g < gone.size() && by_identity(gone[g], come[c])) ? gone[g].identity
                                                                                                      : come[c].identity);
-        const auto place = std::lower_bound(nodes_.begin() + static_cast<std::ptrdiff_t>(at), nodes_.end(), who,
-                                            [](const node_ref& n, const std::string& i) { return n->seen.identity < i; });
+        const auto place = place_of(who, nodes_.begin() + static_cast<std::ptrdiff_t>(at));
         at = static_cast<std::size_t>(place - nodes_.begin());
         const node_ref was = place != nodes_.end() && (*place)->seen.identity == who ? *place : node_ref();
         const auto without = same_identity(gone, g, who);
@@ -62,6 +78,7 @@ std::vector<difference> membership::apply(std::vector<sighting> gone, std::vecto
         if (now_there != was) edits.push_back({at, was, std::move(now_there)});
     }
     rebuild(edits);
+    tell_leases(changes);
     if (shared_) tell_health(changes, now);
     known_ = true;
     return changes;
@@ -153,6 +170,17 @@ void membership::rebuild(const std::vector<edit>& edits) {
     }
     next.insert(next.end(), std::make_move_iterator(from), std::make_move_iterator(nodes_.end()));
     nodes_ = std::move(next);
+}
+
+void membership::tell_leases(const std::vector<difference>& changes) noexcept {
+    for (const difference& d : changes) {
+        const bool gone = d.what == difference::kind::removed;
+        const bool drains = !gone && d.node->seen.instance->state == "draining";
+        d.node->state->presence.store(gone     ? presence::gone
+                                      : drains ? presence::draining
+                                               : presence::listed,
+                                      std::memory_order_release);
+    }
 }
 
 // Who came first, so that a service of which all are replaced at once has not been without anybody.

@@ -48,6 +48,11 @@ public:
     /// The instances, sorted by identity.
     const node_list& nodes() const noexcept { return nodes_; }
 
+    /// The instance of that identity; null if there is none.
+    const node* find(std::string_view identity) const noexcept;
+    /// How many znodes it is sighted under.
+    std::size_t sightings(std::string_view identity) const noexcept;
+
     /// Those of them that have predecessors.
     const std::set<node_ref>& succeeding() const noexcept { return succeeding_; }
 
@@ -72,10 +77,12 @@ private:
     };
     using rivals = std::set<sighting, counts_less>;
 
+    node_list::const_iterator place_of(std::string_view identity, node_list::const_iterator from) const noexcept;
     std::optional<sighting> elect(const std::string& who, const node_ref& was, std::span<const sighting> gone,
                                   std::span<sighting> come);
     node_ref succeed(const node_ref& was, std::optional<sighting> seen, time_point now, std::vector<difference>& changes);
     void rebuild(const std::vector<edit>& edits);
+    static void tell_leases(const std::vector<difference>& changes) noexcept;
     void tell_health(const std::vector<difference>& changes, time_point now);
 
     duration remember_;

@@ -15,6 +15,8 @@ struct copies {
     std::string path;
 };
 
+bool takes_work(const muster::instance& i) noexcept { return i.state != "draining" && i.state != "starting"; }
+
 }    // namespace
 
 sighting::sighting(muster::instance instance_, std::string path_, std::int64_t czxid_, muster::role role_)
@@ -35,7 +37,8 @@ node::node(sighting s, const boost::intrusive_ptr<node_state>& of, std::uint64_t
       id(id_),
       weight(static_cast<std::uint16_t>(std::clamp<std::uint32_t>(s.instance->weight, 1, max_weight))),
       role(s.role),
-      stripes(of->stripes),
+      stripes(static_cast<stripe_count>(of->stripes & 0x7FU)),
+      ready(takes_work(*s.instance)),
       seen(std::move(s)) {
     own.count.store(reference * (1U + stripes), std::memory_order_relaxed);
     own.whose = this;

@@ -70,9 +70,10 @@ struct alignas(64) node {
     stripe_line* const others;    ///< Those of the state if this is the first version, else its own; null if there are none.
     const std::uint64_t id;       ///< Hash of the identity.
     std::atomic<std::uint32_t> owners{0};
-    const std::uint16_t weight;    ///< 1 to max_weight.
-    const muster::role role;       ///< As in `seen`, which need not be fetched for it when tables are built.
-    const stripe_count stripes;    ///< As in `state`.
+    const std::uint16_t weight;        ///< 1 to max_weight.
+    const muster::role role;           ///< As in `seen`, which need not be fetched for it when tables are built.
+    const stripe_count stripes : 7;    ///< As in `state`.
+    const bool ready : 1;              ///< It takes work: it neither starts nor drains.
 
     // What is read through a lease only.
     alignas(64) const sighting seen;
@@ -93,6 +94,9 @@ struct alignas(64) node {
         if (loan & loan::counted) count_bounded(*n.state, 1);
         return lease(&by, loan | loan::open);
     }
+
+    /// What a lease was taken on. Precondition: it is not empty.
+    static const node& of(const lease& l) noexcept { return *l.taken_->whose; }
 
     /// Adds to the leases that boundedhash counts.
     static void count_bounded(node_state& s, std::uint32_t by) noexcept {

@@ -40,6 +40,9 @@ inline float faded(std::int64_t age) noexcept {
     return x < 0.02F ? 1 - x * (1 - x / 2) : std::exp(-x);    // exp costs more than all else of a pick
 }
 
+/// Where an instance stands in the view, for those who hold a lease of any of its versions.
+enum class presence : std::uint8_t { listed, draining, gone };
+
 /// Under its identity. The versions of an instance share it: it survives promotion, change of weight, re-registration and brief
 /// absence. Written by whoever returns a lease, hence cache lines of its own.
 ///
@@ -66,6 +69,7 @@ struct alignas(64) node_state {
 
     std::atomic<std::uint32_t> bounded{0};    ///< Leases of policy boundedhash that are out.
     std::atomic<balance::standing> standing{balance::standing::fine};
+    std::atomic<balance::presence> presence{balance::presence::listed};    ///< Written by the membership.
     const stripe_count stripes;
     const std::unique_ptr<stripe_line[]> lines;    ///< The tallies of all versions, and the stripes of the first one.
 

@@ -48,6 +48,17 @@ std::vector<node_list> groups_of(pool p, const node_list& all) {
     return groups;
 }
 
+/// Calls `f` with those who take work, then with those who start or drain: nobody turns to these while another is to be had.
+template <class Function>
+void for_each_readiness(const node_list& all, Function f) {
+    const auto is_ready = [](const node_ref& n) { return n->ready; };
+    if (std::all_of(all.begin(), all.end(), is_ready)) return f(all);
+    node_list ready, others;
+    std::partition_copy(all.begin(), all.end(), std::back_inserter(ready), std::back_inserter(others), is_ready);
+    f(ready);
+    f(others);
+}
+
 void append(std::vector<node_list>& to, node_list group) {
     if (group.empty() || std::find(to.begin(), to.end(), group) != to.end()) return;
     to.push_back(std::move(group));
@@ -63,10 +74,13 @@ table_ptr build(const selection& s, node_list nodes, bool first) {
 }    // namespace
 
 node_list select(pool p, const node_list& all) {
-    for (node_list& group : groups_of(p, all)) {
-        if (!group.empty()) return std::move(group);
-    }
-    return {};
+    node_list first;
+    for_each_readiness(all, [&](const node_list& some) {
+        for (node_list& group : groups_of(p, some)) {
+            if (first.empty()) first = std::move(group);
+        }
+    });
+    return first;
 }
 
 std::vector<node_list> groups_of(const selection& s, const node_list& all, const subset& part) {
@@ -77,8 +91,10 @@ std::vector<node_list> groups_of(const selection& s, const node_list& all, const
             append(groups, std::move(group));
         }
     };
-    if (s.filters.empty()) add_pool(all);
-    for (const filter& f : s.filters.filters()) add_pool(matching(f, all));
+    for_each_readiness(all, [&](const node_list& some) {
+        if (s.filters.empty()) add_pool(some);
+        for (const filter& f : s.filters.filters()) add_pool(matching(f, some));
+    });
     return groups;
 }
 

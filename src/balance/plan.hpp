@@ -33,7 +33,7 @@ using plan_ptr = std::shared_ptr<const plan>;
 node_list select(pool p, const node_list& all);
 
 /// Whom of `all` a pick may go to, group by group: for each filter the groups of the pool, of a group to be divided the client's
-/// subset first. None is empty, and no two are equal.
+/// subset first; those who are not ready only behind all who are. None is empty, and no two are equal.
 std::vector<node_list> groups_of(const selection& s, const node_list& all, const subset& part);
 
 /// The plan of `s` for `all`. Nobody there: a table that gives `no_master` for `pool::master`, else `no_instances`.

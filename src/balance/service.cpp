@@ -29,11 +29,6 @@ sighting sighting_of(const std::shared_ptr<const registry::parsed_instance>& i) 
     return {std::shared_ptr<const instance>(i, &i->instance), i->identity, i->path, i->stat.czxid, i->role};
 }
 
-struct view_difference {
-    std::vector<sighting> gone;
-    std::vector<sighting> come;
-};
-
 /// Makes `was` the same as `now`, both sorted by name, and tells what was different. Who is in both is known by its pointer, and
 /// not looked at.
 view_difference follow(instance_list& was, const instance_list& now) {
@@ -56,12 +51,8 @@ view_difference follow(instance_list& was, const instance_list& now) {
 }
 
 subset subset_of(const environment& env) {
-    subset s;
-    s.size = env.params.subset;
-    if (s.size == 0) return s;
-    const auto client = env.params.subset_client;
-    s.place = client ? subset::place_of(*client) : env.world->random();
-    return s;
+    if (env.params.subset_client) return subset::of_client(env.params.subset, *env.params.subset_client);
+    return {env.params.subset, env.params.subset > 0 ? env.world->random() : 0};
 }
 
 /// The world's time, for leases: they may outlive everything else.
@@ -79,9 +70,10 @@ private:
 service::service(std::shared_ptr<const environment> env, std::string name)
     : env_(std::move(env)),
       name_(std::move(name)),
-      members_(
-          runtime::bounded(env_->params.remember),
+      state_(
           std::make_shared<service_state>(std::make_shared<world_clock>(env_->world), env_->params.health, env_->params.threads)),
+      hold_back_(env_->params.hold_back_percentage),
+      members_(runtime::bounded(env_->params.remember), state_),
       timer_(env_->world->make_timer(env_->strand)),
       publisher_(env_->world->random(), subset_of(*env_)),
       exhibit_(std::make_shared<const exhibit>()) {}
@@ -109,18 +101,38 @@ void service::subscribe(std::shared_ptr<detail::change_queue> q) {
     queues_.push_back(std::move(q));
 }
 
-void service::wait(pick_request r, pick_done done) {
+template <class Done>
+std::uint64_t service::number(Done& done, void (service::*cancels)(std::uint64_t)) {
     std::uint64_t id = 0;
     {
         const std::lock_guard lock(mutex_);
         id = next_id_++;
     }
     if (auto slot = done.slot(); slot.is_connected()) {
-        slot.assign([weak = weak_from_this(), id](asio::cancellation_type) {
+        slot.assign([weak = weak_from_this(), id, cancels](asio::cancellation_type) {
             const auto self = weak.lock();
-            if (self) asio::post(self->env_->strand, [self, id] { self->cancel(id); });
+            if (self) asio::post(self->env_->strand, [self, id, cancels] { (*self.*cancels)(id); });
         });
     }
+    return id;
+}
+
+void service::until_draining(boost::intrusive_ptr<node_state> of, drain_waiters::done done) {
+    const auto id = number(done, &service::cancel_drain);
+    asio::post(env_->strand, [self = shared_from_this(), id, of = std::move(of), done = std::move(done)]() mutable {
+        if (self->stopped_) return done.post(error_code(registry_errc::closed));
+        self->drains_.add(id, std::move(of), std::move(done));
+    });
+}
+
+void service::divide(const subset& s) {
+    std::vector<plan_ptr> replaced;    // destroyed without the lock
+    const std::lock_guard lock(mutex_);
+    replaced = publisher_.divide(s);
+}
+
+void service::wait(pick_request r, pick_done done) {
+    const auto id = number(done, &service::cancel);
     const auto deadline = env_->world->now() + runtime::bounded(r.wait);
     waiter w{hot_picker(channel(r.what)), std::move(r.key), r.exclude, deadline, std::move(done)};
     asio::post(env_->strand, [self = shared_from_this(), id, w = std::move(w)]() mutable {
@@ -135,6 +147,7 @@ void service::discard() noexcept {
     std::map<std::uint64_t, waiter> waiters;
     waiters.swap(waiters_);
     deadlines_.clear();
+    drains_.discard();
     stopped_ = true;
     // What belongs to the context must not outlive it.
     timer_.reset();
@@ -167,12 +180,14 @@ void service::stop() {
     for (const auto& weak : queues) {
         if (const auto q = weak.lock()) q->close();
     }
+    drains_.end(registry_errc::closed);
     serve_waiters();
 }
 
 void service::on_view(const registry::view_state& s) {
     if (stopped_) return;
     to_show_ = true;
+    hold_back_.on_session(env_->client.session(), env_->world->now());
     if (s.ended || env_->world->now() >= show_at_) {
         show();
     } else {
@@ -192,11 +207,15 @@ void service::show() {
     next->since = latest.since;
     next->last_error = latest.last_error;
     bool nodes_changed = false;
+    std::vector<difference> changes;
     if (latest.known) {
         view_difference d = follow(applied_, latest.instances);
-        nodes_changed = !members_.apply(std::move(d.gone), std::move(d.come), now).empty() || !current()->known;
+        hold_back_.sift(d, members_, !latest.stale, now);
+        changes = members_.apply(std::move(d.gone), std::move(d.come), now);
+        nodes_changed = !changes.empty() || !current()->known;
         next->nodes = copy_of(members_.nodes());
         for (const auto& n : members_.succeeding()) append_with_predecessors(next->predecessors, n);
+        next->held_back = hold_back_.all();
         for (const auto& r : latest.rejected) {
             auto& shown = next->rejected.emplace_back();
             shown.path = r.path;
@@ -216,6 +235,8 @@ void service::show() {
         }
     }
     for (const auto& q : queues) q->show(next);
+    for (const difference& c : changes) drains_.look_at(*c.node->state);
+    arm();
     if (nodes_changed || latest.ended) serve_waiters();
 }
 
@@ -274,7 +295,7 @@ void service::cancel(std::uint64_t id) {
 }
 
 void service::arm() {
-    auto due = to_show_ ? show_at_ : time_point::max();
+    auto due = to_show_ ? show_at_ : hold_back_.due();
     if (!deadlines_.empty()) due = std::min(due, deadlines_.begin()->first);
     if (due >= armed_ || stopped_) return;    // a wait that ends too early is renewed
     armed_ = due;
@@ -287,7 +308,9 @@ void service::arm() {
 }
 
 void service::on_timer() {
-    if (to_show_ && env_->world->now() >= show_at_) show();
+    const auto now = env_->world->now();
+    if (hold_back_.due() <= now) to_show_ = true;
+    if (to_show_ && now >= show_at_) show();
     serve_overdue();
     arm();
 }

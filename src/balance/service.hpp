@@ -5,6 +5,8 @@
 
 #include "balance/change_queue.hpp"
 #include "balance/channel.hpp"
+#include "balance/drain_waiters.hpp"
+#include "balance/hold_back.hpp"
 #include "balance/membership.hpp"
 #include "registry/view_driver.hpp"
 #include "runtime/completion.hpp"
@@ -44,8 +46,8 @@ struct environment final : runtime::shutdown_target {
 
 /// A service in use: follows its view and shows it to pickers, waiting picks and subscribers.
 ///
-/// Flow: view_driver --on_view--> membership --nodes--> publisher --tables--> pickers
-///                                                  `--exhibit--> view(), subscribers; then waiting picks try again
+/// Flow: view_driver --on_view--> hold_back --> membership --nodes--> publisher --tables--> pickers
+///                                                                `--exhibit--> view(), subscribers; then waiting picks try again
 /// After a change is shown, further ones are gathered for `balancer_params::coalesce`.
 class service final : public registry::view_observer, public std::enable_shared_from_this<service> {
 public:
@@ -71,7 +73,13 @@ public:
     void subscribe(std::shared_ptr<detail::change_queue> q);
     /// Completes `done` with a lease as soon as there is one, or with the error when `r.wait` has passed.
     void wait(pick_request r, pick_done done);
-    /// Destroys the handlers of waiting picks.
+    /// Completes `done` once the instance drains or is gone.
+    void until_draining(boost::intrusive_ptr<node_state> of, drain_waiters::done done);
+    /// True if it is or was an instance of this service.
+    bool has(const node_state& of) const noexcept { return of.shared == state_; }
+    /// From now on another part of the service is used.
+    void divide(const subset& s);
+    /// Destroys the handlers of those who wait.
     void discard() noexcept;
 
     // On the strand.
@@ -96,19 +104,26 @@ private:
     void on_timer();
     void arm();
     void cancel(std::uint64_t id);
+    /// A number for one who waits; `cancels` is posted with it when that is cancelled.
+    template <class Done>
+    std::uint64_t number(Done& done, void (service::*cancels)(std::uint64_t));
+    void cancel_drain(std::uint64_t id) { drains_.cancel(id); }
     error_code why_not(const error_code& pick_error) const;
 
     const std::shared_ptr<const environment> env_;
     const std::string name_;
+    const service_state_ptr state_;    // of all its instances
 
     // On the strand.
     std::unique_ptr<registry::view_driver> driver_;
+    hold_back hold_back_;
     membership members_;
     std::vector<std::shared_ptr<const registry::parsed_instance>> applied_;    // the instances of the view as in members_
     bool to_show_ = false;                                                     // the driver's state is newer than what is shown
     time_point show_at_{};                                                     // not before
     std::map<std::uint64_t, waiter> waiters_;                                  // by when they came
     std::set<std::pair<time_point, std::uint64_t>> deadlines_;                 // of waiters_
+    drain_waiters drains_;
     std::unique_ptr<runtime::timer> timer_;
     time_point armed_ = time_point::max();
     std::uint64_t wait_number_ = 0;    // of the pending wait of timer_

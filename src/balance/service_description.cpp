@@ -80,7 +80,10 @@ service_description describe(std::string service, const exhibit& shown, std::chr
     for (const pool p : {pool::normals_then_master, pool::normals, pool::all, pool::master})
         d.pools.push_back(describe(p, shown.nodes, ticks));
     d.instances.reserve(shown.nodes.size());
-    for (const node_ref& n : shown.nodes) d.instances.push_back(describe(*n, ticks));
+    for (const node_ref& n : shown.nodes) {
+        d.instances.push_back(describe(*n, ticks));
+        d.instances.back().held_back = shown.holds_back(n->seen.identity);
+    }
     d.rejected = shown.rejected.size();
     return d;
 }
@@ -106,6 +109,7 @@ json::object to_json_object(const instance_description& i) {
     o["ejected_for_ms"] = i.ejected_for.count();
     o["ejections"] = i.ejections;
     o["failures_in_row"] = i.failures_in_row;
+    o["held_back"] = i.held_back;
     o["open"] = i.open;
     o["latency_us"] = std::chrono::round<std::chrono::microseconds>(i.latency).count();
     o["picks"] = i.picks;

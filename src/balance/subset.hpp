@@ -22,6 +22,8 @@ struct subset {
     /// The place of client number `index`.
     static std::uint64_t place_of(std::uint64_t index) noexcept { return index * 0x9e3779b97f4a7c15; }
 
+    static subset of_client(std::size_t size, std::uint64_t index) noexcept { return {size, place_of(index)}; }
+
     /// True if not all of `n` are used.
     bool divides(std::size_t n) const noexcept { return size > 0 && n > size; }
 

@@ -128,7 +128,8 @@ void print_lines(const service_description& d) {
 
 /// What the balancer makes of it, and what it says of itself, if that is something else.
 std::string state_of(const instance_description& i) {
-    const std::string own = to_string(i.condition);
+    std::string own = to_string(i.condition);
+    if (i.held_back) own += ", held back";
     return i.instance.state.empty() || i.instance.state == own ? own : own + ", " + printable(i.instance.state);
 }
 

@@ -46,6 +46,8 @@ void registrar::start_update(asio::any_completion_handler<void(error_code)> h, i
     impl->update(std::move(i), std::move(h));
 }
 
+void registrar::start_drain(asio::any_completion_handler<void(error_code)> h, impl_ptr impl) { impl->drain(std::move(h)); }
+
 void registrar::start_close(asio::any_completion_handler<void(error_code)> h, impl_ptr impl) { impl->close(std::move(h)); }
 
 void registrar::start_status_change(asio::any_completion_handler<void(error_code, registration_status)> h, impl_ptr impl,

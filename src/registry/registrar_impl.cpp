@@ -11,9 +11,23 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <string_view>
 #include <utility>
 
 namespace muster::detail {
+namespace {
+
+/// The number in the name of a normal's znode; 0 for who is master and has never had one.
+std::optional<std::uint64_t> ordinal_of(const registry::layout& l, const registration_status& s) {
+    const std::string_view path = s.path;
+    if (const auto n = l.sequence_of(path.substr(path.rfind('/') + 1))) return static_cast<std::uint32_t>(*n);
+    if (!s.ordinal && s.role == role::master) return 0;
+    return s.ordinal;
+}
+
+}    // namespace
 
 registrar_impl::registrar_impl(zk::client client, muster::registration r, bool own_session)
     : own_session_(own_session),
@@ -83,6 +97,14 @@ void registrar_impl::update(muster::instance i, void_handler h) {
         locked.unlock();
         self->drive();
     });
+}
+
+void registrar_impl::drain(void_handler h) {
+    std::unique_lock lock(mutex_);
+    muster::instance i = instance_;
+    lock.unlock();
+    i.state = "draining";
+    update(std::move(i), std::move(h));
 }
 
 void registrar_impl::close(void_handler h) {
@@ -366,6 +388,7 @@ void registrar_impl::publish() {
         now.czxid = machine_->czxid();
         now.registrations = machine_->registrations();
         owner_ = machine_->owner();
+        now.ordinal = ordinal_of(*layout_, now);
     }
     now.last_error = machine_->last_error();
     now.session = client_.session();

@@ -38,6 +38,7 @@ public:
     // On any thread.
     void start(void_handler h);
     void update(muster::instance i, void_handler h);
+    void drain(void_handler h);
     void close(void_handler h);
     void status_change(std::uint64_t seen, status_handler h);
     registration_status status() const;

@@ -65,6 +65,7 @@ void member::follow(std::uint64_t life, std::uint64_t seen) {
 void member::update() {
     if (!running() || home_->frozen()) return;
     instance_.weight = static_cast<std::uint32_t>(1 + chance_.below(5));
+    instance_.state = chance_.percent(20) ? "draining" : "";
     instance_.metadata["release"] = std::to_string(chance_.below(1'000'000));
     env_.time.note("{} updates", name_);
     const auto since = env_.cluster.history().size();

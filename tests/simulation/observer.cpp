@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -76,6 +77,7 @@ void observer::start() {
     p.coalesce = std::chrono::milliseconds(chance_.percent(30) ? 0 : chance_.number(1, 50));
     p.remember = 5s;
     p.threads = 1 + chance_.below(4);
+    if (chance_.percent(50)) p.hold_back_percentage = 0;
     balancer_ = std::make_unique<balancer>(*client_, p);
     paused_ = false;
     for (const auto& name : names_) {
@@ -258,7 +260,16 @@ void observer::pick_patiently(std::uint64_t life, followed& f) {
         balancer_->pick(f.name, o, std::move(done));
 }
 
-void observer::borrow(lease l) { leases_.push_back(std::move(l)); }
+void observer::borrow(lease l) {
+    if (chance_.percent(5)) {
+        auto told = [this, life = life_](error_code ec) {
+            if (life == life_ && ec && ec != asio::error::operation_aborted && ec != registry_errc::closed)
+                env_.time.fail("{} waited for an instance to drain: {}", name_, ec.message());
+        };
+        balancer_->until_draining(l, env_.operations.await(*home_, name_ + " until_draining", std::move(told)));
+    }
+    leases_.push_back(std::move(l));
+}
 
 // What it knows ------------------------------------------------------------------------------------------------------------
 
@@ -266,12 +277,14 @@ std::string observer::complaint() const {
     if (!running()) return {};
     std::map<std::string, std::size_t> lent;
     for (const auto& l : leases_) ++lent[l->identity()];
+    std::set<std::string> working;
     for (const auto& f : services_) {
         const service_view v = balancer_->view(f.name).value();
         if (!v.known || v.stale) return fmt::format("{} does not know {}, or its view is stale", name_, f.name);
         std::map<std::string, replay::shown> in_view;
         for (const auto& i : v.instances) {
             in_view.emplace(i.instance.identity(), replay::shown{i.instance, i.role, i.path});
+            if (i.instance.state != "draining") working.insert(i.instance.identity());
             if (i.open != lent[i.instance.identity()]) {
                 return fmt::format("{} counts {} leases of {}, and {} are out", name_, i.open, i.instance.identity(),
                                    lent[i.instance.identity()]);
@@ -290,6 +303,10 @@ std::string observer::complaint() const {
         if (!paused_ && (f.seen_slowly.instances() != in_view || f.seen_slowly.stale())) {
             return fmt::format("{}'s changes of {}, read late, do not lead to its view", name_, f.name);
         }
+    }
+    for (const auto& l : leases_) {
+        if (l.draining() == working.contains(l->identity()))
+            return fmt::format("{}'s lease of {} does not tell whether that drains", name_, l->identity());
     }
     return {};
 }

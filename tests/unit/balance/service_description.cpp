@@ -65,7 +65,7 @@ const muster::pool_description& pool_of(const service_description& d, pool p) {
 TEST_CASE("a description says who is there, and in which pool") {
     muster::instance full = numbered(0, 100'000);
     full.password = "sesame";
-    full.state = "draining";
+    full.state = "warm";
     muster::instance coded = numbered(1);
     coded.unique_code = "code";
     const service s({normal(full, 3), master(coded, 4)});
@@ -78,7 +78,7 @@ TEST_CASE("a description says who is there, and in which pool") {
     const auto& i = d.instances[0];
     CHECK(i.identity == "10.0.0.0:8000");
     CHECK(i.address == "10.0.0.0:8000");
-    CHECK(i.instance.state == "draining");
+    CHECK(i.instance.state == "warm");
     CHECK(i.instance.password.empty());
     CHECK(i.weight == 65535);
     CHECK(i.role == muster::role::normal);
@@ -92,6 +92,16 @@ TEST_CASE("a description says who is there, and in which pool") {
     CHECK(pool_of(d, pool::master).instances == 1);
     CHECK(pool_of(d, pool::normals_then_master).instances == 1);
     CHECK(pool_of(d, pool::all).healthy == 2);
+}
+
+TEST_CASE("who drains is in no pool while others are") {
+    muster::instance drains = numbered(0);
+    drains.state = "draining";
+    const auto d = service({normal(drains, 3), normal(numbered(1), 4), master(numbered(2), 5)}).describe();
+    CHECK(d.instances.size() == 3);
+    CHECK(pool_of(d, pool::all).instances == 2);
+    CHECK(pool_of(d, pool::normals).instances == 1);
+    CHECK(pool_of(service({normal(drains, 3)}).describe(), pool::all).instances == 1);
 }
 
 TEST_CASE("every way in which a lease ends is counted, once, and picks are their sum") {
@@ -192,14 +202,15 @@ TEST_CASE("as JSON") {
     node::lend(s.at(0)).failure(failure_class::overloaded);
     const std::string text = to_json(s.describe());
     CHECK(text.find("sesame") == std::string::npos);
-    CHECK(text ==
-          R"({"service":"svc","known":true,"stale":false,"age_ms":0,"pools":{"normals_then_master":{"instances":1,"healthy":1},)"
-          R"("normals":{"instances":1,"healthy":1},"all":{"instances":1,"healthy":1},"master":{"instances":0,"healthy":0}},)"
-          R"("instances":[{"serverip":"10.0.0.0","serverport":8000,"username":"","serveruniquecode":"","weight":3,"zone":"a",)"
-          R"("identity":"10.0.0.0:8000","address":"10.0.0.0:8000","role":"normal","path":"/micro-service/svc/normal7",)"
-          R"("czxid":7,"condition":"healthy","ejected_for_ms":0,"ejections":0,"failures_in_row":1,"open":0,"latency_us":0,)"
-          R"("picks":1,"successes":0,"failures":{"unreachable":0,"failed":0,"overloaded":1},"canceled":0,"abandoned":0}],)"
-          R"("rejected":0})");
+    CHECK(
+        text ==
+        R"({"service":"svc","known":true,"stale":false,"age_ms":0,"pools":{"normals_then_master":{"instances":1,"healthy":1},)"
+        R"("normals":{"instances":1,"healthy":1},"all":{"instances":1,"healthy":1},"master":{"instances":0,"healthy":0}},)"
+        R"("instances":[{"serverip":"10.0.0.0","serverport":8000,"username":"","serveruniquecode":"","weight":3,"zone":"a",)"
+        R"("identity":"10.0.0.0:8000","address":"10.0.0.0:8000","role":"normal","path":"/micro-service/svc/normal7",)"
+        R"("czxid":7,"condition":"healthy","ejected_for_ms":0,"ejections":0,"failures_in_row":1,"held_back":false,"open":0,"latency_us":0,)"
+        R"("picks":1,"successes":0,"failures":{"unreachable":0,"failed":0,"overloaded":1},"canceled":0,"abandoned":0}],)"
+        R"("rejected":0})");
 }
 
 TEST_CASE("conditions have names") {

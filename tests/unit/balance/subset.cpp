@@ -133,3 +133,19 @@ TEST_CASE("a service that is not larger than the subset is used as it is") {
     CHECK(pub.get(policy::random, pool::normals)->current().first->first()->nodes().size() == 5);
     CHECK(pub.get(policy::random, pool::normals)->current().first->tables().size() == 1);
 }
+
+TEST_CASE("a client that gets another number uses another part, in the selections that are in use and in later ones") {
+    publisher pub(1, of_client(3, 5));
+    const node_list all = nodes_of(normals(50));
+    const auto before = pub.get(policy::roundrobin, pool::all);
+    CHECK(pub.divide(of_client(4, 5)).empty());    // nothing is known yet
+    publish(pub, all);
+    const auto used = [](const channel_ptr& c) { return names(c->current().first->first()->nodes()); };
+    CHECK(used(before) == names(of_client(4, 5).of(all)));
+    const auto by_key = pub.get(policy::maglev, pool::all);
+    const auto keyed = by_key->version();
+    CHECK(pub.divide(of_client(9, 5)).size() == 1);
+    CHECK(used(before) == names(of_client(9, 5).of(all)));
+    CHECK(by_key->version() == keyed);    // it uses all
+    CHECK(used(pub.get(policy::random, pool::all)) == names(of_client(9, 5).of(all)));
+}
