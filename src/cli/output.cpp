@@ -126,7 +126,7 @@ bool finish_output() {
 
 void finish_diagnostics() {
     const background& b = in_background();
-    if (b.err && b.err != b.out) b.err->flush(patience);
+    if (b.err) b.err->flush(patience);    // also where it is standard output: something may have come since that was finished
 }
 
 bool stdout_is_terminal() {
