@@ -37,10 +37,18 @@ namespace {
 
 }    // namespace
 
+bool is_ignored(int number) noexcept {
+    struct sigaction now {};
+    return ::sigaction(number, nullptr, &now) == 0 && now.sa_handler == SIG_IGN;
+}
+
 child_process::child_process(const child_options& o) {
     std::vector<char*> argv;
     for (const std::string& a : o.argv) argv.push_back(const_cast<char*>(a.c_str()));
     argv.push_back(nullptr);
+
+    // The kernel would keep nothing of how it ended.
+    if (is_ignored(SIGCHLD)) ::signal(SIGCHLD, SIG_DFL);
 
     const auto fail = [&](int error) { throw std::system_error(error, std::system_category(), "cannot start " + o.argv.at(0)); };
     const int nothing = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -98,13 +106,15 @@ void child_process::pause() noexcept {
 
 void child_process::resume() noexcept { signal(SIGCONT); }
 
-std::optional<int> child_process::wait(std::chrono::milliseconds timeout) {
+std::optional<int> child_process::wait(std::chrono::milliseconds timeout) noexcept {
     if (exit_code_) return exit_code_;
     pollfd p{pidfd_, POLLIN, 0};
     if (::poll(&p, 1, static_cast<int>(timeout.count())) <= 0) return std::nullopt;
     int status = 0;
-    if (::waitpid(pid_, &status, 0) != pid_) throw std::system_error(errno, std::system_category(), "waitpid");
-    exit_code_ = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    if (::waitpid(pid_, &status, 0) != pid_)
+        exit_code_ = code_unknown;    // it has ended, so another call would find out no more
+    else
+        exit_code_ = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     return exit_code_;
 }
 

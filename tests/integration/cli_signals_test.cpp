@@ -110,6 +110,13 @@ TEST_CASE("register -- COMMAND: SIGTSTP stops both, SIGCONT lets both go on") {
     CHECK(children("suspended").empty());
 }
 
+TEST_CASE("demo: children can be waited for also where SIGCHLD is ignored from the start") {
+    process p({"env", "--ignore-signal=CHLD", MUSTER_COMMAND, "demo", "--json"});
+    const auto r = finish(p);
+    CAPTURE(r.err);
+    CHECK(r.code == 0);
+}
+
 TEST_CASE("register: SIGQUIT ends it in order") {
     const auto p = registered("quit", 1);
     p->signal(SIGQUIT);
