@@ -17,7 +17,8 @@ namespace muster::cli {
 namespace {
 
 // Between fork and exec, where only async-signal-safe functions may be called. Tells errno through `report`.
-[[noreturn]] void become(char* const* argv, const std::array<int, 3>& fds, pid_t parent, int report) noexcept {
+[[noreturn]] void become(const child_options& o, char* const* argv, const std::array<int, 3>& fds, pid_t parent,
+                         int report) noexcept {
     ::setpgid(0, 0);
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != parent) ::_exit(127);    // the parent died before the line above
@@ -25,6 +26,7 @@ namespace {
     ::sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
     ::signal(SIGPIPE, SIG_DFL);
+    for (const int number : o.ignored) ::signal(number, SIG_IGN);
     bool ok = true;
     for (int to = 0; to < 3; ++to) {
         if (fds[static_cast<std::size_t>(to)] >= 0) ok = ok && ::dup2(fds[static_cast<std::size_t>(to)], to) == to;
@@ -57,7 +59,7 @@ child_process::child_process(const child_options& o) {
 
     const pid_t parent = ::getpid();
     pid_ = ::fork();
-    if (pid_ == 0) become(argv.data(), {o.in < 0 ? nothing : o.in, o.out, o.err}, parent, report[1]);
+    if (pid_ == 0) become(o, argv.data(), {o.in < 0 ? nothing : o.in, o.out, o.err}, parent, report[1]);
     const int fork_error = errno;
     ::close(nothing);
     ::close(report[1]);

@@ -19,13 +19,15 @@ struct child_options {
     int in = -1;                      ///< -1: nothing to read.
     int out = -1;                     ///< -1: shared with this process.
     int err = -1;                     ///< -1: shared with this process.
+    std::vector<int> ignored;         ///< Signals that it ignores, beside those that this process does.
 };
 
 /// A program that this process runs.
 ///
 /// It gets a process group of its own, so that Ctrl-C at the terminal reaches us alone and we end it in order. Unless it has
 /// ended, it is killed on destruction, with all of its group. When the thread that started it ends it is killed by the kernel,
-/// alone. Where this process ignores SIGCHLD, which leaves no child to wait for, that is over.
+/// alone. Where this process ignores SIGCHLD, which leaves no child to wait for, that is over. SIGPIPE is ignored by the child
+/// only where its options say so: this process may have reasons of its own.
 /// \par Thread safety
 /// Same object: unsafe.
 class child_process {

@@ -120,7 +120,7 @@ command_line::command_line() : app("muster: calls the roll of a service's instan
         "SIGQUIT and SIGWINCH are passed on to them, SIGHUP, SIGUSR1, SIGUSR2 and SIGALRM to the command alone. Its input is\n"
         "ours, unless that is a terminal.\n"
         "Without a command, SIGHUP and SIGQUIT end it in order, too, and being ended before it was ever registered is exit\n"
-        "code 1. A signal that is ignored when it is started, as by nohup, stays ignored.\n"
+        "code 1. A signal that is ignored when it is started, as by nohup, stays ignored, by the command as well.\n"
         "An instance needs --ip and --port, or --unique-code.");
 
     CLI::App& p = add_client(command::pick, "pick", "Picks instances of a service");

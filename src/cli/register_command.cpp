@@ -99,6 +99,11 @@ registering::registering(environment& env)
           else
               print_text(describe_for_people(e));
       }) {
+    child_options c;
+    c.argv = env.options.program;
+    for (const int number : {SIGPIPE, SIGCHLD}) {
+        if (is_ignored(number)) c.ignored.push_back(number);    // what follows is for us alone
+    }
     // Who reads our events may stop reading, or go; the instance stays registered.
     std::signal(SIGPIPE, SIG_IGN);
     print_in_background();
@@ -106,8 +111,6 @@ registering::registering(environment& env)
     if (env.options.program.empty()) return;
     heed(signals_, {SIGUSR1, SIGUSR2, SIGALRM, SIGWINCH, SIGTSTP, SIGCONT});
     signals_.add(SIGCHLD);
-    child_options c;
-    c.argv = env.options.program;
     // In a process group of its own a program that reads from the terminal would be stopped.
     if (::isatty(STDIN_FILENO) == 0) c.in = STDIN_FILENO;
     program_ = std::make_unique<child_process>(c);

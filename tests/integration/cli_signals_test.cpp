@@ -7,6 +7,7 @@
 #include <doctest/doctest.h>
 
 #include <csignal>
+#include <cstdint>
 #include <fstream>
 #include <iterator>
 #include <memory>
@@ -40,6 +41,13 @@ pid_t told_pid(const process& p) {
 /// Waits for what comes in any order: it is registered, and the command has said this.
 void wait_for_both(const process& p, std::string_view said) {
     REQUIRE(eventually([&] { return contains(p.lines(), said) && contains(p.lines(), R"("registered")"); }));
+}
+
+strings instance(const std::string& service, const strings& command) {
+    strings args = on(service, {"register", "--ip", "127.0.0.1", "--port", "1"});
+    args.emplace_back("--");
+    args.insert(args.end(), command.begin(), command.end());
+    return args;
 }
 
 /// Runs `muster` with these signals ignored.
@@ -108,6 +116,21 @@ TEST_CASE("register -- COMMAND: SIGTSTP stops both, SIGCONT lets both go on") {
     p->signal(SIGTERM);
     CHECK(finish(*p).code == 128 + SIGTERM);
     CHECK(children("suspended").empty());
+}
+
+TEST_CASE("register -- COMMAND: what is ignored from the start is ignored by the command, and nothing else") {
+    const strings args = instance("inherited", {"grep", "SigIgn", "/proc/self/status"});
+    const auto ignored = [&](const strings& before) {
+        strings argv = before;
+        argv.emplace_back(MUSTER_COMMAND);
+        argv.insert(argv.end(), args.begin(), args.end());
+        process p(argv);
+        const std::string line = p.wait_line("SigIgn:");
+        return std::stoull(line.substr(line.find(':') + 1), nullptr, 16);
+    };
+    const auto bit = [](int number) { return std::uint64_t{1} << (number - 1); };
+    CHECK(ignored({"env", "--default-signal"}) == 0);
+    CHECK(ignored({"env", "--default-signal", "--ignore-signal=PIPE,CHLD,USR1"}) == (bit(SIGPIPE) | bit(SIGCHLD) | bit(SIGUSR1)));
 }
 
 TEST_CASE("demo: children can be waited for also where SIGCHLD is ignored from the start") {
