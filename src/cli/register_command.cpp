@@ -71,6 +71,7 @@ private:
     asio::awaitable<int> closed();
     asio::awaitable<int> close_and_wait();
     void pass_on(int number);
+    void suspend();
     void complain(const registration_status& s);
     bool program_runs() { return program_ && program_->running(); }
 
@@ -190,14 +191,25 @@ void registering::pass_on(int number) {
             program_->signal(number);    // what it has started may know nothing of them, and would die
             break;
         case SIGTSTP:
-            // Stopped alone we would let the session expire while the program serves on. Its group is another than ours, so a
-            // terminal does not stop it; and it must not refuse.
-            program_->signal_group(SIGSTOP);
-            std::raise(SIGSTOP);
+            suspend();
             break;
         default:    // what a terminal sends to all that run in it, or an end
             program_->signal_group(number);
     }
+}
+
+/// Stopped alone we would let the session expire while the program serves on. Its group is another than ours, so a terminal does
+/// not stop it; and it must not refuse.
+void registering::suspend() {
+    program_->signal_group(SIGSTOP);
+    // Not SIGSTOP: as PID 1, and in an orphaned process group, where nobody would let us go on, the kernel spares us.
+    struct sigaction ours {};
+    struct sigaction usual {};
+    usual.sa_handler = SIG_DFL;
+    ::sigaction(SIGTSTP, &usual, &ours);
+    std::raise(SIGTSTP);
+    program_->signal_group(SIGCONT);
+    ::sigaction(SIGTSTP, &ours, nullptr);
 }
 
 /// Completes when a signal or the end of the program says that it is over.

@@ -6,7 +6,9 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <csignal>
+#include <cstddef>
 #include <cstdint>
 #include <fstream>
 #include <iterator>
@@ -38,6 +40,8 @@ pid_t told_pid(const process& p) {
     throw std::runtime_error("the command has told no pid");
 }
 
+auto count(const strings& lines, std::string_view whole) { return static_cast<std::size_t>(std::ranges::count(lines, whole)); }
+
 /// Waits for what comes in any order: it is registered, and the command has said this.
 void wait_for_both(const process& p, std::string_view said) {
     REQUIRE(eventually([&] { return contains(p.lines(), said) && contains(p.lines(), R"("registered")"); }));
@@ -49,6 +53,22 @@ strings instance(const std::string& service, const strings& command) {
     args.insert(args.end(), command.begin(), command.end());
     return args;
 }
+
+/// Runs `muster` as the leader of a session. A terminal that is redirected to it becomes that of the session.
+std::unique_ptr<process> start_leader(const strings& args, const std::string& redirection = {}) {
+    strings argv{"setsid", "--wait", "sh", "-c", "exec \"$0\" \"$@\" " + redirection, MUSTER_COMMAND};
+    argv.insert(argv.end(), args.begin(), args.end());
+    return std::make_unique<process>(std::move(argv));
+}
+
+/// The `muster` that the command tells of, "leader 4711". Nothing else would end it when a test fails.
+struct leader {
+    explicit leader(process& p) : pid(static_cast<pid_t>(std::stoi(p.wait_line("leader ").substr(7)))) {}
+    leader(const leader&) = delete;
+    leader& operator=(const leader&) = delete;
+    ~leader() { ::kill(pid, SIGKILL); }
+    const pid_t pid;
+};
 
 /// Runs `muster` with these signals ignored.
 std::unique_ptr<process> start_ignoring(const std::string& signals, const strings& args) {
@@ -109,13 +129,29 @@ TEST_CASE("register -- COMMAND: SIGTSTP stops both, SIGCONT lets both go on") {
     const auto p = start_instance("suspended", 1, {"--", "sh", "-c", "echo pid $$; trap '' TSTP; exec sleep 60"});
     wait_for_both(*p, "pid ");
     const pid_t child = told_pid(*p);
-    p->signal(SIGTSTP);
-    CHECK(eventually([&] { return state_of(p->pid()) == 'T' && state_of(child) == 'T'; }));
-    p->signal(SIGCONT);
-    CHECK(eventually([&] { return state_of(p->pid()) != 'T' && state_of(child) != 'T'; }));
+    for (int i = 0; i < 2; ++i) {
+        p->signal(SIGTSTP);
+        CHECK(eventually([&] { return state_of(p->pid()) == 'T' && state_of(child) == 'T'; }));
+        p->signal(SIGCONT);
+        CHECK(eventually([&] { return state_of(p->pid()) != 'T' && state_of(child) != 'T'; }));
+    }
     p->signal(SIGTERM);
     CHECK(finish(*p).code == 128 + SIGTERM);
     CHECK(children("suspended").empty());
+}
+
+TEST_CASE("register -- COMMAND: SIGTSTP stops nothing in a session of its own, where nobody could let it go on") {
+    const auto p =
+        start_leader(instance("leader", {"sh", "-c", "trap 'echo continued' CONT; echo leader $PPID; while :; do read x; done"}));
+    const leader l(*p);
+    wait_for_both(*p, "leader ");
+    for (std::size_t i = 1; i <= 2; ++i) {
+        ::kill(l.pid, SIGTSTP);
+        CHECK(eventually([&] { return count(p->lines(), "continued") == i; }));
+    }
+    CHECK(run_muster(on("leader", {"ls"})).out.size() == 1);
+    ::kill(l.pid, SIGTERM);
+    CHECK(finish(*p).code == 128 + SIGTERM);
 }
 
 TEST_CASE("register -- COMMAND: what is ignored from the start is ignored by the command, and nothing else") {
