@@ -1,6 +1,7 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 #include "cli/child_process.hpp"
 #include "cli/commands.hpp"
+#include "cli/hang_up.hpp"
 #include "cli/output.hpp"
 #include "cli/register_events.hpp"
 #include "cli/values.hpp"
@@ -82,6 +83,7 @@ private:
     error_code complained_;
     std::chrono::milliseconds closing_limit_ = std::chrono::hours(1);    // the registrar has a limit of its own
     std::unique_ptr<child_process> program_;
+    std::optional<hang_up> hang_up_;    // with a program
 };
 
 registration registration_of(const options& o) {
@@ -110,6 +112,7 @@ registering::registering(environment& env)
     print_in_background();
     heed(signals_, {SIGINT, SIGTERM, SIGHUP, SIGQUIT});
     if (env.options.program.empty()) return;
+    hang_up_.emplace();
     heed(signals_, {SIGUSR1, SIGUSR2, SIGALRM, SIGWINCH, SIGTSTP, SIGCONT});
     signals_.add(SIGCHLD);
     // In a process group of its own a program that reads from the terminal would be stopped.
@@ -185,6 +188,8 @@ asio::awaitable<int> registering::register_in_time() {
 void registering::pass_on(int number) {
     switch (number) {
         case SIGHUP:
+            if (hang_up_->take()) return program_->signal_group(number);
+            [[fallthrough]];
         case SIGUSR1:
         case SIGUSR2:
         case SIGALRM:

@@ -6,7 +6,12 @@
 
 #include <doctest/doctest.h>
 
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
@@ -16,6 +21,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 using namespace muster::test;
@@ -68,6 +74,26 @@ struct leader {
     leader& operator=(const leader&) = delete;
     ~leader() { ::kill(pid, SIGKILL); }
     const pid_t pid;
+};
+
+class terminal {
+public:
+    terminal() : fd_(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC)) {
+        if (fd_ < 0 || ::grantpt(fd_) != 0 || ::unlockpt(fd_) != 0)
+            throw std::system_error(errno, std::system_category(), "no terminal");
+    }
+    terminal(const terminal&) = delete;
+    terminal& operator=(const terminal&) = delete;
+    ~terminal() { hang_up(); }
+
+    std::string name() const { return ::ptsname(fd_); }
+    void hang_up() {
+        if (fd_ >= 0) ::close(fd_);
+        fd_ = -1;
+    }
+
+private:
+    int fd_;
 };
 
 /// Runs `muster` with these signals ignored.
@@ -152,6 +178,51 @@ TEST_CASE("register -- COMMAND: SIGTSTP stops nothing in a session of its own, w
     CHECK(run_muster(on("leader", {"ls"})).out.size() == 1);
     ::kill(l.pid, SIGTERM);
     CHECK(finish(*p).code == 128 + SIGTERM);
+}
+
+TEST_CASE("register -- COMMAND: SIGHUP is for the command, but for that of a terminal that is gone") {
+    terminal t;
+    const std::string script =
+        "trap 'echo hup' HUP; sleep 60 & echo pid $!; echo leader $PPID; while kill -0 $!; do wait; done; exit 5";
+    const auto p = start_leader(instance("hung-up", {"sh", "-c", script}), "<" + t.name());
+    const leader l(*p);
+    wait_for_both(*p, "pid ");
+    const pid_t grandchild = told_pid(*p);
+    ::kill(l.pid, SIGHUP);
+    CHECK(eventually([&] { return count(p->lines(), "hup") == 1; }));
+    CHECK_FALSE(gone(grandchild));
+    t.hang_up();
+    CHECK(finish(*p).code == 5);
+    CHECK(gone(grandchild));
+    CHECK(children("hung-up").empty());
+}
+
+TEST_CASE("register -- COMMAND: a terminal that is closed ends all that the command has started") {
+    terminal t;
+    const auto p = start_leader(instance("closed-terminal", {"sh", "-c", "sleep 60 & echo pid $!; echo leader $PPID; wait"}),
+                                "<" + t.name());
+    const leader l(*p);
+    wait_for_both(*p, "pid ");
+    const pid_t grandchild = told_pid(*p);
+    t.hang_up();
+    CHECK(finish(*p).code == 128 + SIGHUP);
+    CHECK(eventually([&] { return gone(grandchild); }));
+    CHECK(children("closed-terminal").empty());
+}
+
+TEST_CASE("register -- COMMAND: the end of a session ends all that the command has started") {
+    terminal t;
+    strings argv{"setsid", "--wait", "sh", "-c", "exec <" + t.name() + "; echo shell $$; \"$0\" \"$@\"; true", MUSTER_COMMAND};
+    const strings args = instance("session", {"sh", "-c", "sleep 60 & echo pid $!; echo leader $PPID; wait"});
+    argv.insert(argv.end(), args.begin(), args.end());
+    process p(argv);
+    const auto shell = static_cast<pid_t>(std::stoi(p.wait_line("shell ").substr(6)));
+    const leader l(p);
+    wait_for_both(p, "pid ");
+    const pid_t grandchild = told_pid(p);
+    ::kill(shell, SIGKILL);
+    CHECK(eventually([&] { return gone(grandchild) && gone(l.pid); }));
+    CHECK(children("session").empty());
 }
 
 TEST_CASE("register -- COMMAND: what is ignored from the start is ignored by the command, and nothing else") {
