@@ -17,7 +17,8 @@ namespace muster::cli {
 namespace {
 
 // Between fork and exec, where only async-signal-safe functions may be called. Tells errno through `report`.
-[[noreturn]] void become(char* const* argv, const std::array<int, 3>& fds, pid_t parent, int report) noexcept {
+[[noreturn]] void become(const child_options& o, char* const* argv, const std::array<int, 3>& fds, pid_t parent,
+                         int report) noexcept {
     ::setpgid(0, 0);
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != parent) ::_exit(127);    // the parent died before the line above
@@ -25,6 +26,7 @@ namespace {
     ::sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
     ::signal(SIGPIPE, SIG_DFL);
+    for (const int number : o.ignored) ::signal(number, SIG_IGN);
     bool ok = true;
     for (int to = 0; to < 3; ++to) {
         if (fds[static_cast<std::size_t>(to)] >= 0) ok = ok && ::dup2(fds[static_cast<std::size_t>(to)], to) == to;
@@ -37,10 +39,18 @@ namespace {
 
 }    // namespace
 
+bool is_ignored(int number) noexcept {
+    struct sigaction now {};
+    return ::sigaction(number, nullptr, &now) == 0 && now.sa_handler == SIG_IGN;
+}
+
 child_process::child_process(const child_options& o) {
     std::vector<char*> argv;
     for (const std::string& a : o.argv) argv.push_back(const_cast<char*>(a.c_str()));
     argv.push_back(nullptr);
+
+    // The kernel would keep nothing of how it ended.
+    if (is_ignored(SIGCHLD)) ::signal(SIGCHLD, SIG_DFL);
 
     const auto fail = [&](int error) { throw std::system_error(error, std::system_category(), "cannot start " + o.argv.at(0)); };
     const int nothing = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -49,7 +59,7 @@ child_process::child_process(const child_options& o) {
 
     const pid_t parent = ::getpid();
     pid_ = ::fork();
-    if (pid_ == 0) become(argv.data(), {o.in < 0 ? nothing : o.in, o.out, o.err}, parent, report[1]);
+    if (pid_ == 0) become(o, argv.data(), {o.in < 0 ? nothing : o.in, o.out, o.err}, parent, report[1]);
     const int fork_error = errno;
     ::close(nothing);
     ::close(report[1]);
@@ -98,13 +108,15 @@ void child_process::pause() noexcept {
 
 void child_process::resume() noexcept { signal(SIGCONT); }
 
-std::optional<int> child_process::wait(std::chrono::milliseconds timeout) {
+std::optional<int> child_process::wait(std::chrono::milliseconds timeout) noexcept {
     if (exit_code_) return exit_code_;
     pollfd p{pidfd_, POLLIN, 0};
     if (::poll(&p, 1, static_cast<int>(timeout.count())) <= 0) return std::nullopt;
     int status = 0;
-    if (::waitpid(pid_, &status, 0) != pid_) throw std::system_error(errno, std::system_category(), "waitpid");
-    exit_code_ = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    if (::waitpid(pid_, &status, 0) != pid_)
+        exit_code_ = code_unknown;    // it has ended, so another call would find out no more
+    else
+        exit_code_ = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     return exit_code_;
 }
 

@@ -116,11 +116,13 @@ command_line::command_line() : app("muster: calls the roll of a service's instan
     add_wait(r, "give up if not registered by then [for ever]");
     r.footer(
         "muster register ... -- COMMAND ARGS runs a command, registered for as long as it lives, and its exit code is the\n"
-        "command's. SIGINT and SIGTERM end both, with all that the command has started; SIGTSTP stops them until SIGCONT;\n"
-        "SIGQUIT and SIGWINCH are passed on to them, SIGHUP, SIGUSR1, SIGUSR2 and SIGALRM to the command alone. Its input is\n"
+        "command's. SIGINT and SIGTERM end both, with all that the command has started; SIGTSTP stops them until SIGCONT, but\n"
+        "nothing where no shell is there to send that; SIGQUIT and SIGWINCH are passed on to them, and SIGHUP when the terminal\n"
+        "is gone; any other SIGHUP, SIGUSR1, SIGUSR2 and SIGALRM go to the command alone. A signal that is not named here\n"
+        "is not passed on; where muster dies of it the command is killed, without what it has started. The command's input is\n"
         "ours, unless that is a terminal.\n"
         "Without a command, SIGHUP and SIGQUIT end it in order, too, and being ended before it was ever registered is exit\n"
-        "code 1. A signal that is ignored when it is started, as by nohup, stays ignored.\n"
+        "code 1. A signal that is ignored when it is started, as by nohup, stays ignored, by the command as well.\n"
         "An instance needs --ip and --port, or --unique-code.");
 
     CLI::App& p = add_client(command::pick, "pick", "Picks instances of a service");

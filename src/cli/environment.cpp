@@ -1,6 +1,7 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 #include "cli/environment.hpp"
 
+#include "cli/child_process.hpp"
 #include "cli/line_writer.hpp"
 #include "cli/output.hpp"
 #include "cli/values.hpp"
@@ -87,8 +88,7 @@ asio::awaitable<void> forever(environment& env) { return wait_until(env, runtime
 
 void heed(asio::signal_set& signals, std::initializer_list<int> numbers) {
     for (const int number : numbers) {
-        struct sigaction now {};
-        if (::sigaction(number, nullptr, &now) == 0 && now.sa_handler != SIG_IGN) signals.add(number);
+        if (!is_ignored(number)) signals.add(number);
     }
 }
 

@@ -58,7 +58,7 @@ int run_main(int argc, char** argv) {
         return o.program.empty() ? all_written : code;    // that of the program
     } catch (const std::exception& e) {
         diagnose(e.what());
-        return exit_failed;
+        return written(exit_failed);
     }
 }
 

@@ -24,10 +24,9 @@ exit_code complain(std::string_view where, std::string_view message) {
     return exit_usage;
 }
 
-/// What stands before `--`, last one first as CLI11 wants it, and what stands behind.
+/// What stands before `--`, as it was written and last one first as CLI11 wants it, and what stands behind.
 struct arguments {
-    std::vector<std::string> ours, program;
-    std::vector<std::string> empty;    // names of options that were given no value, as in `--name=`
+    std::vector<std::string> written, ours, program;
     bool separated = false;
 };
 
@@ -37,13 +36,17 @@ arguments split(int argc, const char* const* argv) {
         const std::string_view arg = argv[i];
         if (a.separated) {
             a.program.emplace_back(arg);
-        } else if (arg == "--") {
+            continue;
+        }
+        if (arg == "--") {
             a.separated = true;
-        } else if (arg.starts_with("--") && arg.find('=') == arg.size() - 1) {
+            continue;
+        }
+        a.written.emplace_back(arg);
+        if (arg.starts_with("--") && arg.find('=') == arg.size() - 1) {
             // CLI11 would take the next argument for the value of `--name=`.
             a.ours.emplace_back(arg.substr(0, arg.size() - 1));
             a.ours.emplace_back();
-            a.empty.push_back(a.ours[a.ours.size() - 2]);
         } else {
             a.ours.emplace_back(arg);
         }
@@ -86,6 +89,32 @@ std::string unexpected(command what, const CLI::App& a, const std::string& argum
     return registry::quoted(name) + " is no option";
 }
 
+std::string name_in(const std::string& argument) { return argument.substr(0, argument.find('=')); }
+
+/// The option that an argument names, be it with a value.
+const CLI::Option* named_by(const CLI::App& a, const std::string& argument) {
+    return argument.starts_with('-') ? a.get_option_no_throw(name_in(argument)) : nullptr;
+}
+
+/// What to say where options and values do not fit together; nothing if they do. CLI11 would take `--json` for the value in
+/// `--service --json`, and `--json=5` for `--json`.
+std::string misplaced_value(const CLI::App& a, const std::vector<std::string>& written) {
+    for (auto each = written.begin(); each != written.end(); ++each) {
+        const CLI::Option* option = named_by(a, *each);
+        if (!option) continue;
+        const std::string name = name_in(*each);
+        const bool takes_value = option->get_expected_max() > 0;
+        const bool has_value = name != *each;
+        if (has_value && !takes_value) return name + " takes no value";
+        if (has_value || !takes_value) continue;
+        if (++each == written.end()) return name + " has no value";
+        if (!named_by(a, *each)) continue;
+        return fmt::format("{} has no value before {}{}", name, *each,
+                           name.starts_with("--") ? fmt::format("; write {}={} if that is meant", name, *each) : "");
+    }
+    return {};
+}
+
 /// What to say where one option is given twice that takes one value; nothing if that is not so.
 std::string repeated(const CLI::App& a) {
     for (const CLI::Option* each : a.get_options()) {
@@ -121,6 +150,10 @@ std::variant<options, exit_code> parse_options(int argc, const char* const* argv
                                               registry::quoted(first), fmt::join(names, ", ")));
     }
     std::string where = "muster";
+    for (const CLI::App* each : line.commands) {
+        if (each->get_name() != first) continue;
+        if (const std::string why = misplaced_value(*each, args.written); !why.empty()) return complain("muster " + first, why);
+    }
     try {
         line.app.parse(args.ours);
     } catch (const CLI::Success& e) {    // help or version
@@ -140,10 +173,6 @@ std::variant<options, exit_code> parse_options(int argc, const char* const* argv
         if (!a.parsed()) continue;
         where += " " + a.get_name();
         const auto what = static_cast<command>(i);
-        for (const std::string& name : args.empty) {
-            const CLI::Option* option = a.get_option_no_throw(name);
-            if (option && option->get_expected_max() == 0) return complain(where, name + " takes no value");
-        }
         if (const auto extra = a.remaining(); !extra.empty()) return complain(where, unexpected(what, a, extra.front()));
         if (args.separated && what != command::registration) return complain(where, "only register takes '--' and a command");
         if (args.separated && args.program.empty()) return complain(where, "nothing after '--': expected a command");

@@ -1,7 +1,7 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 #include "cli/output.hpp"
 
-#include "cli/line_writer.hpp"
+#include "cli/output_queues.hpp"
 #include "registry/go_json.hpp"
 #include "registry/layout.hpp"
 #include "registry/text.hpp"
@@ -10,7 +10,6 @@
 
 #include <fmt/format.h>
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -24,20 +23,10 @@ namespace {
 
 constexpr std::chrono::milliseconds patience{1'000};    // at the end, with who does not read
 
-struct background {
-    std::shared_ptr<line_writer> out, err;
-    bool lost = false;
-};
-
-background& in_background() {
-    static background b;
-    return b;
-}
-
-bool one_file(int a, int b) {
-    struct stat x {
-    }, y{};
-    return ::fstat(a, &x) == 0 && ::fstat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+/// None until printing is done in the background.
+std::unique_ptr<output_queues>& queues() {
+    static std::unique_ptr<output_queues> q;
+    return q;
 }
 
 }    // namespace
@@ -79,12 +68,7 @@ std::size_t width_of(std::string_view text) {
 void print_json(const json::object& o) { print_text(json::serialize(o)); }
 
 void print_text(std::string_view line) {
-    if (background& b = in_background(); b.out) {
-        const bool lost = !b.out->write(fmt::format("{}\n", line));
-        if (lost && !b.lost) diagnose("standard output is not read: lines are lost until it is");
-        b.lost = lost;
-        return;
-    }
+    if (queues()) return queues()->print(fmt::format("{}\n", line));
     std::fwrite(line.data(), 1, line.size(), stdout);
     std::fputc('\n', stdout);
     std::fflush(stdout);
@@ -92,30 +76,21 @@ void print_text(std::string_view line) {
 
 void diagnose(std::string_view message) { print_error(fmt::format("muster: {}\n", printable(message))); }
 
-void print_error(std::string text) {
-    if (const background& b = in_background(); b.err)
-        b.err->write(std::move(text));
+void print_error(const std::string& text) {
+    if (queues())
+        queues()->tell(text);
     else
         std::fwrite(text.data(), 1, text.size(), stderr);    // fmt::print would throw where it fails
 }
 
-void print_in_background() {
-    background& b = in_background();
-    b.out = std::make_shared<line_writer>(STDOUT_FILENO);
-    // One after the other where both go to the same terminal or file.
-    b.err = one_file(STDOUT_FILENO, STDERR_FILENO) ? b.out : std::make_shared<line_writer>(STDERR_FILENO);
-}
+void print_in_background() { queues() = std::make_unique<output_queues>(STDOUT_FILENO, STDERR_FILENO); }
 
-line_writer* background_output() { return in_background().out.get(); }
+line_writer* background_output() { return queues() ? &queues()->out() : nullptr; }
 
-bool output_failed() {
-    const background& b = in_background();
-    return b.out ? b.out->failed() : std::ferror(stdout) != 0;
-}
+bool output_failed() { return queues() ? queues()->out().failed() : std::ferror(stdout) != 0; }
 
 bool finish_output() {
-    const background& b = in_background();
-    const bool read = !b.out || b.out->flush(patience);
+    const bool read = !queues() || queues()->out().flush(patience);
     const bool written = std::fflush(stdout) == 0 && !output_failed();
     if (!written)
         diagnose(output_lost().what());
@@ -125,8 +100,9 @@ bool finish_output() {
 }
 
 void finish_diagnostics() {
-    const background& b = in_background();
-    if (b.err && b.err != b.out) b.err->flush(patience);
+    if (!queues()) return;
+    line_writer& err = queues()->err();
+    if (err.flush(patience) && queues()->tell_losses()) err.flush(patience);
 }
 
 bool stdout_is_terminal() {

@@ -47,10 +47,10 @@ void print_text(std::string_view line);
 void diagnose(std::string_view message);
 
 /// The same without "muster: " and the newline, which are part of `text`.
-void print_error(std::string text);
+void print_error(const std::string& text);
 
 /// From now on, what is printed and diagnosed is written by a thread of its own: who does not read it keeps nobody from work.
-/// What comes while too much waits is lost, which is told on standard error.
+/// What comes while too much waits is lost, which is told: see `output_queues`.
 void print_in_background();
 
 /// What writes standard output; none where that is not done in the background.
@@ -67,7 +67,7 @@ struct output_lost : std::exception {
 /// Waits until all that was printed is written. False, after a word on standard error, if it cannot be, or nobody reads it.
 bool finish_output();
 
-/// The same for standard error, about which nothing is said.
+/// The same for standard error, where what was lost without a word so far is told. The last before the process ends.
 void finish_diagnostics();
 
 bool stdout_is_terminal();

@@ -1,6 +1,7 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 #include "cli/child_process.hpp"
 #include "cli/commands.hpp"
+#include "cli/hang_up.hpp"
 #include "cli/output.hpp"
 #include "cli/register_events.hpp"
 #include "cli/values.hpp"
@@ -71,6 +72,7 @@ private:
     asio::awaitable<int> closed();
     asio::awaitable<int> close_and_wait();
     void pass_on(int number);
+    void suspend();
     void complain(const registration_status& s);
     bool program_runs() { return program_ && program_->running(); }
 
@@ -81,6 +83,7 @@ private:
     error_code complained_;
     std::chrono::milliseconds closing_limit_ = std::chrono::hours(1);    // the registrar has a limit of its own
     std::unique_ptr<child_process> program_;
+    std::optional<hang_up> hang_up_;    // with a program
 };
 
 registration registration_of(const options& o) {
@@ -99,15 +102,19 @@ registering::registering(environment& env)
           else
               print_text(describe_for_people(e));
       }) {
+    child_options c;
+    c.argv = env.options.program;
+    for (const int number : {SIGPIPE, SIGCHLD}) {
+        if (is_ignored(number)) c.ignored.push_back(number);    // what follows is for us alone
+    }
     // Who reads our events may stop reading, or go; the instance stays registered.
     std::signal(SIGPIPE, SIG_IGN);
     print_in_background();
     heed(signals_, {SIGINT, SIGTERM, SIGHUP, SIGQUIT});
     if (env.options.program.empty()) return;
+    hang_up_.emplace();
     heed(signals_, {SIGUSR1, SIGUSR2, SIGALRM, SIGWINCH, SIGTSTP, SIGCONT});
     signals_.add(SIGCHLD);
-    child_options c;
-    c.argv = env.options.program;
     // In a process group of its own a program that reads from the terminal would be stopped.
     if (::isatty(STDIN_FILENO) == 0) c.in = STDIN_FILENO;
     program_ = std::make_unique<child_process>(c);
@@ -181,20 +188,33 @@ asio::awaitable<int> registering::register_in_time() {
 void registering::pass_on(int number) {
     switch (number) {
         case SIGHUP:
+            if (hang_up_->take()) return program_->signal_group(number);
+            [[fallthrough]];
         case SIGUSR1:
         case SIGUSR2:
         case SIGALRM:
             program_->signal(number);    // what it has started may know nothing of them, and would die
             break;
         case SIGTSTP:
-            // Stopped alone we would let the session expire while the program serves on. Its group is another than ours, so a
-            // terminal does not stop it; and it must not refuse.
-            program_->signal_group(SIGSTOP);
-            std::raise(SIGSTOP);
+            suspend();
             break;
         default:    // what a terminal sends to all that run in it, or an end
             program_->signal_group(number);
     }
+}
+
+/// Stopped alone we would let the session expire while the program serves on. Its group is another than ours, so a terminal does
+/// not stop it; and it must not refuse.
+void registering::suspend() {
+    program_->signal_group(SIGSTOP);
+    // Not SIGSTOP: as PID 1, and in an orphaned process group, where nobody would let us go on, the kernel spares us.
+    struct sigaction ours {};
+    struct sigaction usual {};
+    usual.sa_handler = SIG_DFL;
+    ::sigaction(SIGTSTP, &usual, &ours);
+    std::raise(SIGTSTP);
+    program_->signal_group(SIGCONT);
+    ::sigaction(SIGTSTP, &ours, nullptr);
 }
 
 /// Completes when a signal or the end of the program says that it is over.

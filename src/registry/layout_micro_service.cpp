@@ -65,8 +65,8 @@ std::string read_string(std::string_view key, const json::value& v, std::string&
 std::string read_integer(std::string_view key, const json::value& v, std::int64_t& to) {
     if (v.is_null()) return {};
     if (!v.is_int64()) {
-        const std::string shown = v.is_structured() ? kind_name(v) : quoted(json::serialize(v));
-        return fmt::format("{} is {}, expected a plain integer", key, shown);
+        const std::string as_written = v.is_double() ? fmt::format("{:#}", v.get_double()) : json::serialize(v);    // not 1.5E0
+        return fmt::format("{} is {}, expected a plain integer", key, v.is_structured() ? kind_name(v) : quoted(as_written));
     }
     to = v.get_int64();
     return {};

@@ -146,6 +146,15 @@ TEST_CASE("register -- COMMAND: the exit code is the command's, also where the e
     CHECK(r.err == unread);
 }
 
+TEST_CASE("register -- COMMAND: that it cannot be started is told where both outputs are one, and read late") {
+    full_pipe pipe;
+    const auto p = start_with(instance("not-started", {"--", "/nonexistent/x"}), ">" + pipe.name() + " 2>&1");
+    REQUIRE(eventually([&] { return !p->running() || writes_to(p->pid(), STDOUT_FILENO); }));
+    const auto reader = pipe.read();
+    CHECK(reader->wait_line() == "muster: cannot start /nonexistent/x: No such file or directory");
+    CHECK(finish(*p).code == 1);
+}
+
 TEST_CASE("watch: signals end it where nobody reads") {
     const auto i = registered("full-watched", 1);
     const full_pipe pipe;

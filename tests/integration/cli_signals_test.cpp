@@ -6,13 +6,22 @@
 
 #include <doctest/doctest.h>
 
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
 #include <csignal>
+#include <cstddef>
+#include <cstdint>
 #include <fstream>
 #include <iterator>
 #include <memory>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 using namespace muster::test;
@@ -37,10 +46,55 @@ pid_t told_pid(const process& p) {
     throw std::runtime_error("the command has told no pid");
 }
 
+auto count(const strings& lines, std::string_view whole) { return static_cast<std::size_t>(std::ranges::count(lines, whole)); }
+
 /// Waits for what comes in any order: it is registered, and the command has said this.
 void wait_for_both(const process& p, std::string_view said) {
     REQUIRE(eventually([&] { return contains(p.lines(), said) && contains(p.lines(), R"("registered")"); }));
 }
+
+strings instance(const std::string& service, const strings& command) {
+    strings args = on(service, {"register", "--ip", "127.0.0.1", "--port", "1"});
+    args.emplace_back("--");
+    args.insert(args.end(), command.begin(), command.end());
+    return args;
+}
+
+/// Runs `muster` as the leader of a session. A terminal that is redirected to it becomes that of the session.
+std::unique_ptr<process> start_leader(const strings& args, const std::string& redirection = {}) {
+    strings argv{"setsid", "--wait", "sh", "-c", "exec \"$0\" \"$@\" " + redirection, MUSTER_COMMAND};
+    argv.insert(argv.end(), args.begin(), args.end());
+    return std::make_unique<process>(std::move(argv));
+}
+
+/// The `muster` that the command tells of, "leader 4711". Nothing else would end it when a test fails.
+struct leader {
+    explicit leader(process& p) : pid(static_cast<pid_t>(std::stoi(p.wait_line("leader ").substr(7)))) {}
+    leader(const leader&) = delete;
+    leader& operator=(const leader&) = delete;
+    ~leader() { ::kill(pid, SIGKILL); }
+    const pid_t pid;
+};
+
+class terminal {
+public:
+    terminal() : fd_(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC)) {
+        if (fd_ < 0 || ::grantpt(fd_) != 0 || ::unlockpt(fd_) != 0)
+            throw std::system_error(errno, std::system_category(), "no terminal");
+    }
+    terminal(const terminal&) = delete;
+    terminal& operator=(const terminal&) = delete;
+    ~terminal() { hang_up(); }
+
+    std::string name() const { return ::ptsname(fd_); }
+    void hang_up() {
+        if (fd_ >= 0) ::close(fd_);
+        fd_ = -1;
+    }
+
+private:
+    int fd_;
+};
 
 /// Runs `muster` with these signals ignored.
 std::unique_ptr<process> start_ignoring(const std::string& signals, const strings& args) {
@@ -101,13 +155,96 @@ TEST_CASE("register -- COMMAND: SIGTSTP stops both, SIGCONT lets both go on") {
     const auto p = start_instance("suspended", 1, {"--", "sh", "-c", "echo pid $$; trap '' TSTP; exec sleep 60"});
     wait_for_both(*p, "pid ");
     const pid_t child = told_pid(*p);
-    p->signal(SIGTSTP);
-    CHECK(eventually([&] { return state_of(p->pid()) == 'T' && state_of(child) == 'T'; }));
-    p->signal(SIGCONT);
-    CHECK(eventually([&] { return state_of(p->pid()) != 'T' && state_of(child) != 'T'; }));
+    for (int i = 0; i < 2; ++i) {
+        p->signal(SIGTSTP);
+        CHECK(eventually([&] { return state_of(p->pid()) == 'T' && state_of(child) == 'T'; }));
+        p->signal(SIGCONT);
+        CHECK(eventually([&] { return state_of(p->pid()) != 'T' && state_of(child) != 'T'; }));
+    }
     p->signal(SIGTERM);
     CHECK(finish(*p).code == 128 + SIGTERM);
     CHECK(children("suspended").empty());
+}
+
+TEST_CASE("register -- COMMAND: SIGTSTP stops nothing in a session of its own, where nobody could let it go on") {
+    const auto p =
+        start_leader(instance("leader", {"sh", "-c", "trap 'echo continued' CONT; echo leader $PPID; while :; do read x; done"}));
+    const leader l(*p);
+    wait_for_both(*p, "leader ");
+    for (std::size_t i = 1; i <= 2; ++i) {
+        ::kill(l.pid, SIGTSTP);
+        CHECK(eventually([&] { return count(p->lines(), "continued") == i; }));
+    }
+    CHECK(run_muster(on("leader", {"ls"})).out.size() == 1);
+    ::kill(l.pid, SIGTERM);
+    CHECK(finish(*p).code == 128 + SIGTERM);
+}
+
+TEST_CASE("register -- COMMAND: SIGHUP is for the command, but for that of a terminal that is gone") {
+    terminal t;
+    const std::string script =
+        "trap 'echo hup' HUP; sleep 60 & echo pid $!; echo leader $PPID; while kill -0 $!; do wait; done; exit 5";
+    const auto p = start_leader(instance("hung-up", {"sh", "-c", script}), "<" + t.name());
+    const leader l(*p);
+    wait_for_both(*p, "pid ");
+    const pid_t grandchild = told_pid(*p);
+    ::kill(l.pid, SIGHUP);
+    CHECK(eventually([&] { return count(p->lines(), "hup") == 1; }));
+    CHECK_FALSE(gone(grandchild));
+    t.hang_up();
+    CHECK(finish(*p).code == 5);
+    CHECK(gone(grandchild));
+    CHECK(children("hung-up").empty());
+}
+
+TEST_CASE("register -- COMMAND: a terminal that is closed ends all that the command has started") {
+    terminal t;
+    const auto p = start_leader(instance("closed-terminal", {"sh", "-c", "sleep 60 & echo pid $!; echo leader $PPID; wait"}),
+                                "<" + t.name());
+    const leader l(*p);
+    wait_for_both(*p, "pid ");
+    const pid_t grandchild = told_pid(*p);
+    t.hang_up();
+    CHECK(finish(*p).code == 128 + SIGHUP);
+    CHECK(eventually([&] { return gone(grandchild); }));
+    CHECK(children("closed-terminal").empty());
+}
+
+TEST_CASE("register -- COMMAND: the end of a session ends all that the command has started") {
+    terminal t;
+    strings argv{"setsid", "--wait", "sh", "-c", "exec <" + t.name() + "; echo shell $$; \"$0\" \"$@\"; true", MUSTER_COMMAND};
+    const strings args = instance("session", {"sh", "-c", "sleep 60 & echo pid $!; echo leader $PPID; wait"});
+    argv.insert(argv.end(), args.begin(), args.end());
+    process p(argv);
+    const auto shell = static_cast<pid_t>(std::stoi(p.wait_line("shell ").substr(6)));
+    const leader l(p);
+    wait_for_both(p, "pid ");
+    const pid_t grandchild = told_pid(p);
+    ::kill(shell, SIGKILL);
+    CHECK(eventually([&] { return gone(grandchild) && gone(l.pid); }));
+    CHECK(children("session").empty());
+}
+
+TEST_CASE("register -- COMMAND: what is ignored from the start is ignored by the command, and nothing else") {
+    const strings args = instance("inherited", {"grep", "SigIgn", "/proc/self/status"});
+    const auto ignored = [&](const strings& before) {
+        strings argv = before;
+        argv.emplace_back(MUSTER_COMMAND);
+        argv.insert(argv.end(), args.begin(), args.end());
+        process p(argv);
+        const std::string line = p.wait_line("SigIgn:");
+        return std::stoull(line.substr(line.find(':') + 1), nullptr, 16);
+    };
+    const auto bit = [](int number) { return std::uint64_t{1} << (number - 1); };
+    CHECK(ignored({"env", "--default-signal"}) == 0);
+    CHECK(ignored({"env", "--default-signal", "--ignore-signal=PIPE,CHLD,USR1"}) == (bit(SIGPIPE) | bit(SIGCHLD) | bit(SIGUSR1)));
+}
+
+TEST_CASE("demo: children can be waited for also where SIGCHLD is ignored from the start") {
+    process p({"env", "--ignore-signal=CHLD", MUSTER_COMMAND, "demo", "--json"});
+    const auto r = finish(p);
+    CAPTURE(r.err);
+    CHECK(r.code == 0);
 }
 
 TEST_CASE("register: SIGQUIT ends it in order") {

@@ -116,9 +116,26 @@ TEST_CASE("wrong usage") {
     check_usage({"ls", "--frobnicate=1", "extra"}, {"'--frobnicate' is no option"});
     check_usage({"--verbose", "ls"}, {"expected a command before '--verbose'", "demo, register"});
     check_usage({"ls", "--json="}, {"--json takes no value"});
+    check_usage({"ls", "--json=5"}, {"--json takes no value"});
+    check_usage({"ls", "--json=false", "--verbose"}, {"--json takes no value"});
     check_usage({"pick", "--service", "s", "--service", "t"}, {"--service is given more than once ('s', 't')", "expected one"});
     check_usage(with(good_pick, {"--", "true"}), {"only register"});
     check_usage(with(good_register, {"--"}), {"expected a command"});
+}
+
+TEST_CASE("an option takes no other option for its value, unless that is plainly meant") {
+    check_usage(with({"register", "--ip", "1.2.3.4", "--port", "1"}, {"--service", "--json"}),
+                {"--service has no value before --json; write --service=--json if that is meant"});
+    check_usage({"pick", "--service", "--wait", "5s"}, {"--service has no value before --wait"});
+    check_usage({"pick", "--service", "--wait=5s"}, {"--service has no value before --wait=5s"});
+    check_usage({"pick", "--service", "s", "--key", "-n", "5"}, {"--key has no value before -n; write --key=-n if"});
+    check_usage({"pick", "--service", "s", "-n", "--json"}, {"-n has no value before --json\nSee"});
+    check_usage({"pick", "--service", "--help"}, {"--service has no value before --help"});
+    check_usage({"pick", "--key", "--service", "--service", "s"}, {"--key has no value before --service"});
+    // What is no option of the command is a value, and what stands behind = always is.
+    check_usage({"zk", "--bind", "--service"}, {"--bind '--service': expected an IP address"});
+    check_usage({"zk", "--bind=--port"}, {"--bind '--port': expected an IP address"});
+    check_usage({"pick", "--service", "-x", "-n", "-1"}, {"-n '-1'"});
 }
 
 TEST_CASE("complaints command no terminal") {
