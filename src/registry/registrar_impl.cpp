@@ -281,7 +281,7 @@ void registrar_impl::on_client_closed(const zk::session_info& s) {
         status_.session = s;
         if (s.state == zk::session_state::auth_failed) {
             status_.last_error = s.last_error;
-            status_.message = describe(s.last_error);
+            status_.message = describe(s.last_error, s);
             start_waiters_.complete(s.last_error);
         }
     }
@@ -335,14 +335,13 @@ void registrar_impl::finish(const error_code& ec) {
     master_watch_ = {};
 }
 
-std::string registrar_impl::describe(const error_code& ec) const {
+std::string registrar_impl::describe(const error_code& ec, const zk::session_info& session) const {
     if (!ec) return {};
     if (ec == registry_errc::no_chroot)
         return fmt::format("the chroot '{}' does not exist", client_.configuration().servers.chroot());
     if (ec == registry_errc::conflict)
         return fmt::format("{}: instance {} of service '{}', expected an identity that no other process has", ec.message(),
                            instance_.identity(), params_.service);
-    const zk::session_info session = client_.session();
     return ec == session.last_error && !session.message.empty() ? session.message : ec.message();
 }
 
@@ -370,7 +369,7 @@ void registrar_impl::publish() {
     now.last_error = machine_->last_error();
     now.session = client_.session();
     if (!now.last_error && now.role == role::none) now.last_error = now.session.last_error;
-    now.message = describe(now.last_error);
+    now.message = describe(now.last_error, now.session);
     if (now.role != role::none) start_waiters_.complete({});
     // Trying goes on, but whoever configured it should hear of it: no server that comes back cures this.
     const bool failed_again = std::exchange(failures_, machine_->failures()) != machine_->failures();

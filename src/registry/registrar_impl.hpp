@@ -59,7 +59,7 @@ private:
     };
 
     static error_code check(const muster::instance& i);
-    std::string describe(const error_code& ec) const;
+    std::string describe(const error_code& ec, const zk::session_info& session) const;
 
     // On the strand.
     void run();
