@@ -85,27 +85,6 @@ void registrar_impl::update(muster::instance i, void_handler h) {
     });
 }
 
-void registrar_impl::close(void_handler h) {
-    runtime::completion<void(error_code)> done(std::move(h), ex_, strand_);
-    std::unique_lock lock(mutex_);
-    if (phase_ == phase::closed) {
-        const error_code result = close_result_;
-        lock.unlock();
-        return done.post(result);
-    }
-    close_waiters_.add(std::move(done));
-    if (std::exchange(phase_, phase::closing) == phase::closing) return;
-    start_waiters_.complete(registry_errc::closed);
-    update_waiters_.complete(registry_errc::closed);
-    // Not when the znode is gone: another can be master before we hear of that.
-    if (status_.role != role::none) {
-        resign();
-        status_waiters_.complete_if([this](std::uint64_t seen) { return status_.version > seen; }, {}, status_);
-    }
-    lock.unlock();
-    asio::post(strand_, [self = shared_from_this()] { self->begin_close(); });
-}
-
 void registrar_impl::status_change(std::uint64_t seen, status_handler h) {
     runtime::completion<void(error_code, registration_status)> done(std::move(h), ex_, strand_);
     std::unique_lock lock(mutex_);
@@ -134,24 +113,6 @@ bool registrar_impl::may_act_as_master() const {
     const zk::session_info session = client_.session();
     // Not the session of the status, which is the client's: it may have a new one of which the machine has not heard.
     return session.id == owner_ && world_->now() < session.safe_until;
-}
-
-void registrar_impl::abandon() noexcept {
-    {
-        const std::lock_guard lock(mutex_);
-        if (phase_ == phase::idle) {
-            phase_ = phase::closed;
-            update_waiters_.complete(registry_errc::closed);
-            status_.closed = true;
-            status_waiters_.complete({}, status_);
-            return;
-        }
-        if (phase_ != phase::running || shut_down_) return;    // closing goes on to its end
-        phase_ = phase::closing;
-        start_waiters_.complete(registry_errc::closed);
-        update_waiters_.complete(registry_errc::closed);
-    }
-    asio::post(strand_, [self = shared_from_this()] { self->finish({}); });
 }
 
 void registrar_impl::on_context_shutdown() noexcept {
@@ -273,68 +234,6 @@ void registrar_impl::follow_session(std::uint64_t seen) {
     client_.session_change(seen, asio::bind_cancellation_slot(session_cancel_.slot(), asio::bind_executor(strand_, heard)));
 }
 
-void registrar_impl::on_client_closed(const zk::session_info& s) {
-    {
-        const std::lock_guard lock(mutex_);
-        // Our own close tells how it ended; somebody else's ends everything.
-        if (phase_ == phase::closing && own_session_) return;
-        status_.session = s;
-        if (s.state == zk::session_state::auth_failed) {
-            status_.last_error = s.last_error;
-            status_.message = describe(s.last_error, s);
-            start_waiters_.complete(s.last_error);
-        }
-    }
-    finish_removed();
-}
-
-/// What is not removed goes with the session: how that ended, the client knows.
-void registrar_impl::finish_removed() {
-    if (!machine_ || !machine_->left_behind()) return finish({});
-    client_.close(asio::bind_executor(strand_, [self = shared_from_this()](error_code ec) { self->finish(ec); }));
-}
-
-void registrar_impl::begin_close() {
-    if (own_session_) {
-        // Removes exactly what the session owns, also what was created without our knowing.
-        client_.close(asio::bind_executor(strand_, [self = shared_from_this()](error_code ec) { self->finish(ec); }));
-        return;
-    }
-    if (!machine_) return finish({});
-    machine_->close();
-    drive();
-    {
-        const std::lock_guard lock(mutex_);
-        if (phase_ == phase::closed) return;    // there was nothing to remove
-    }
-    const auto limit = client_.configuration().close_timeout;
-    deadline_->set(world_->now() + limit, [weak = weak_from_this()] {
-        if (const auto self = weak.lock()) self->finish(zk::client_errc::close_timed_out);
-    });
-}
-
-void registrar_impl::finish(const error_code& ec) {
-    {
-        const std::lock_guard lock(mutex_);
-        if (phase_ == phase::closed) return;
-        phase_ = phase::closed;
-        close_result_ = ec;
-        status_.closed = true;
-        resign();
-        start_waiters_.complete(registry_errc::closed);
-        update_waiters_.complete(registry_errc::closed);
-        close_waiters_.complete(ec);
-        status_waiters_.complete({}, status_);
-    }
-    if (timer_) timer_->clear();
-    if (deadline_) deadline_->clear();
-    // A request that is not written yet must not be: it could create what was to be removed.
-    request_cancel_.emit(asio::cancellation_type::terminal);
-    session_cancel_.emit(asio::cancellation_type::terminal);
-    own_watch_ = {};
-    master_watch_ = {};
-}
-
 std::string registrar_impl::describe(const error_code& ec, const zk::session_info& session) const {
     if (!ec) return {};
     if (ec == registry_errc::no_chroot)
@@ -343,14 +242,6 @@ std::string registrar_impl::describe(const error_code& ec, const zk::session_inf
         return fmt::format("{}: instance {} of service '{}', expected an identity that no other process has", ec.message(),
                            instance_.identity(), params_.service);
     return ec == session.last_error && !session.message.empty() ? session.message : ec.message();
-}
-
-/// It is nobody any more, and says so. The mutex is held.
-void registrar_impl::resign() {
-    status_.role = role::none;
-    status_.path.clear();
-    status_.czxid = 0;
-    ++status_.version;
 }
 
 void registrar_impl::publish() {

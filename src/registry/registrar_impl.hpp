@@ -68,12 +68,15 @@ private:
     void listen(machine::watch which);
     void on_watch(machine::watch which, std::uint64_t number, const error_code& ec);
     void follow_session(std::uint64_t seen);
+    void publish();
+
+    // On the strand; how it ends, in registrar_close.cpp.
     void on_client_closed(const zk::session_info& s);
     void begin_close();
     void finish(const error_code& ec);
     void finish_removed();
     void resign();
-    void publish();
+
     watch& slot(machine::watch which) noexcept { return which == machine::watch::own ? own_watch_ : master_watch_; }
 
     const bool own_session_;
