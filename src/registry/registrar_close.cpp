@@ -21,7 +21,11 @@ void registrar_impl::close(void_handler h) {
         return done.post(result);
     }
     close_waiters_.add(std::move(done));
-    if (std::exchange(phase_, phase::closing) == phase::closing) return;
+    if (std::exchange(phase_, phase::closing) == phase::closing) {
+        if (!std::exchange(overdue_, false)) return;
+        lock.unlock();
+        return asio::post(strand_, [self = shared_from_this()] { self->limit_close(); });
+    }
     start_waiters_.complete(registry_errc::closed);
     update_waiters_.complete(registry_errc::closed);
     // Not when the znode is gone: another can be master before we hear of that.
@@ -34,8 +38,10 @@ void registrar_impl::close(void_handler h) {
 }
 
 void registrar_impl::abandon() noexcept {
+    bool removes = false;
     {
         const std::lock_guard lock(mutex_);
+        handle_gone_ = true;
         if (phase_ == phase::idle) {
             phase_ = phase::closed;
             update_waiters_.complete(registry_errc::closed);
@@ -43,21 +49,21 @@ void registrar_impl::abandon() noexcept {
             status_waiters_.complete({}, status_);
             return;
         }
-        if (phase_ != phase::running || shut_down_) return;    // closing goes on to its end
-        phase_ = phase::closing;
+        if (phase_ == phase::closed || shut_down_) return;
+        if (phase_ == phase::closing && !overdue_) return;    // closing goes on to its end
+        removes = std::exchange(phase_, phase::closing) == phase::closing;
         start_waiters_.complete(registry_errc::closed);
         update_waiters_.complete(registry_errc::closed);
     }
-    asio::post(strand_, [self = shared_from_this()] { self->finish({}); });
+    asio::post(strand_, [self = shared_from_this(), removes] { removes ? self->let_go() : self->finish({}); });
 }
 
 // On the strand ------------------------------------------------------------------------------------------------------------
 
 void registrar_impl::on_client_closed(const zk::session_info& s) {
+    if (ending_) return;    // our own close tells how it ended; somebody else's ends everything
     {
         const std::lock_guard lock(mutex_);
-        // Our own close tells how it ended; somebody else's ends everything.
-        if (phase_ == phase::closing && own_session_) return;
         status_.session = s;
         if (s.state == zk::session_state::auth_failed) {
             status_.last_error = s.last_error;
@@ -71,26 +77,64 @@ void registrar_impl::on_client_closed(const zk::session_info& s) {
 /// What is not removed goes with the session: how that ended, the client knows.
 void registrar_impl::finish_removed() {
     if (!machine_ || !machine_->left_behind()) return finish({});
-    client_.close(asio::bind_executor(strand_, [self = shared_from_this()](error_code ec) { self->finish(ec); }));
+    close_client();
+}
+
+void registrar_impl::close_client() {
+    if (std::exchange(ending_, true)) return;
+    if (deadline_) deadline_->clear();    // the client has its own
+    auto client = held();
+    if (!client) return finish(zk::client_errc::close_timed_out);
+    client->close(asio::bind_executor(strand_, [self = shared_from_this()](error_code ec) { self->finish(ec); }));
 }
 
 void registrar_impl::begin_close() {
-    if (own_session_) {
-        // Removes exactly what the session owns, also what was created without our knowing.
-        client_.close(asio::bind_executor(strand_, [self = shared_from_this()](error_code ec) { self->finish(ec); }));
-        return;
+    {
+        const std::lock_guard lock(mutex_);
+        if (phase_ == phase::closed) return;    // the client has ended
     }
+    // Removes exactly what the session owns, also what was created without our knowing.
+    if (own_session_) return close_client();
     if (!machine_) return finish({});
     machine_->close();
     drive();
+    limit_close();
+}
+
+/// Gives those who wait for it as long as closing may take.
+void registrar_impl::limit_close() {
     {
         const std::lock_guard lock(mutex_);
-        if (phase_ == phase::closed) return;    // there was nothing to remove
+        if (phase_ == phase::closed || ending_) return;    // there was nothing to remove, or is not any more
     }
-    const auto limit = client_.configuration().close_timeout;
-    deadline_->set(world_->now() + limit, [weak = weak_from_this()] {
-        if (const auto self = weak.lock()) self->finish(zk::client_errc::close_timed_out);
+    const auto client = held();
+    if (!client) return finish(zk::client_errc::close_timed_out);
+    deadline_->set(world_->now() + client->configuration().close_timeout, [weak = weak_from_this()] {
+        if (const auto self = weak.lock()) self->on_deadline();
     });
+}
+
+/// Whoever waits for it is told. Removing goes on: nobody else can do it for as long as a shared session lives.
+void registrar_impl::on_deadline() {
+    {
+        const std::lock_guard lock(mutex_);
+        overdue_ = true;
+        close_waiters_.complete(zk::client_errc::close_timed_out);
+        if (!handle_gone_) return;
+    }
+    let_go();
+}
+
+/// The handle is gone, and what is still to be removed must not keep the client.
+void registrar_impl::let_go() {
+    {
+        const std::lock_guard lock(mutex_);
+        if (phase_ == phase::closed) return;
+        status_.closed = true;
+        status_waiters_.complete({}, status_);
+    }
+    if (own_session_) return finish({});    // which ends with its client
+    client_.reset();                        // if it was the last to hold it, the client ends, and that ends the rest
 }
 
 void registrar_impl::finish(const error_code& ec) {

@@ -22,7 +22,8 @@ registrar_impl::registrar_impl(zk::client client, muster::registration r, bool o
       ex_(client.get_executor()),
       strand_(asio::make_strand(ex_)),
       client_(client.with_timeout(zk::no_timeout)),    // whose outcome it must know
-      world_(zk::detail::world_of(client_)),
+      weak_client_(*client_),
+      world_(zk::detail::world_of(*client_)),
       instance_(params_.instance) {}
 
 // On any thread ------------------------------------------------------------------------------------------------------------
@@ -101,7 +102,7 @@ registration_status registrar_impl::status() const {
     registration_status now = status_;
     // A master needs to know how long it is safe; that moves on without a change of the rest.
     if (!now.closed && now.session.id != 0) {
-        const zk::session_info session = client_.session();
+        const zk::session_info session = client_->session();
         if (session.id == now.session.id) now.session.safe_until = session.safe_until;
     }
     return now;
@@ -110,7 +111,7 @@ registration_status registrar_impl::status() const {
 bool registrar_impl::may_act_as_master() const {
     const std::lock_guard lock(mutex_);
     if (status_.role != role::master) return false;
-    const zk::session_info session = client_.session();
+    const zk::session_info session = client_->session();
     // Not the session of the status, which is the client's: it may have a new one of which the machine has not heard.
     return session.id == owner_ && world_->now() < session.safe_until;
 }
@@ -148,8 +149,8 @@ void registrar_impl::run() {
     lock.unlock();
     timer_.emplace(*world_, strand_);
     deadline_.emplace(*world_, strand_);
-    client_.start();
-    const zk::session_info s = client_.session();
+    client_->start();
+    const zk::session_info s = client_->session();
     connection_ = s.connection;
     machine_->on_session(s.state, s.id);
     follow_session(s.version);
@@ -159,7 +160,7 @@ void registrar_impl::run() {
 void registrar_impl::drive() {
     {
         const std::lock_guard lock(mutex_);
-        if (phase_ == phase::closed || (phase_ == phase::closing && own_session_)) return;
+        if (phase_ == phase::closed || ending_) return;
     }
     if (outstanding_ || !machine_) return publish();
     auto s = machine_->next(world_->now());
@@ -183,11 +184,13 @@ void registrar_impl::drive() {
 }
 
 void registrar_impl::ask(machine::step s) {
+    auto client = held();
+    if (!client) return;    // the session tells
     outstanding_ = true;
     // What was read holds for the connection on which it was read: a write that waited for the next one could meet another's
     // znode with the same version.
     s.ask.connection = connection_;
-    perform(client_, strand_, request_cancel_.slot(), std::move(s.ask),
+    perform(*client, strand_, request_cancel_.slot(), std::move(s.ask),
             [self = shared_from_this(), arms = s.arms](registry::reply r, zk::watcher w) {
                 self->outstanding_ = false;
                 if (!self->timer_) return;
@@ -231,13 +234,15 @@ void registrar_impl::follow_session(std::uint64_t seen) {
         self->follow_session(s.version);
         self->drive();
     };
-    client_.session_change(seen, asio::bind_cancellation_slot(session_cancel_.slot(), asio::bind_executor(strand_, heard)));
+    auto client = held();
+    if (!client) return finish(zk::client_errc::close_timed_out);
+    client->session_change(seen, asio::bind_cancellation_slot(session_cancel_.slot(), asio::bind_executor(strand_, heard)));
 }
 
 std::string registrar_impl::describe(const error_code& ec, const zk::session_info& session) const {
     if (!ec) return {};
     if (ec == registry_errc::no_chroot)
-        return fmt::format("the chroot '{}' does not exist", client_.configuration().servers.chroot());
+        return fmt::format("the chroot '{}' does not exist", client_->configuration().servers.chroot());
     if (ec == registry_errc::conflict)
         return fmt::format("{}: instance {} of service '{}', expected an identity that no other process has", ec.message(),
                            instance_.identity(), params_.service);
@@ -246,7 +251,7 @@ std::string registrar_impl::describe(const error_code& ec, const zk::session_inf
 
 void registrar_impl::publish() {
     const std::lock_guard lock(mutex_);
-    if (phase_ == phase::closed || !machine_) return;
+    if (phase_ == phase::closed || !machine_ || !client_) return;
     registration_status now = status_;
     // A transaction does not tell the stat of what it created. Until it is read the status stays as it was: a promotion must
     // not look as if the instance was gone for a moment.
@@ -258,7 +263,7 @@ void registrar_impl::publish() {
         owner_ = machine_->owner();
     }
     now.last_error = machine_->last_error();
-    now.session = client_.session();
+    now.session = client_->session();
     if (!now.last_error && now.role == role::none) now.last_error = now.session.last_error;
     now.message = describe(now.last_error, now.session);
     if (now.role != role::none) start_waiters_.complete({});
