@@ -161,15 +161,20 @@ public:
                                                              impl_, std::move(i));
     }
 
-    /// Removes the registration for good; it wins over any re-registration under way. Completes when the znode is gone. The role
-    /// is `none` from the call on: another instance can be master before this completes.
+    /// Removes the registration for good; it wins over any re-registration under way. Completes when the znode is gone, and what
+    /// a former session may have left: one that the client has given up by its own clock can live on at the servers. The role is
+    /// `none` from the call on: another instance can be master before this completes.
     ///
-    /// What comes of a znode that cannot be removed within `zk::config::close_timeout`, since no server answers, depends on the
-    /// session. One of its own is over: the znode disappears when it expires. On a shared one the znode would stand for as long
-    /// as that lives: removing goes on until it is done or the client has ended. Until then `status().closed` is false, and
-    /// another `close()` waits for it anew, as long as the first.
+    /// What cannot be removed within `zk::config::close_timeout`, since no server answers, depends on the session:
+    /// - With a session of its own, what a former one has left is removed first, and then the session is ended, each within that
+    ///   time. If the session cannot be ended, the client ends without: its znode disappears when the session expires, and that
+    ///   is final. If what is left by a former one cannot be removed, removing goes on, and the session ends thereafter.
+    /// - On a shared session the znode would stand for as long as that lives: removing goes on until it is done or the client
+    ///   has ended.
+    ///
+    /// While removing goes on, `status().closed` is false, and another `close()` waits for it anew, as long as the first.
     /// \par Completion signature
-    /// `void(error_code)`: success, or `zk::client_errc::close_timed_out` when the znode was not removed in time.
+    /// `void(error_code)`: success, or `zk::client_errc::close_timed_out` when something may stand that was not removed in time.
     /// \par Per-operation cancellation
     /// Terminal, partial, total: the caller stops waiting, closing goes on.
     template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code)) Token = asio::deferred_t>

@@ -85,7 +85,11 @@ void registrar_impl::close_client() {
     if (deadline_) deadline_->clear();    // the client has its own
     auto client = held();
     if (!client) return finish(zk::client_errc::close_timed_out);
-    client->close(asio::bind_executor(strand_, [self = shared_from_this()](error_code ec) { self->finish(ec); }));
+    // A session that ends takes nothing along of those before it.
+    const bool left = machine_ && machine_->former_left();
+    client->close(asio::bind_executor(strand_, [self = shared_from_this(), left](error_code ec) {
+        self->finish(!ec && left ? error_code(zk::client_errc::close_timed_out) : ec);
+    }));
 }
 
 void registrar_impl::begin_close() {
@@ -93,10 +97,14 @@ void registrar_impl::begin_close() {
         const std::lock_guard lock(mutex_);
         if (phase_ == phase::closed) return;    // the client has ended
     }
-    // Removes exactly what the session owns, also what was created without our knowing.
-    if (own_session_) return close_client();
-    if (!machine_) return finish({});
-    machine_->close();
+    if (!machine_) return own_session_ ? close_client() : finish({});
+    // What one's own session owns goes with it, also what was created without our knowing. But it may be another by now, without
+    // our having heard: what stands of the one before does not go with that.
+    const zk::session_info s = client_->session();
+    hear(s);
+    if (zk::is_final(s.state)) return on_client_closed(s);
+    if (own_session_ && !machine_->former_left()) return close_client();
+    machine_->close(own_session_ ? machine::removal::former : machine::removal::all);
     drive();
     limit_close();
 }

@@ -152,6 +152,7 @@ void registrar_impl::run() {
     client_->start();
     const zk::session_info s = client_->session();
     connection_ = s.connection;
+    heard_ = s.version;
     machine_->on_session(s.state, s.id);
     follow_session(s.version);
     drive();
@@ -178,7 +179,7 @@ void registrar_impl::drive() {
             ask(std::move(s));
             break;
         case machine::step::kind::done:
-            return finish_removed();
+            return own_session_ ? close_client() : finish_removed();
     }
     publish();
 }
@@ -228,8 +229,7 @@ void registrar_impl::follow_session(std::uint64_t seen) {
             const std::lock_guard lock(self->mutex_);
             if (ec || self->phase_ == phase::closed) return;
         }
-        self->connection_ = s.connection;
-        self->machine_->on_session(s.state, s.id);
+        self->hear(s);
         if (zk::is_final(s.state)) return self->on_client_closed(s);
         self->follow_session(s.version);
         self->drive();
@@ -237,6 +237,14 @@ void registrar_impl::follow_session(std::uint64_t seen) {
     auto client = held();
     if (!client) return finish(zk::client_errc::close_timed_out);
     client->session_change(seen, asio::bind_cancellation_slot(session_cancel_.slot(), asio::bind_executor(strand_, heard)));
+}
+
+/// Tells the machine, unless it knows.
+void registrar_impl::hear(const zk::session_info& s) {
+    if (s.version <= heard_) return;
+    heard_ = s.version;
+    connection_ = s.connection;
+    machine_->on_session(s.state, s.id);
 }
 
 std::string registrar_impl::describe(const error_code& ec, const zk::session_info& session) const {

@@ -70,6 +70,7 @@ private:
     void listen(machine::watch which);
     void on_watch(machine::watch which, std::uint64_t number, const error_code& ec);
     void follow_session(std::uint64_t seen);
+    void hear(const zk::session_info& s);
     void publish();
     std::optional<zk::client> held() const { return client_ ? client_ : weak_client_.lock(); }
 
@@ -100,7 +101,8 @@ private:
     std::optional<machine> machine_;
     bool outstanding_ = false;
     bool ending_ = false;             // the client's end is awaited, and tells how closing ends
-    std::uint64_t connection_ = 0;    // the latest that the machine was told of
+    std::uint64_t heard_ = 0;         // version of the session that the machine was told of
+    std::uint64_t connection_ = 0;    // and its connection
     asio::cancellation_signal request_cancel_;
     asio::cancellation_signal session_cancel_;
     watch own_watch_;

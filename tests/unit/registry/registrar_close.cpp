@@ -1,7 +1,9 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 //
-// Closing where the servers are silent for longer than it may take.
+// Closing where the servers are silent for longer than it may take, and where a former session has left something.
 #include <muster/registrar.hpp>
+
+#include "registry/registrar_impl.hpp"
 
 #include "sim_registry.hpp"
 
@@ -16,14 +18,15 @@ namespace {
 
 constexpr const char* master_path = "/micro-service/s/master";
 
-/// A master on a session that it shares with the test.
+/// A master on a session that it shares with the test, or on its own.
 struct master {
-    master() {
-        reg.emplace(*client, registration("s", instance("10.1.1.1", 80)));
+    explicit master(bool own) {
+        reg.emplace(detail::make_registrar(*client, registration("s", instance("10.1.1.1", 80)), own));
         outcome<> started;
         reg->start(started.handler());
         registry->serve();
         REQUIRE(reg->role() == role::master);
+        session = client->session().id;
     }
 
     bool stands() { return registry->tree.find(master_path) != nullptr; }
@@ -40,18 +43,36 @@ struct master {
         CHECK(stands());
     }
 
+    /// The client gives its session up by its own clock. The servers keep it, as a new leader does.
+    void give_up() {
+        sim->run_for(15s);
+        REQUIRE(client->session().id == 0);
+    }
+    /// It has a new one, and nothing else was answered.
+    void begin_anew() {
+        for (int i = 0; i < 2'000 && client->session().state != session_state::connected; ++i) {
+            registry->answer_all();
+            sim->run_ready();
+            if (client->session().state != session_state::connected) sim->run_for(10ms);
+        }
+        REQUIRE(client->session().state == session_state::connected);
+        REQUIRE(client->session().id != session);
+        REQUIRE(stands());
+    }
+
     std::optional<simulation> sim{std::in_place};
     std::optional<sim_registry> registry{std::in_place, *sim};
     const std::shared_ptr<sim_world> world = sim->world;
     const long unused = world.use_count();    ///< of the world, by clients and registrars
     std::optional<zk::client> client{make_client(sim->io.get_executor(), config_for_tests(), world)};
     std::optional<registrar> reg;
+    zk::session_id session = 0;
 };
 
 }    // namespace
 
 TEST_CASE("what is not removed in time on a shared session is removed when the servers answer again") {
-    master m;
+    master m(false);
     m.close_in_vain();
     CHECK_FALSE(m.reg->status().closed);
     CHECK(m.reg->role() == role::none);
@@ -69,7 +90,7 @@ TEST_CASE("what is not removed in time on a shared session is removed when the s
 }
 
 TEST_CASE("who closes again waits as long again, for the removal that goes on") {
-    master m;
+    master m(false);
     m.close_in_vain();
     m.close_in_vain();
     outcome<> third, fourth;
@@ -90,7 +111,7 @@ TEST_CASE("who closes again waits as long again, for the removal that goes on") 
 }
 
 TEST_CASE("a registrar that is destroyed after it could not be closed in time goes on for as long as its client is there") {
-    master m;
+    master m(false);
     outcome<registration_status> changed;
     m.close_in_vain();
     m.reg->status_change(m.reg->status().version, changed.handler());
@@ -133,7 +154,7 @@ TEST_CASE("a registrar that is destroyed after it could not be closed in time go
 }
 
 TEST_CASE("a registrar that is destroyed while it closes goes on, beyond the time for closing, too") {
-    master m;
+    master m(false);
     outcome<> closed;
     m.reg->close(closed.handler());
     m.reg.reset();
@@ -150,6 +171,72 @@ TEST_CASE("a registrar that is destroyed while it closes goes on, beyond the tim
         CHECK_FALSE(m.world->next_timer());
         CHECK(m.world.use_count() == m.unused);
     }
+}
+
+TEST_CASE("closing removes what a session that the client gave up has left") {
+    for (const bool own : {false, true}) {
+        for (const bool anew : {false, true}) {
+            CAPTURE(own);
+            CAPTURE(anew);
+            master m(own);
+            m.give_up();
+            if (anew) m.begin_anew();
+            outcome<> closed;
+            m.reg->close(closed.handler());
+            for (int i = 0; i < 20 && !closed.done(); ++i) {
+                m.registry->serve();
+                m.sim->run_for(100ms);
+            }
+            CHECK_FALSE(closed.ec());
+            CHECK_FALSE(m.stands());
+            CHECK(m.reg->status().closed);
+            CHECK(zk::is_final(m.client->session().state) == own);
+        }
+    }
+}
+
+TEST_CASE("closing is no success while something stands that a former session has left") {
+    for (const bool anew : {false, true}) {
+        CAPTURE(anew);
+        master m(true);
+        m.give_up();
+        if (anew) m.begin_anew();
+        m.close_in_vain();
+        CHECK_FALSE(m.reg->status().closed);
+        outcome<> again;
+        m.reg->close(again.handler());
+        for (int i = 0; i < 20 && !again.done(); ++i) {
+            m.registry->serve();
+            m.sim->run_for(100ms);
+        }
+        CHECK_FALSE(again.ec());
+        CHECK_FALSE(m.stands());
+        CHECK(zk::is_final(m.client->session().state));
+    }
+}
+
+TEST_CASE("a registrar with a session of its own ends with its handle, if it could not be closed in time") {
+    master m(true);
+    m.give_up();
+    m.close_in_vain();
+    m.reg.reset();
+    m.client.reset();
+    m.sim->run_ready();
+    CHECK_FALSE(m.world->next_timer());
+    CHECK(m.world.use_count() == m.unused);
+}
+
+TEST_CASE("where somebody else closes its client, a registrar's close tells that something of a former session stands") {
+    master m(false);
+    m.give_up();
+    m.begin_anew();
+    outcome<> client_closed, closed;
+    m.client->close(client_closed.handler());
+    m.reg->close(closed.handler());
+    m.registry->serve();
+    CHECK_FALSE(client_closed.ec());
+    CHECK(m.stands());
+    CHECK(closed.ec() == client_errc::close_timed_out);
 }
 
 }    // namespace muster::test
