@@ -46,8 +46,8 @@ struct instance {
 /// Greatest weight; larger ones are clamped to it.
 inline constexpr std::uint32_t max_weight = 65535;
 
-/// Checks what is to be registered: `ip` and a port of 1 to 65535, or a unique code, or both; no port or white space in `ip`, no
-/// control characters in it, the unique code and the user name; everything UTF-8; and at most 64 KiB of data in the znode.
+/// Checks what is to be registered: `ip` and a port of 1 to 65535, or a unique code, or both; in `ip` no port, bracket or white
+/// space; in it, unique code and user name no control characters; everything UTF-8; and at most 64 KiB of data in the znode.
 /// Errors: `registry_errc::invalid_instance`, with a message that names the value.
 result<void> validate(const instance& i);
 

@@ -54,7 +54,7 @@ struct registration_status {
     /// `balancer::set_subset_client`.
     std::optional<std::uint64_t> ordinal;
     std::uint64_t registrations = 0;    ///< Times a znode was created for this instance, promotions included.
-    bool closed = false;                ///< `close()` has completed.
+    bool closed = false;                ///< Closing has ended: all is removed, or the client has ended.
     error_code last_error;              ///< Why the last attempt failed; success once registered.
     std::string message;    ///< The same in words, with the value or file it is about if there is one; empty once registered.
 };
@@ -76,6 +76,10 @@ registrar make_registrar(zk::client client, registration r, bool own_session);
 /// \par Object lifetimes
 /// Destroyed without `close()`, it stops keeping the registration; a session of its own is dropped, and its znode disappears
 /// when that expires. A session shared with others keeps the znode: call `close()`.
+///
+/// Destroyed while it closes, it goes on with that. Once `zk::config::close_timeout` is over, a session of its own is dropped.
+/// On a shared one it goes on until the znode is gone, but does not keep the client any more: it ends when that is closed, or
+/// when nobody else has a copy of it.
 class registrar {
 public:
     using executor_type = asio::any_io_executor;
@@ -137,8 +141,8 @@ public:
 
     /// Waits until `status().version` is greater than `seen` and gives the latest value.
     /// \par Completion signature
-    /// `void(error_code, registration_status)`. When `close()` begins the role goes, if there is one; once `close()` has
-    /// completed it completes at once, with `closed` set.
+    /// `void(error_code, registration_status)`. When `close()` begins the role goes, if there is one; once closing has ended it
+    /// completes at once, with `closed` set.
     /// \par Per-operation cancellation
     /// Terminal, partial, total: no side effect.
     template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code, registration_status)) Token = asio::deferred_t>
@@ -171,11 +175,20 @@ public:
                                                              impl_);
     }
 
-    /// Removes the registration for good; it wins over any re-registration under way. Completes when the znode is gone. The role
-    /// is `none` from the call on: another instance can be master before this completes.
+    /// Removes the registration for good; it wins over any re-registration under way. Completes when the znode is gone, and what
+    /// a former session may have left: one that the client has given up by its own clock can live on at the servers. The role is
+    /// `none` from the call on: another instance can be master before this completes.
+    ///
+    /// What cannot be removed within `zk::config::close_timeout`, since no server answers, depends on the session:
+    /// - With a session of its own, what a former one has left is removed first, and then the session is ended, each within that
+    ///   time. If the session cannot be ended, the client ends without: its znode disappears when the session expires, and that
+    ///   is final. If what is left by a former one cannot be removed, removing goes on, and the session ends thereafter.
+    /// - On a shared session the znode would stand for as long as that lives: removing goes on until it is done or the client
+    ///   has ended.
+    ///
+    /// While removing goes on, `status().closed` is false, and another `close()` waits for it anew, as long as the first.
     /// \par Completion signature
-    /// `void(error_code)`: success, or `zk::client_errc::close_timed_out` when no server was reached in time; the znode then
-    /// disappears when the session expires.
+    /// `void(error_code)`: success, or `zk::client_errc::close_timed_out` when something may stand that was not removed in time.
     /// \par Per-operation cancellation
     /// Terminal, partial, total: the caller stops waiting, closing goes on.
     template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code)) Token = asio::deferred_t>

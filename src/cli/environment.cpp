@@ -145,8 +145,9 @@ asio::awaitable<bool> within(environment& env, runtime::duration d, asio::awaita
 
 asio::awaitable<bool> reach(environment& env, zk::client client, milliseconds wait) {
     const bool in_time = co_await within(env, wait, answered(client));    // in an `if`, GCC 12 misplaces it in the frame
-    if (in_time && client.session().state == zk::session_state::connected) co_return true;
-    diagnose(not_reached(env.options, wait, client.session()));
+    const zk::session_info now = client.session();
+    if (in_time && now.state == zk::session_state::connected) co_return true;
+    diagnose(not_reached(env.options, wait, now));
     co_return false;
 }
 

@@ -54,6 +54,10 @@ result<void> check_instance(const instance& i, const field_names& names) {
     }
     if (i.ip.empty() && i.port != 0)
         return wrong(fmt::format("{} '' beside port {}: expected an IP address or a host name", names.ip, i.port));
+    if (i.ip.starts_with('[')) {    // as in URLs, where no connect() takes it
+        return wrong(fmt::format("{} {} begins with '[': expected an IPv6 address without brackets and without port", names.ip,
+                                 quoted(i.ip)));
+    }
     const std::string ip_fault = has_white_space(i.ip) ? "contains white space" : has_port(i.ip) ? "has a port" : fault_of(i.ip);
     if (!ip_fault.empty())
         return wrong(fmt::format("{} {} {}: expected an IP address or a host name", names.ip, quoted(i.ip), ip_fault));

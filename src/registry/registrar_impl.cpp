@@ -36,7 +36,8 @@ registrar_impl::registrar_impl(zk::client client, muster::registration r, bool o
       ex_(client.get_executor()),
       strand_(asio::make_strand(ex_)),
       client_(client.with_timeout(zk::no_timeout)),    // whose outcome it must know
-      world_(zk::detail::world_of(client_)),
+      weak_client_(*client_),
+      world_(zk::detail::world_of(*client_)),
       instance_(params_.instance) {}
 
 // On any thread ------------------------------------------------------------------------------------------------------------
@@ -107,27 +108,6 @@ void registrar_impl::drain(void_handler h) {
     update(std::move(i), std::move(h));
 }
 
-void registrar_impl::close(void_handler h) {
-    runtime::completion<void(error_code)> done(std::move(h), ex_, strand_);
-    std::unique_lock lock(mutex_);
-    if (phase_ == phase::closed) {
-        const error_code result = close_result_;
-        lock.unlock();
-        return done.post(result);
-    }
-    close_waiters_.add(std::move(done));
-    if (std::exchange(phase_, phase::closing) == phase::closing) return;
-    start_waiters_.complete(registry_errc::closed);
-    update_waiters_.complete(registry_errc::closed);
-    // Not when the znode is gone: another can be master before we hear of that.
-    if (status_.role != role::none) {
-        resign();
-        status_waiters_.complete_if([this](std::uint64_t seen) { return status_.version > seen; }, {}, status_);
-    }
-    lock.unlock();
-    asio::post(strand_, [self = shared_from_this()] { self->begin_close(); });
-}
-
 void registrar_impl::status_change(std::uint64_t seen, status_handler h) {
     runtime::completion<void(error_code, registration_status)> done(std::move(h), ex_, strand_);
     std::unique_lock lock(mutex_);
@@ -144,7 +124,7 @@ registration_status registrar_impl::status() const {
     registration_status now = status_;
     // A master needs to know how long it is safe; that moves on without a change of the rest.
     if (!now.closed && now.session.id != 0) {
-        const zk::session_info session = client_.session();
+        const zk::session_info session = client_->session();
         if (session.id == now.session.id) now.session.safe_until = session.safe_until;
     }
     return now;
@@ -153,27 +133,9 @@ registration_status registrar_impl::status() const {
 bool registrar_impl::may_act_as_master() const {
     const std::lock_guard lock(mutex_);
     if (status_.role != role::master) return false;
-    const zk::session_info session = client_.session();
+    const zk::session_info session = client_->session();
     // Not the session of the status, which is the client's: it may have a new one of which the machine has not heard.
     return session.id == owner_ && world_->now() < session.safe_until;
-}
-
-void registrar_impl::abandon() noexcept {
-    {
-        const std::lock_guard lock(mutex_);
-        if (phase_ == phase::idle) {
-            phase_ = phase::closed;
-            update_waiters_.complete(registry_errc::closed);
-            status_.closed = true;
-            status_waiters_.complete({}, status_);
-            return;
-        }
-        if (phase_ != phase::running || shut_down_) return;    // closing goes on to its end
-        phase_ = phase::closing;
-        start_waiters_.complete(registry_errc::closed);
-        update_waiters_.complete(registry_errc::closed);
-    }
-    asio::post(strand_, [self = shared_from_this()] { self->finish({}); });
 }
 
 void registrar_impl::on_context_shutdown() noexcept {
@@ -209,9 +171,10 @@ void registrar_impl::run() {
     lock.unlock();
     timer_.emplace(*world_, strand_);
     deadline_.emplace(*world_, strand_);
-    client_.start();
-    const zk::session_info s = client_.session();
+    client_->start();
+    const zk::session_info s = client_->session();
     connection_ = s.connection;
+    heard_ = s.version;
     machine_->on_session(s.state, s.id);
     follow_session(s.version);
     drive();
@@ -220,7 +183,7 @@ void registrar_impl::run() {
 void registrar_impl::drive() {
     {
         const std::lock_guard lock(mutex_);
-        if (phase_ == phase::closed || (phase_ == phase::closing && own_session_)) return;
+        if (phase_ == phase::closed || ending_) return;
     }
     if (outstanding_ || !machine_) return publish();
     auto s = machine_->next(world_->now());
@@ -238,17 +201,19 @@ void registrar_impl::drive() {
             ask(std::move(s));
             break;
         case machine::step::kind::done:
-            return finish_removed();
+            return own_session_ ? close_client() : finish_removed();
     }
     publish();
 }
 
 void registrar_impl::ask(machine::step s) {
+    auto client = held();
+    if (!client) return;    // the session tells
     outstanding_ = true;
     // What was read holds for the connection on which it was read: a write that waited for the next one could meet another's
     // znode with the same version.
     s.ask.connection = connection_;
-    perform(client_, strand_, request_cancel_.slot(), std::move(s.ask),
+    perform(*client, strand_, request_cancel_.slot(), std::move(s.ask),
             [self = shared_from_this(), arms = s.arms](registry::reply r, zk::watcher w) {
                 self->outstanding_ = false;
                 if (!self->timer_) return;
@@ -286,99 +251,37 @@ void registrar_impl::follow_session(std::uint64_t seen) {
             const std::lock_guard lock(self->mutex_);
             if (ec || self->phase_ == phase::closed) return;
         }
-        self->connection_ = s.connection;
-        self->machine_->on_session(s.state, s.id);
+        self->hear(s);
         if (zk::is_final(s.state)) return self->on_client_closed(s);
         self->follow_session(s.version);
         self->drive();
     };
-    client_.session_change(seen, asio::bind_cancellation_slot(session_cancel_.slot(), asio::bind_executor(strand_, heard)));
+    auto client = held();
+    if (!client) return finish(zk::client_errc::close_timed_out);
+    client->session_change(seen, asio::bind_cancellation_slot(session_cancel_.slot(), asio::bind_executor(strand_, heard)));
 }
 
-void registrar_impl::on_client_closed(const zk::session_info& s) {
-    {
-        const std::lock_guard lock(mutex_);
-        // Our own close tells how it ended; somebody else's ends everything.
-        if (phase_ == phase::closing && own_session_) return;
-        status_.session = s;
-        if (s.state == zk::session_state::auth_failed) {
-            status_.last_error = s.last_error;
-            status_.message = describe(s.last_error);
-            start_waiters_.complete(s.last_error);
-        }
-    }
-    finish_removed();
+/// Tells the machine, unless it knows.
+void registrar_impl::hear(const zk::session_info& s) {
+    if (s.version <= heard_) return;
+    heard_ = s.version;
+    connection_ = s.connection;
+    machine_->on_session(s.state, s.id);
 }
 
-/// What is not removed goes with the session: how that ended, the client knows.
-void registrar_impl::finish_removed() {
-    if (!machine_ || !machine_->left_behind()) return finish({});
-    client_.close(asio::bind_executor(strand_, [self = shared_from_this()](error_code ec) { self->finish(ec); }));
-}
-
-void registrar_impl::begin_close() {
-    if (own_session_) {
-        // Removes exactly what the session owns, also what was created without our knowing.
-        client_.close(asio::bind_executor(strand_, [self = shared_from_this()](error_code ec) { self->finish(ec); }));
-        return;
-    }
-    if (!machine_) return finish({});
-    machine_->close();
-    drive();
-    {
-        const std::lock_guard lock(mutex_);
-        if (phase_ == phase::closed) return;    // there was nothing to remove
-    }
-    const auto limit = client_.configuration().close_timeout;
-    deadline_->set(world_->now() + limit, [weak = weak_from_this()] {
-        if (const auto self = weak.lock()) self->finish(zk::client_errc::close_timed_out);
-    });
-}
-
-void registrar_impl::finish(const error_code& ec) {
-    {
-        const std::lock_guard lock(mutex_);
-        if (phase_ == phase::closed) return;
-        phase_ = phase::closed;
-        close_result_ = ec;
-        status_.closed = true;
-        resign();
-        start_waiters_.complete(registry_errc::closed);
-        update_waiters_.complete(registry_errc::closed);
-        close_waiters_.complete(ec);
-        status_waiters_.complete({}, status_);
-    }
-    if (timer_) timer_->clear();
-    if (deadline_) deadline_->clear();
-    // A request that is not written yet must not be: it could create what was to be removed.
-    request_cancel_.emit(asio::cancellation_type::terminal);
-    session_cancel_.emit(asio::cancellation_type::terminal);
-    own_watch_ = {};
-    master_watch_ = {};
-}
-
-std::string registrar_impl::describe(const error_code& ec) const {
+std::string registrar_impl::describe(const error_code& ec, const zk::session_info& session) const {
     if (!ec) return {};
     if (ec == registry_errc::no_chroot)
-        return fmt::format("the chroot '{}' does not exist", client_.configuration().servers.chroot());
+        return fmt::format("the chroot '{}' does not exist", client_->configuration().servers.chroot());
     if (ec == registry_errc::conflict)
         return fmt::format("{}: instance {} of service '{}', expected an identity that no other process has", ec.message(),
                            instance_.identity(), params_.service);
-    const zk::session_info session = client_.session();
     return ec == session.last_error && !session.message.empty() ? session.message : ec.message();
-}
-
-/// It is nobody any more, and says so. The mutex is held.
-void registrar_impl::resign() {
-    status_.role = role::none;
-    status_.path.clear();
-    status_.czxid = 0;
-    ++status_.version;
 }
 
 void registrar_impl::publish() {
     const std::lock_guard lock(mutex_);
-    if (phase_ == phase::closed || !machine_) return;
+    if (phase_ == phase::closed || !machine_ || !client_) return;
     registration_status now = status_;
     // A transaction does not tell the stat of what it created. Until it is read the status stays as it was: a promotion must
     // not look as if the instance was gone for a moment.
@@ -391,9 +294,9 @@ void registrar_impl::publish() {
         now.ordinal = ordinal_of(*layout_, now);
     }
     now.last_error = machine_->last_error();
-    now.session = client_.session();
+    now.session = client_->session();
     if (!now.last_error && now.role == role::none) now.last_error = now.session.last_error;
-    now.message = describe(now.last_error);
+    now.message = describe(now.last_error, now.session);
     if (now.role != role::none) start_waiters_.complete({});
     // Trying goes on, but whoever configured it should hear of it: no server that comes back cures this.
     const bool failed_again = std::exchange(failures_, machine_->failures()) != machine_->failures();

@@ -10,6 +10,7 @@
 #include "runtime/shutdown.hpp"
 #include "runtime/waiters.hpp"
 #include "runtime/world.hpp"
+#include "zk/weak_client.hpp"
 
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/strand.hpp>
@@ -24,7 +25,8 @@ namespace muster::detail {
 
 /// Drives a registration over a client. Calls come from any thread; everything below "On the strand" runs there only.
 ///
-/// Its handlers keep it alive: while it runs, and until a `close()` that was begun has ended. `abandon()` ends that.
+/// Its handlers keep it alive: while it runs, and until a `close()` that was begun has ended. `abandon()` ends the former. What
+/// goes on after the time for closing ends with the client, too, which it does not keep any more once the handle is gone.
 class registrar_impl final : public runtime::shutdown_target, public std::enable_shared_from_this<registrar_impl> {
 public:
     using void_handler = asio::any_completion_handler<void(error_code)>;
@@ -60,7 +62,7 @@ private:
     };
 
     static error_code check(const muster::instance& i);
-    std::string describe(const error_code& ec) const;
+    std::string describe(const error_code& ec, const zk::session_info& session) const;
 
     // On the strand.
     void run();
@@ -69,12 +71,20 @@ private:
     void listen(machine::watch which);
     void on_watch(machine::watch which, std::uint64_t number, const error_code& ec);
     void follow_session(std::uint64_t seen);
+    void hear(const zk::session_info& s);
+    void publish();
+    std::optional<zk::client> held() const { return client_ ? client_ : weak_client_.lock(); }
+
+    // On the strand; how it ends, in registrar_close.cpp.
     void on_client_closed(const zk::session_info& s);
     void begin_close();
+    void limit_close();
+    void on_deadline();
+    void let_go();
+    void close_client();
     void finish(const error_code& ec);
     void finish_removed();
     void resign();
-    void publish();
     watch& slot(machine::watch which) noexcept { return which == machine::watch::own ? own_watch_ : master_watch_; }
 
     const bool own_session_;
@@ -84,13 +94,16 @@ private:
     asio::any_io_executor strand_;
 
     // On the strand, but for what is safe from any thread of the client.
-    zk::client client_;
+    std::optional<zk::client> client_;    ///< none once the handle is gone and the time for closing is over
+    const zk::detail::weak_client weak_client_;
     const std::shared_ptr<runtime::world> world_;
     std::optional<registry::alarm> timer_;
-    std::optional<registry::alarm> deadline_;    ///< of closing a shared session's registration
+    std::optional<registry::alarm> deadline_;    ///< of those who wait for the registration to be closed
     std::optional<machine> machine_;
     bool outstanding_ = false;
-    std::uint64_t connection_ = 0;    // the latest that the machine was told of
+    bool ending_ = false;             // the client's end is awaited, and tells how closing ends
+    std::uint64_t heard_ = 0;         // version of the session that the machine was told of
+    std::uint64_t connection_ = 0;    // and its connection
     asio::cancellation_signal request_cancel_;
     asio::cancellation_signal session_cancel_;
     watch own_watch_;
@@ -103,6 +116,8 @@ private:
     // Under the mutex.
     phase phase_ = phase::idle;
     bool shut_down_ = false;
+    bool overdue_ = false;    ///< closing goes on, and all who waited for it were told that it takes too long
+    bool handle_gone_ = false;
     muster::instance instance_;
     std::uint64_t updates_ = 0;    ///< times it was replaced
     error_code close_result_;

@@ -72,6 +72,7 @@ void registration::on_session(zk::session_state state, zk::session_id id) {
         case zk::session_state::closed:
         case zk::session_state::auth_failed:
             connected_ = false;
+            if (id != 0 && id != session_) change_session(id);    // of which nothing else was heard
             left_behind_ = may_stand();
             gone_ = true;
             own_.reset();
@@ -118,6 +119,7 @@ registration::step registration::wait(time_point at) {
 
 registration::step registration::ask(purpose p, request r, watch arms) {
     outstanding_ = p;
+    asked_in_ = session_;
     sent_path_ = r.path;
     step s;
     s.what = step::kind::ask;
@@ -133,7 +135,7 @@ registration::step registration::look(purpose p, std::string path) {
 }
 
 registration::step registration::next(time_point now) {
-    if (closing_) return next_close(now);
+    if (closing_ != removal::none) return next_close(now);
     if (gone_ || !connected_) return {};
     if (now < retry_at_) return wait(retry_at_);
     if (search_) return next_search();
@@ -170,9 +172,13 @@ registration::step registration::next(time_point now) {
 }
 
 registration::step registration::next_close(time_point now) {
-    if (own_) lose(true);
+    const bool all = closing_ == removal::all;
+    if (all && own_) {
+        if (own_->owner == 0) own_->owner = session_;
+        lose(true);
+    }
     std::erase_if(strays_, [](const stray& s) { return s.other_start; });    // it was to be replaced, not to be removed
-    if (gone_ || (strays_.empty() && !search_)) {
+    if (gone_ || !(all ? search_ || !strays_.empty() : former_left())) {
         step s;
         s.what = step::kind::done;
         return s;
@@ -240,7 +246,7 @@ registration::step registration::next_register(time_point now) {
     if (!ghost && !master_is_me_) return create(purpose::create_normal);
     // Our start before this one left it, or another process has our identity. The latter takes it back: then slow down.
     if (!ghost && now < fight_until_) return wait(fight_until_);
-    add_stray(master_path_, master_czxid_).other_start = !ghost;
+    add_stray(master_path_, master_czxid_, master_owner_).other_start = !ghost;
     return next_stray();
 }
 
@@ -286,26 +292,35 @@ registration::step registration::next_promotion(time_point now) {
 }
 
 void registration::lose(bool stray_left) {
-    if (stray_left) add_stray(own_->path, own_->czxid);
+    if (stray_left) add_stray(own_->path, own_->czxid, own_->owner);
     own_.reset();
     promotion_ = {};
 }
 
-registration::stray& registration::add_stray(std::string path, zk::zxid czxid) {
+registration::stray& registration::add_stray(std::string path, zk::zxid czxid, zk::session_id owner) {
     strays_synced_ = false;
     std::erase_if(strays_, [&path](const stray& s) { return s.path == path; });
     stray& s = strays_.emplace_back();
     s.path = std::move(path);
     s.czxid = czxid;
+    s.owner = owner;
     return s;
+}
+
+bool registration::creating() const noexcept {
+    return outstanding_ == purpose::create_master || outstanding_ == purpose::create_normal || outstanding_ == purpose::promote;
 }
 
 /// Whether there may be a znode that `close` would remove.
 bool registration::may_stand() const noexcept {
-    const bool creating =
-        outstanding_ == purpose::create_master || outstanding_ == purpose::create_normal || outstanding_ == purpose::promote;
-    return own_ || search_ || creating ||
+    return own_ || search_ || creating() ||
            std::any_of(strays_.begin(), strays_.end(), [](const stray& s) { return !s.other_start; });
+}
+
+bool registration::former_left() const noexcept {
+    if ((creating() && asked_in_ != session_) || (search_ && search_->former)) return true;
+    const auto of_former = [this](const stray& s) { return !s.other_start && s.owner != session_; };
+    return std::any_of(strays_.begin(), strays_.end(), of_former);
 }
 
 bool registration::strays_ready() const noexcept {
@@ -319,8 +334,10 @@ void registration::uncheck_strays() {
 
 void registration::start_search(bool normals) {
     const bool both = normals || (search_ && search_->normals);
+    const bool former = asked_in_ != session_ || (search_ && search_->former);
     search_.emplace();
     search_->normals = both;
+    search_->former = former;
 }
 
 void registration::fail(const error_code& ec, time_point now, std::uint64_t random) {

@@ -81,8 +81,14 @@ public:
     /// Publishes other data from now on.
     void update(const instance& i);
 
+    /// What closing removes.
+    enum class removal {
+        none,      ///< It is not closing.
+        former,    ///< What sessions before the present one have left. What that one owns goes with it.
+        all,
+    };
     /// Removes what is registered and registers nothing any more.
-    void close() noexcept { closing_ = true; }
+    void close(removal what = removal::all) noexcept { closing_ = what; }
 
     /// True while a znode of ours stands, as far as is known.
     bool registered() const noexcept { return own_ && own_->owner != 0; }
@@ -97,6 +103,8 @@ public:
     zk::session_id owner() const noexcept { return registered() ? own_->owner : 0; }
     /// The client is closed, and something of ours may have stood then: it is there for as long as the session is.
     bool left_behind() const noexcept { return left_behind_; }
+    /// Something of ours may stand that does not go with the present session, since it belongs to one before that.
+    bool former_left() const noexcept;
     std::uint64_t registrations() const noexcept { return registrations_; }
     const error_code& last_error() const noexcept { return last_error_; }
     /// How many attempts have failed and are to be repeated.
@@ -119,7 +127,8 @@ private:
     /// A znode of ours that must go.
     struct stray {
         std::string path;
-        zk::zxid czxid = 0;    ///< 0: not told; what is found at the path must then be judged by its data.
+        zk::zxid czxid = 0;          ///< 0: not told; what is found at the path must then be judged by its data.
+        zk::session_id owner = 0;    ///< 0: not told.
         std::int32_t version = 0;
         bool other_start = false;    ///< Its session is not known to be ours: it is told by its czxid alone.
         bool checked = false;        ///< Seen to be ours, with this version.
@@ -146,6 +155,7 @@ private:
         enum class stage { sync, list, probe };
         stage at = stage::sync;
         bool normals = false;    ///< Normals too, not the master only.
+        bool former = false;     ///< The request may have been applied in a session before the present one.
         std::vector<std::string> paths;
 
         search() noexcept {}    // see own_node
@@ -199,9 +209,10 @@ private:
     void missed();
     void change_session(zk::session_id id);
     void start_search(bool normals);
-    stray& add_stray(std::string path, zk::zxid czxid);
+    stray& add_stray(std::string path, zk::zxid czxid, zk::session_id owner);
     void uncheck_strays();
     bool strays_ready() const noexcept;
+    bool creating() const noexcept;
     bool may_stand() const noexcept;
     void fail(const error_code& ec, time_point now, std::uint64_t random);
     void fight(time_point now, std::uint64_t random);
@@ -239,8 +250,9 @@ private:
     std::vector<std::string> parents_;    ///< Still to be created, outermost first.
 
     purpose outstanding_ = purpose::none;
-    std::string sent_data_;        ///< Data of the create or set that is outstanding.
-    std::size_t create_at_ = 0;    ///< Where the create is among the operations of a transaction that is outstanding.
+    zk::session_id asked_in_ = 0;    ///< Session in which something was asked last.
+    std::string sent_data_;          ///< Data of the create or set that is outstanding.
+    std::size_t create_at_ = 0;      ///< Where the create is among the operations of a transaction that is outstanding.
     std::string sent_path_;
 
     backoff retry_;
@@ -250,7 +262,7 @@ private:
     time_point fought_at_{};
     std::chrono::milliseconds fight_bound_{0};
 
-    bool closing_ = false;
+    removal closing_ = removal::none;
     bool gone_ = false;    ///< The client is closed.
     bool left_behind_ = false;
     std::uint64_t registrations_ = 0;

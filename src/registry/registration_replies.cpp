@@ -86,7 +86,7 @@ void registration::on_reply(reply r, time_point now, std::uint64_t random) {
 
 void registration::stands(muster::role role, std::string path, const zk::stat& s, std::string data) {
     if (s.ephemeral_owner != 0 && former(s.ephemeral_owner)) {
-        add_stray(std::move(path), s.czxid);
+        add_stray(std::move(path), s.czxid, s.ephemeral_owner);
         return;
     }
     own_.emplace();
@@ -272,6 +272,7 @@ void registration::stray_checked(const reply& r, time_point now, std::uint64_t r
     }
     it->marked = it->marked && same && s.version == it->version;
     it->czxid = s.czxid;
+    it->owner = s.ephemeral_owner;
     it->version = s.version;
     it->can_vanish = it->path == master_path_ && s.ephemeral_owner != session_;
     it->checked = true;
@@ -341,7 +342,7 @@ void registration::found(const std::string& path, const zk::stat& s) {
     if (own_ && own_->path == path) return;
     const bool master = path == master_path_;
     if (s.ephemeral_owner != session_ || (own_ && !master)) {
-        add_stray(path, s.czxid);
+        add_stray(path, s.czxid, s.ephemeral_owner);
         return;
     }
     if (own_) lose(true);

@@ -240,7 +240,10 @@ void service_view::on_event(zk::event_type type, std::string_view path, time_poi
             it->second.good.reset();
             it->second.reason.clear();
             depart(name);
-            arrived(it->second.arrival);    // who comes and goes all the time must not keep others in the view that went
+            // Who comes and goes all the time must not keep others in the view that went, nor the view stale: what was owed of it
+            // is answered.
+            owed_.erase(name);
+            arrived(it->second.arrival);
         } else {
             remove(name);
         }

@@ -51,8 +51,9 @@ public:
     void start() {
         if (std::exchange(running_, true)) return;
         client_.start();
-        on_session(client_.session());
-        follow_session(client_.session().version);
+        const zk::session_info now = client_.session();    // one copy: a change in between would never be told
+        on_session(now);
+        follow_session(now.version);
         asio::post(ex_, bind([](impl& self) { self.drive(); }));
     }
 

@@ -42,6 +42,7 @@ class client;
 namespace detail {
 class client_impl;
 class guarded_call;
+class weak_client;
 std::shared_ptr<runtime::world> world_of(const client& c);
 }    // namespace detail
 
@@ -345,8 +346,10 @@ private:
     friend class ensemble_operations<client>;
     friend class guarded_operations<client>;
     friend class detail::guarded_call;
+    friend class detail::weak_client;
 
     using impl_ptr = detail::client_ref;
+    explicit client(impl_ptr same) noexcept : impl_(std::move(same)) {}
     static void start_session_change(asio::any_completion_handler<void(error_code, session_info)> h, impl_ptr impl,
                                      std::uint64_t seen);
     static void start_capacity(asio::any_completion_handler<void(error_code)> h, impl_ptr impl);

@@ -51,6 +51,13 @@ TEST_CASE("an instance that nobody could use, or that no znode can carry, is ref
         CHECK(message_of(instance(ip, 1)).starts_with("address '"));
     CHECK(message_of(instance("a b", 1)) == "address 'a b' contains white space: expected an IP address or a host name");
     CHECK(message_of(instance("10.0.0.1:80", 80)) == "address '10.0.0.1:80' has a port: expected an IP address or a host name");
+    for (const char* bracketed : {"[::1]", "[::1]:80", "[fe80::1%eth0]", "[a]", "["}) {
+        CAPTURE(bracketed);
+        CHECK(message_of(instance(bracketed, 80)) ==
+              "address '" + std::string(bracketed) +
+                  "' begins with '[': expected an IPv6 address without brackets and without port");
+    }
+    CHECK(validate(instance("::1", 80)).has_value());
     CHECK(validate(instance("::1", 80)).has_value());
     instance i("10.0.0.1", 80);
     i.unique_code = "a\x01z";

@@ -5,33 +5,15 @@
 
 #include "sim_registry.hpp"
 
-#include "support/forwarding_world.hpp"
+#include "support/interrupting_world.hpp"
 #include "zk/client_impl.hpp"
 
 #include <doctest/doctest.h>
 
-#include <functional>
 #include <memory>
 #include <string>
-#include <utility>
 
 namespace muster::test {
-namespace {
-
-/// The virtual world, in which another thread seems to act whenever somebody looks at the clock.
-class interrupting_world final : public forwarding_world {
-public:
-    using forwarding_world::forwarding_world;
-
-    std::function<void()> act;
-
-    runtime::time_point now() noexcept override {
-        if (const auto once = std::exchange(act, nullptr)) once();
-        return forwarding_world::now();
-    }
-};
-
-}    // namespace
 
 TEST_CASE("an update that another thread makes at any moment is complete only once it is published") {
     for (int looks = 0; looks < 12; ++looks) {    // until then the registrar and its client look at the clock so often
@@ -49,18 +31,14 @@ TEST_CASE("an update that another thread makes at any moment is complete only on
         outcome<> first;
         int completed = 0;
         std::string published;
-        std::function<void(int)> update_after = [&](int left) {
-            world->act = [&, left] {
-                if (left > 0) return update_after(left - 1);
-                reg.update(instance("10.1.1.1", 80, 3), [&](error_code ec) {
-                    CHECK_FALSE(ec);
-                    ++completed;
-                    published = registry.tree.find("/micro-service/s/master")->data;
-                });
-            };
-        };
         reg.update(instance("10.1.1.1", 80, 2), first.handler());
-        update_after(looks);
+        world->act_after(looks, [&] {
+            reg.update(instance("10.1.1.1", 80, 3), [&](error_code ec) {
+                CHECK_FALSE(ec);
+                ++completed;
+                published = registry.tree.find("/micro-service/s/master")->data;
+            });
+        });
         for (int i = 0; i < 20; ++i) {    // pings look at the clock, too
             registry.serve();
             sim.run_for(1s);

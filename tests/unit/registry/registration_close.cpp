@@ -110,4 +110,54 @@ TEST_CASE("R23: a closing registrar does not delete the znode of who took its pl
     CHECK(c.tree.find("/p/s/master")->stat.ephemeral_owner == 99);
 }
 
+TEST_CASE("of what stands, only that goes which does not go with the session") {
+    cluster c;
+    auto& a = c.add("a");
+    c.settle();
+    auto& b = c.add("b");
+    c.settle();
+    CHECK_FALSE(b.m.former_left());
+    b.expire_locally();
+    CHECK(b.m.former_left());
+    const auto former = b.session;
+    b.connect();
+    CHECK(b.m.former_left());
+    b.m.close(registration::removal::former);
+    c.settle();
+    CHECK(b.m.next(c.now).what == registration::step::kind::done);
+    CHECK_FALSE(b.m.former_left());
+    CHECK(c.tree.owned_by(former).empty());
+    CHECK(c.tree.owned_by(b.session).empty());
+    // The present one's is left to its end.
+    a.m.close(registration::removal::former);
+    CHECK(a.m.next(c.now).what == registration::step::kind::done);
+    CHECK(c.tree.owned_by(a.session).size() == 1);
+}
+
+TEST_CASE("what came of a create in a former session is looked for before that counts as closed") {
+    for (const fault f : {fault::lost_before, fault::lost_after}) {
+        CAPTURE(static_cast<int>(f));
+        cluster c;
+        c.add("a");
+        c.settle();
+        auto& b = c.add("b");
+        for (bool asked = false; !asked;) {
+            const auto s = b.m.next(c.now);
+            REQUIRE(s.what == registration::step::kind::ask);
+            asked = s.ask.what == request::kind::create && s.ask.mode == zk::create_mode::ephemeral_sequential;
+            c.answer(b, s, asked ? f : fault::none);
+        }
+        CHECK_FALSE(b.m.former_left());
+        const auto former = b.session;
+        b.expire_locally();
+        CHECK(b.m.former_left());
+        b.connect();
+        b.m.close(registration::removal::former);
+        c.settle();
+        CHECK_FALSE(b.m.former_left());
+        CHECK(c.tree.owned_by(former).empty());
+        CHECK(c.tree.owned_by(b.session).empty());
+    }
+}
+
 }    // namespace muster::registry::testing

@@ -232,4 +232,33 @@ TEST_CASE("a master that is replaced while its znode is read is not missing when
     CHECK(v.names() == "a b");
 }
 
+TEST_CASE("a master that goes and comes faster than it is read does not keep the view stale") {
+    for (const bool watch_ended : {false, true}) {
+        CAPTURE(watch_ended);
+        viewer v;
+        fill(v.tree);
+        v.connect();
+        v.settle();
+        if (watch_ended) {
+            v.m.on_watch_end(v.now, 0);
+        } else {
+            v.disconnect();
+            v.connect();
+        }
+        v.deliver();
+        REQUIRE(v.m.state().stale);
+        v.tree.drop("/p/s/normal0000000002");
+        for (int i = 0; i < 20 && v.m.state().stale; ++i) {
+            auto read = v.ask();
+            REQUIRE(read);
+            if (read->path == "/p/s/master") {
+                v.tree.drop("/p/s/master");
+                v.tree.put("/p/s/master", data("m" + std::to_string(i)));
+            }
+            v.answer(std::move(*read));
+        }
+        CHECK_FALSE(v.m.state().stale);
+    }
+}
+
 }    // namespace muster::registry::testing

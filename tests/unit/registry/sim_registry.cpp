@@ -180,7 +180,8 @@ void sim_registry::reply(connection& c, const sent_request& sent, bool silently)
         std::erase(c.recursive, sent.as<proto::remove_watches_request>().path);
         return c.end.reply(sent.xid);
     }
-    if (sent.is(opcode::auth)) return c.end.reply(sent.xid);
+    const bool keeps = sent.is(opcode::set_watches);    // the tree keeps the watches of a session, connected or not
+    if (sent.is(opcode::auth) || keeps) return c.end.reply(sent.xid);
     const auto permitted_to_nobody = {
         opcode::get_acl,  opcode::set_acl,       opcode::who_am_i,  opcode::get_ephemerals, opcode::get_all_children_number,
         opcode::reconfig, opcode::check_watches, opcode::multi_read};
