@@ -78,9 +78,24 @@ void registrar_impl::start(void_handler h) {
 }
 
 void registrar_impl::update(muster::instance i, void_handler h) {
+    replace([&i](const muster::instance&) { return std::move(i); }, std::move(h));
+}
+
+void registrar_impl::drain(void_handler h) {
+    const auto draining = [](muster::instance i) {
+        i.state = "draining";
+        return i;
+    };
+    replace(draining, std::move(h));
+}
+
+/// Publishes what `next` makes of the data that was to be published last.
+template <class Function>
+void registrar_impl::replace(Function next, void_handler h) {
     runtime::completion<void(error_code)> done(std::move(h), ex_, strand_);
-    error_code wrong = check(i);
     std::unique_lock lock(mutex_);
+    muster::instance i = next(instance_);
+    error_code wrong = check(i);
     if (phase_ == phase::closing || phase_ == phase::closed) wrong = registry_errc::closed;
     if (wrong) {
         lock.unlock();
@@ -98,14 +113,6 @@ void registrar_impl::update(muster::instance i, void_handler h) {
         locked.unlock();
         self->drive();
     });
-}
-
-void registrar_impl::drain(void_handler h) {
-    std::unique_lock lock(mutex_);
-    muster::instance i = instance_;
-    lock.unlock();
-    i.state = "draining";
-    update(std::move(i), std::move(h));
 }
 
 void registrar_impl::status_change(std::uint64_t seen, status_handler h) {

@@ -62,6 +62,8 @@ private:
     };
 
     static error_code check(const muster::instance& i);
+    template <class Function>
+    void replace(Function next, void_handler h);
     std::string describe(const error_code& ec, const zk::session_info& session) const;
 
     // On the strand.
