@@ -213,8 +213,9 @@ void registering::suspend() {
     usual.sa_handler = SIG_DFL;
     ::sigaction(SIGTSTP, &usual, &ours);
     std::raise(SIGTSTP);
-    program_->signal_group(SIGCONT);
+    // First: who stops us again as soon as the program is seen to go on must stop it, too.
     ::sigaction(SIGTSTP, &ours, nullptr);
+    program_->signal_group(SIGCONT);
 }
 
 /// Completes when a signal or the end of the program says that it is over.

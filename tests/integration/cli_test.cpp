@@ -159,6 +159,7 @@ TEST_CASE("ls: services, instances, and what is no instance") {
                                       "ejected_for_ms",
                                       "ejections",
                                       "failures_in_row",
+                                      "held_back",
                                       "open",
                                       "latency_us",
                                       "picks",

@@ -271,7 +271,7 @@ TEST_CASE("znodes that are no instances are left out, counted and reported; the 
         {R"({"serverip":7,"serverport":1})", "serverip"},
         {R"({"serverip":"a","serverport":"3"})", "serverport"},
         {R"({"serverip":"a","serverport":1,"weight":-1})", "-1"},
-        {R"({"serverip":"a","serverport":1,"weight":1e9})", "1E9"},
+        {R"({"serverip":"a","serverport":1,"weight":1e9})", "'1000000000.0'"},
         {R"({"serverip":"a","serverport":1,"weight":"3"})", "weight"},
         {R"({"serverip":"a","serverport":1,"weight":1.5})", "1.5"},
         {"@921600", "921600"},
