@@ -32,8 +32,9 @@ FLOORS = {
     "src/cli/": ("",),
 }
 
-# Of src/balance these know where instances come from; all other files are policies and what they count with.
-GLUE = ("balancer", "picker", "change", "membership", "service")
+# Of src/balance these know where instances come from, and who waits for them; all other files are policies and what they count
+# with.
+GLUE = ("balancer", "picker", "change", "membership", "service", "hold_back", "drain_waiters")
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^">]+)[">]', re.M)
 COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.S)
