@@ -144,30 +144,11 @@ TEST_CASE("ls: services, instances, and what is no instance") {
     const auto r = run_muster({"ls", "--zk", zk, "--service", "one"});
     CHECK(r.code == 0);
     REQUIRE(r.out.size() == 4);
-    CHECK(keys(r.object()) == strings{"serverip",
-                                      "serverport",
-                                      "username",
-                                      "serveruniquecode",
-                                      "weight",
-                                      "role",
-                                      "path",
-                                      "czxid",
-                                      "stale",
-                                      "identity",
-                                      "address",
-                                      "condition",
-                                      "ejected_for_ms",
-                                      "ejections",
-                                      "failures_in_row",
-                                      "held_back",
-                                      "open",
-                                      "latency_us",
-                                      "picks",
-                                      "successes",
-                                      "failures",
-                                      "canceled",
-                                      "abandoned",
-                                      "age_ms"});
+    CHECK(keys(r.object()) ==
+          strings{"serverip",       "serverport", "username",        "serveruniquecode", "weight",    "role",
+                  "path",           "czxid",      "stale",           "identity",         "address",   "condition",
+                  "ejected_for_ms", "ejections",  "failures_in_row", "held_back",        "open",      "latency_us",
+                  "picks",          "successes",  "failures",        "canceled",         "abandoned", "age_ms"});
     CHECK(text(r.object(0), "condition") == "healthy");
     CHECK(text(r.object(0), "identity").starts_with("127.0.0.1:"));
     CHECK(text(r.object(0), "path") == "/micro-service/one/master");
