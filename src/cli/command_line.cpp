@@ -114,6 +114,8 @@ command_line::command_line() : app("muster: calls the roll of a service's instan
         ->type_name("CODE");
     r.add_option("--user", raw.user, "user name for callers; its password is taken from $MUSTER_USERPWD")->type_name("NAME");
     add_wait(r, "give up if not registered by then [for ever]");
+    r.add_option("--drain", raw.drain, "at SIGINT or SIGTERM, say so long that others are to get the work [not at all]")
+        ->type_name("TIME");
     r.footer(
         "muster register ... -- COMMAND ARGS runs a command, registered for as long as it lives, and its exit code is the\n"
         "command's. SIGINT and SIGTERM end both, with all that the command has started; SIGTSTP stops them until SIGCONT, but\n"
@@ -123,6 +125,9 @@ command_line::command_line() : app("muster: calls the roll of a service's instan
         "ours, unless that is a terminal.\n"
         "Without a command, SIGHUP and SIGQUIT end it in order, too, and being ended before it was ever registered is exit\n"
         "code 1. A signal that is ignored when it is started, as by nohup, stays ignored, by the command as well.\n"
+        "With --drain the first SIGINT or SIGTERM publishes the state `draining`: balancers then pick others, if there are any,\n"
+        "and tell those who hold connections. The end begins when the time is over, at a second such signal, or with the\n"
+        "command's own end.\n"
         "An instance needs --ip and --port, or --unique-code.");
 
     CLI::App& p = add_client(command::pick, "pick", "Picks instances of a service");

@@ -17,7 +17,7 @@ namespace muster::cli {
 struct raw_options {
     std::string zk, prefix = "micro-service", layout = "micro_service", session_timeout = "10s";
     std::string service, wait = "5s";
-    std::string ip, port, weight, unique_code, user;
+    std::string ip, port, weight, unique_code, user, drain;
     std::string policy = "roundrobin", pool = "normals_then_master", key, count = "1";
     std::string bind = "127.0.0.1", tick = "100ms", min_session_timeout = "100ms", max_session_timeout = "10m", data_dir;
     std::string tls_ca, tls_cert, tls_key, tls_server_name;

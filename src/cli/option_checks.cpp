@@ -195,6 +195,8 @@ options check(command what, const CLI::App& a, raw_options raw, std::vector<std:
     if (a.get_option_no_throw("--wait") && (what != command::registration || a.count("--wait") > 0))
         o.wait = checked(parse_duration("--wait", raw.wait, milliseconds(1)));
     if (what == command::registration) check_instance(o, raw, a);
+    if (what == command::registration && a.count("--drain") > 0)
+        o.drain = checked(parse_duration("--drain", raw.drain, milliseconds(1)));
     if (what == command::pick) check_pick(o, raw);
     return o;
 }

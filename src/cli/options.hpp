@@ -39,8 +39,9 @@ struct options {
     std::string service;                              ///< Empty for demo, and for ls of all services.
     std::optional<std::chrono::milliseconds> wait;    ///< None: for ever.
 
-    muster::instance instance;           ///< For register.
-    std::vector<std::string> program;    ///< For register: what to run, with its arguments.
+    muster::instance instance;                         ///< For register.
+    std::optional<std::chrono::milliseconds> drain;    ///< For register: how long others get the work before it ends.
+    std::vector<std::string> program;                  ///< For register: what to run, with its arguments.
 
     muster::policy policy = policy::roundrobin;    ///< For pick, as the rest.
     muster::pool pool = pool::normals_then_master;

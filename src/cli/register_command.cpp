@@ -67,6 +67,8 @@ private:
     asio::awaitable<void> registered();
     asio::awaitable<int> register_in_time();
     asio::awaitable<int> stop_requested();
+    asio::awaitable<void> drain();
+    asio::awaitable<void> drain_interrupted();
     asio::awaitable<void> program_ended();
     asio::awaitable<void> deregistered(error_code& ec);
     asio::awaitable<int> closed();
@@ -74,6 +76,8 @@ private:
     void pass_on(int number);
     void suspend();
     void complain(const registration_status& s);
+    /// A program may take SIGHUP for "read your configuration again", and SIGQUIT for "tell what you are doing".
+    bool ends(int number) const { return number == SIGINT || number == SIGTERM || !program_; }
     bool program_runs() { return program_ && program_->running(); }
 
     environment& env_;
@@ -226,9 +230,32 @@ asio::awaitable<int> registering::stop_requested() {
             if (!program_runs()) co_return exit_done;
             continue;
         }
+        if (ends(number)) co_await drain();
         if (program_) pass_on(number);
-        // A program may take SIGHUP for "read your configuration again", and SIGQUIT for "tell what you are doing".
-        if (number == SIGINT || number == SIGTERM || !program_) co_return exit_done;
+        if (ends(number)) co_return exit_done;
+    }
+}
+
+/// Lets others get the work, if that is wanted.
+asio::awaitable<void> registering::drain() {
+    if (!env_.options.drain || registrar_.role() == role::none) co_return;
+    registrar_.drain([](const error_code&) {});    // where ZooKeeper is not reached, it has this time all the same
+    if (env_.json)
+        print_json({{"event", "draining"}});
+    else
+        print_text("draining");
+    co_await within(env_, *env_.options.drain, drain_interrupted());
+}
+
+asio::awaitable<void> registering::drain_interrupted() {
+    for (;;) {
+        const int number = co_await next_signal(signals_);
+        if (number == SIGCHLD) {
+            if (!program_runs()) co_return;
+            continue;
+        }
+        if (ends(number)) co_return;
+        pass_on(number);
     }
 }
 

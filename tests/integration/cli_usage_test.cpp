@@ -65,7 +65,7 @@ TEST_CASE("help tells of every command and option of the contract, and of no oth
                          "--sasl-server-name"};
     const std::vector<std::pair<std::string, strings>> own{
         {"demo", {}},
-        {"register", {"--service", "--ip", "--port", "--weight", "--unique-code", "--user", "--wait", "-- COMMAND"}},
+        {"register", {"--service", "--ip", "--port", "--weight", "--unique-code", "--user", "--wait", "--drain", "-- COMMAND"}},
         {"pick", {"--service", "--policy", "--key", "--pool", "-n", "--wait"}},
         {"master", {"--service", "--wait"}},
         {"ls", {"--service", "--wait"}},
@@ -253,6 +253,8 @@ TEST_CASE("durations") {
     for (const char* value : {"10", "s", "10 s", "-1s", "1.5s", "", "10x", "99999999999999999999s"}) {
         check_usage(with(good_pick, {"--session-timeout", value}), {"--session-timeout '" + std::string(value) + "'", "10s"});
         check_usage(with(good_pick, {"--wait", value}), {"--wait '" + std::string(value) + "'", "500ms"});
+        check_usage({"register", "--service", "s", "--ip", "a", "--port", "1", "--drain", value},
+                    {"--drain '" + std::string(value) + "'", "500ms"});
     }
     check_usage({"ls", "--log-level", "loud"}, {"--log-level 'loud'", "debug, info, warning, error or off"});
     check_usage({"ls", "--session-timeout", "0s"}, {"--session-timeout '0s'", "1ms to 24 days"});
