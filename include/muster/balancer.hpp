@@ -48,9 +48,10 @@ struct balancer_params {
     /// used, since only with hundreds of instances and clients do connections cost more than the spread of load gains.
     std::size_t subset = 0;
 
-    /// Number of this client among those of its kind, from 0 on with few gaps: all instances have then about the same number of
-    /// clients, at most a few more or less. A client that registers as an instance itself has one, see `set_subset_client`.
-    /// Default: none, a place at random, with which some have half as many again as others.
+    /// Number of this client among those of its kind. Where the numbers of all are a run without gaps, all instances have about
+    /// the same number of clients, at most a few more or less; with half of the numbers missing not much is left of that. A
+    /// client that registers as an instance itself has one, see `set_subset_client`. Default: none, a place at random, with which
+    /// some have half as many again as others.
     std::optional<std::uint64_t> subset_client;
 
     /// How long the first pick of a service waits for its first view, and any pick for an instance. 0: does not wait.
@@ -62,11 +63,12 @@ struct balancer_params {
     /// Where two or more instances, and more than so many percent of the service, go within a session timeout, and the connection
     /// of the balancer's own session was lost shortly before, they are held back: picked as before, as normals, until they are
     /// seen again, or a session timeout has passed. So many at once are more likely cut off from ZooKeeper than ended, and they
-    /// register again when they can; one that does not answer is ejected by its calls. What was shown to go before there were so
-    /// many stays gone, except that one reading of the service counts as a whole: those that it showed first are added again. A
-    /// master that is held back is master no more. "Shortly" is up to one and a half timeouts after the balancer was connected
-    /// again, which is how long the servers wait for others. Default 50: in a service of 2 both must go, of 3 two, of 5 three; a
-    /// single removal is always shown at once. 0: off, all are.
+    /// register again when they can; those that do not answer are ejected by their calls, all of them if need be. What was shown
+    /// to go before there were so many stays gone, except that one reading of the service counts as a whole: those that it showed
+    /// first are added again. A master that is held back is master no more; who said that it drains is gone at once, and not
+    /// counted. "Shortly" is up to one and a half timeouts after the balancer was connected again, which is how long the servers
+    /// wait for others with the same timeout. Default 50: in a service of 2 both must go, of 3 two, of 5 three; a single removal
+    /// is always shown at once. 0: off, all are.
     std::uint32_t hold_back_percentage = 50;
 
     /// How long the state of an instance that went is kept in case it comes back. Default: 30 s.
@@ -104,7 +106,7 @@ struct instance_info {
     std::uint64_t successes = 0;    ///< Leases returned with `success()`.
     std::uint64_t failures = 0;     ///< Leases returned with `failure()`.
     bool ejected = false;           ///< Out, or on trial, for how its calls went: see `health_params`.
-    bool held_back = false;         ///< It is not registered any more: see `balancer_params::hold_back_percentage`.
+    bool held_back = false;         ///< Not seen any more, but counted as registered: `balancer_params::hold_back_percentage`.
 };
 
 /// A child of a service that is no usable instance.
@@ -281,7 +283,7 @@ public:
     /// \par Completion signature
     /// `void(error_code)`: success when it drains or has gone, at once where that is so already.
     /// \par Errors
-    /// `registry_errc::closed` when the balancer is closed, and nothing will be told any more;
+    /// `registry_errc::closed` when the balancer is closed or its client has ended, and nothing will be told any more;
     /// `zk::client_errc::invalid_argument` for an empty lease, or one of another balancer; `asio::error::operation_aborted`.
     /// \par Per-operation cancellation
     /// Terminal, partial, total: no side effect, the waiter is removed.
@@ -292,8 +294,9 @@ public:
     }
 
     /// Changes `balancer_params::subset_client`, for all services: where a program registers itself among its kind, that is
-    /// `registration_status::ordinal`, which it knows only then. Takes effect at once, and moves the client's connections: once,
-    /// not now and then.
+    /// `registration_status::ordinal`, which it knows only then. These numbers are a run after all were started; each restart of
+    /// a single one leaves a gap, and when most have been restarted by themselves they spread no better than places at random.
+    /// Takes effect at once, and moves the client's connections: so once, not now and then.
     void set_subset_client(std::uint64_t number);
 
     /// Where the session stands.

@@ -82,7 +82,8 @@ public:
     bool last_chance() const noexcept;
 
     /// True while the instance is in the view of the balancer that lent it, be it under another znode or with other data; it may
-    /// have ended all the same. False from when the balancer saw it go until it comes back. Precondition: `valid()`.
+    /// have ended all the same. False from when the balancer saw it go until it comes back, within `balancer_params::remember`;
+    /// what comes back later is another instance for this lease. Who is held back counts as registered. Precondition: `valid()`.
     bool still_registered() const noexcept;
     /// True if the instance asks for no more work, with `instance::state` `draining`, or is not registered any more: connections
     /// to it are to be given up as soon as what they carry is done. `balancer::until_draining` waits for that. Precondition:

@@ -40,7 +40,7 @@ struct instance_description {
     std::uint64_t ejections = 0;                 ///< So far.
     std::uint32_t failures_in_row = 0;           ///< Since the last success.
 
-    bool held_back = false;    ///< It is not registered any more: see `balancer_params::hold_back_percentage`.
+    bool held_back = false;    ///< Not seen any more, but counted as registered: `balancer_params::hold_back_percentage`.
 
     std::uint32_t open = 0;                 ///< Leases that are out.
     std::chrono::nanoseconds latency{0};    ///< What a call takes, peaks first; 0: unknown. Learned under `p2c` and `peakewma`.

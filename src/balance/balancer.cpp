@@ -142,6 +142,7 @@ void balancer_impl::until_draining(lent_instance of, asio::any_completion_handle
 }
 
 void balancer_impl::set_subset_client(std::uint64_t number) {
+    const std::lock_guard one_at_a_time(subset_mutex_);
     std::vector<std::shared_ptr<balance::service>> all;
     {
         const std::lock_guard lock(mutex_);
@@ -304,7 +305,7 @@ std::shared_ptr<detail::lent_instance> balancer::lent(const lease& l) {
 
 void balancer::start_until_draining(asio::any_completion_handler<void(error_code)> h, impl_ptr impl,
                                     std::shared_ptr<detail::lent_instance> i) {
-    impl->until_draining(std::move(*i), std::move(h));
+    impl->until_draining(*i, std::move(h));    // a copy: an operation may be started again
 }
 
 void balancer::set_subset_client(std::uint64_t number) { impl_->set_subset_client(number); }

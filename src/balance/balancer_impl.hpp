@@ -75,6 +75,7 @@ private:
     const std::shared_ptr<balance::environment> env_;
     const bool owns_;
 
+    std::mutex subset_mutex_;    // before mutex_
     std::mutex mutex_;
     std::unordered_map<std::string, entry, hash, std::equal_to<>> services_;
     bool closed_ = false;

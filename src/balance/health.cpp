@@ -125,10 +125,10 @@ void health::failed(node_state& s, failure_class why, bool tried, std::int64_t n
                           h.failures_since * std::uint64_t{100} >= calls * params_.failure_percentage &&
                           present_.load(relaxed) >= params_.percentage_instances;
     if (was == standing::trial) {
-        if (!h.present || h.counted_out || may_eject(now)) eject(s, now);
+        if (!h.present || h.held || h.counted_out || may_eject(now)) eject(s, now);
     } else if (too_many || reached(h.failures_in_row, params_.consecutive_failures) ||
                reached(h.unreachable_in_row, params_.consecutive_unreachable)) {
-        if (h.present && may_eject(now)) eject(s, now);
+        if (h.held || (h.present && may_eject(now))) eject(s, now);
     }
 }
 
@@ -171,9 +171,20 @@ void health::left(node_state& s, std::int64_t now) noexcept {
     const std::lock_guard lock(mutex_);
     if (!s.health.present) return;
     no_longer_out(s);
+    if (std::exchange(s.health.held, false)) held_.store(held_.load(relaxed) - 1, relaxed);
     s.health.present = false;
     present_.store(present_.load(relaxed) - 1, relaxed);
     changed_at_.store(now, relaxed);
+}
+
+void health::hold(node_state& s, bool held, std::int64_t now) noexcept {
+    const std::lock_guard lock(mutex_);
+    if (!s.health.present || std::exchange(s.health.held, held) == held) return;
+    held_.store(held ? held_.load(relaxed) + 1 : held_.load(relaxed) - 1, relaxed);
+    if (held)
+        no_longer_out(s);
+    else
+        count_out(s, now);
 }
 
 void health::eject(node_state& s, std::int64_t now) noexcept {
@@ -205,7 +216,7 @@ void health::restore(node_state& s, std::int64_t now) noexcept {
 
 bool health::may_eject(std::int64_t now) noexcept {
     forget_unasked(now);
-    const std::uint64_t present = present_.load(relaxed);
+    const std::uint64_t present = counted();
     const std::uint64_t out = out_.size() + 1;
     if (params_.max_ejected_percentage == 0 || out >= present) return false;
     return out == 1 || out * 100 <= present * params_.max_ejected_percentage;
@@ -216,7 +227,7 @@ bool health::in_panic(std::int64_t now) noexcept {
         const std::lock_guard lock(mutex_);
         forget_unasked(now);
     }
-    const std::uint64_t present = present_.load(relaxed);
+    const std::uint64_t present = counted();
     return (present - std::min<std::uint64_t>(present, out_count_.load(relaxed))) * 100 < present * params_.panic_percentage;
 }
 
@@ -229,7 +240,7 @@ std::int64_t health::counts_until(const node_state& s) const noexcept {
 /// It is out, from now on or still: it counts until nobody has asked for it for too long.
 void health::count_out(node_state& s, std::int64_t now) noexcept {
     const std::int64_t until = counts_until(s);
-    if (!s.health.present || !is_out(standing_of(s)) || now >= until) return;
+    if (!s.health.present || s.health.held || !is_out(standing_of(s)) || now >= until) return;
     unasked_at_.store(std::min(unasked_at_.load(relaxed), until), relaxed);
     if (std::exchange(s.health.counted_out, true)) return;
     out_.push_back(&s);

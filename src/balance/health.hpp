@@ -27,7 +27,8 @@ struct health_record {
     std::atomic<std::int64_t> since{0};
     std::atomic<std::uint64_t> ejections{0};    ///< In all.
     bool present = false;                       ///< In the service, and counted.
-    bool counted_out = false;                   ///< Present, and among those that are out.
+    bool held = false;                          ///< Present, and held back: not registered any more.
+    bool counted_out = false;                   ///< Present, not held back, and among those that are out.
     std::uint64_t successes_at = 0;             ///< As of the failure before: another number ends the row.
     std::uint32_t failures_in_row = 0;
     std::uint32_t unreachable_in_row = 0;
@@ -46,7 +47,8 @@ struct health_record {
 ///     joined --> starting --time--> fine;  all were gone --> recovering --enough are back, or time--> fine
 ///
 /// How many may be out at a time, and whether that is a panic, goes by those that are out and asked for: one that nobody has
-/// tried for an `ejection_time` since it could be, is no reason to send picks to others that fail.
+/// tried for an `ejection_time` since it could be, is no reason to send picks to others that fail. Nor is one that is held back:
+/// it is there on the chance that it serves, so it does not count, and may always be ejected.
 ///
 /// All members may be called from any thread. Failures and trials take a lock; picks do not.
 class health {
@@ -78,6 +80,8 @@ public:
     /// For the membership: an instance is there, from the service's first view on or later.
     void joined(node_state& s, bool at_first, std::int64_t now);
     void left(node_state& s, std::int64_t now) noexcept;
+    /// One that is there is held back from now on, or is not any more.
+    void hold(node_state& s, bool held, std::int64_t now) noexcept;
     /// How many are there.
     std::size_t present() const noexcept { return present_.load(std::memory_order_relaxed); }
 
@@ -85,6 +89,11 @@ private:
     static constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
 
     void begin_trial(node_state& s, std::int64_t now) noexcept;
+
+    /// Of whom shares are counted.
+    std::uint64_t counted() const noexcept {
+        return present_.load(std::memory_order_relaxed) - held_.load(std::memory_order_relaxed);
+    }
 
     // Under the mutex.
     void eject(node_state& s, std::int64_t now) noexcept;
@@ -103,6 +112,7 @@ private:
     std::mutex mutex_;
     // Written under the mutex.
     std::atomic<std::uint32_t> present_{0};
+    std::atomic<std::uint32_t> held_{0};             // of those: held back
     std::vector<node_state*> out_;                   // of those: ejected or on trial, and not unasked for; has room for all
     std::atomic<std::uint32_t> out_count_{0};        // out_.size()
     std::atomic<std::int64_t> unasked_at_{never};    // none of them is unasked for before that

@@ -15,7 +15,7 @@ void hold_back::on_session(const zk::session_info& s, time_point now) noexcept {
     connected_ = s.state == zk::session_state::connected;
     if (another) connected_at_ = now;
     // Nothing is seen while there is no connection: it is enough to know of the next one.
-    if (std::exchange(told_, true) && another) disturbed_until_ = now + timeout_ + timeout_ / 2;
+    if (another && s.connection > 1) disturbed_until_ = now + timeout_ + timeout_ / 2;
 }
 
 void hold_back::sift(view_difference& seen, const membership& m, bool fresh, time_point now) {
@@ -25,26 +25,38 @@ void hold_back::sift(view_difference& seen, const membership& m, bool fresh, tim
     if (!disturbed && held_.empty()) {
         departed_.clear();
     } else {
-        std::vector<sighting> over = let_go(seen.come, now);
+        // Who is due counts as gone once more: it is still there for the membership.
+        const auto no_more = replaced(seen.come);
         if (disturbed && !seen.gone.empty()) hold(seen, m, now);
-        std::move(over.begin(), over.end(), std::back_inserter(seen.gone));
+        const auto over = overdue(now);
+        seen.gone.insert(seen.gone.end(), no_more.begin(), no_more.end());
+        seen.gone.insert(seen.gone.end(), over.begin(), over.end());
     }
     if (fresh) reading_ = 0;
 }
 
-/// What was held of those who are seen again, or are due.
-std::vector<sighting> hold_back::let_go(const std::vector<sighting>& come, time_point now) {
+/// What was held of those who are seen again.
+std::vector<sighting> hold_back::replaced(const std::vector<sighting>& come) {
     std::vector<sighting> over;
-    const auto drop = [&](auto it) {
-        over.push_back(std::move(it->second.seen));
-        return held_.erase(it);
-    };
     for (const sighting& s : come) {
         if (const auto it = departed_.find(s.identity); it != departed_.end()) departed_.erase(it);
-        if (const auto it = held_.find(s.identity); it != held_.end()) drop(it);
+        const auto it = held_.find(s.identity);
+        if (it == held_.end()) continue;
+        over.push_back(std::move(it->second.seen));
+        held_.erase(it);
     }
+    return over;
+}
+
+/// What is held of those who are due.
+std::vector<sighting> hold_back::overdue(time_point now) {
+    std::vector<sighting> over;
     if (now < trusts_from()) return over;
-    for (auto it = held_.begin(); it != held_.end();) it = it->second.until <= now ? drop(it) : std::next(it);
+    std::erase_if(held_, [&](auto& h) {
+        if (h.second.until > now) return false;
+        over.push_back(std::move(h.second.seen));
+        return true;
+    });
     return over;
 }
 
@@ -56,7 +68,7 @@ void hold_back::hold(view_difference& seen, const membership& m, time_point now)
         if (const auto it = left.find(s.identity); it != left.end()) ++it->second;
         if (m.sightings(s.identity) == 0) newcomers.insert(s.identity);
     }
-    std::erase_if(left, [](const auto& l) { return l.second > 0; });
+    std::erase_if(left, [&m](const auto& l) { return l.second > 0 || m.find(l.first)->seen.instance->state == "draining"; });
     std::erase_if(departed_, [&](const auto& d) { return now - d.second.at > timeout_; });
 
     const std::size_t gone = left.size() + held_.size() + departed_.size();

@@ -27,10 +27,10 @@ struct view_difference {
 /// register again. Stands between the view and the membership.
 ///
 /// A session is disturbed from when its connection is lost until one and a half session timeouts after it has another one: so
-/// long the servers may take to end the sessions that the same incident cut off, whose timeouts begin anew under a new leader,
-/// and are rounded up to a tick of at most half a timeout. What goes in that time is counted over a session timeout. Those that
-/// were few enough have been shown, and stay so; but for those of the same reading of the service, which shows one after the
-/// other: they come back.
+/// long the servers may take to end the sessions that the same incident cut off, if their timeouts are no longer, which begin
+/// anew under a new leader, and are rounded up to a tick of at most half a timeout. Who said before that it drains is believed,
+/// and does not count. What goes in that time is counted over a session timeout. Those that were few enough have been shown, and
+/// stay so; but for those of the same reading of the service, which shows one after the other: they come back.
 class hold_back {
 public:
     using time_point = std::chrono::steady_clock::time_point;
@@ -38,7 +38,8 @@ public:
     /// `percentage`: more than so many in hundred are a mass; 0: nothing is.
     explicit hold_back(std::uint32_t percentage) noexcept : percentage_(percentage) {}
 
-    /// Where the session stands. To be told before each `sift`.
+    /// Where the session stands. To be told of each change, and before each `sift`. Told first of a session that has had more
+    /// than one connection, it takes that for disturbed: when it got this one is not known.
     void on_session(const zk::session_info& s, time_point now) noexcept;
 
     /// Takes out of `seen` what is held back, which `m` then has as a normal, as nobody knows that it is still master; and adds
@@ -67,12 +68,12 @@ private:
     };
 
     time_point trusts_from() const noexcept;
-    std::vector<sighting> let_go(const std::vector<sighting>& come, time_point now);
+    std::vector<sighting> replaced(const std::vector<sighting>& come);
+    std::vector<sighting> overdue(time_point now);
     void hold(view_difference& seen, const membership& m, time_point now);
     void keep(view_difference& seen, sighting s, time_point now);
 
     std::uint32_t percentage_;
-    bool told_ = false;
     std::uint64_t connection_ = 0;
     bool connected_ = false;
     time_point connected_at_ = time_point::min();

@@ -120,7 +120,7 @@ std::uint64_t service::number(Done& done, void (service::*cancels)(std::uint64_t
 void service::until_draining(boost::intrusive_ptr<node_state> of, drain_waiters::done done) {
     const auto id = number(done, &service::cancel_drain);
     asio::post(env_->strand, [self = shared_from_this(), id, of = std::move(of), done = std::move(done)]() mutable {
-        if (self->stopped_) return done.post(error_code(registry_errc::closed));
+        if (self->stopped_ || self->ended()) return done.post(error_code(registry_errc::closed));
         self->drains_.add(id, std::move(of), std::move(done));
     });
 }
@@ -162,6 +162,7 @@ void service::discard() noexcept {
 void service::start() {
     if (stopped_ || driver_) return;
     driver_ = std::make_unique<registry::view_driver>(env_->strand, env_->client, params_of(*env_, name_), weak_from_this());
+    look_at_session();
     driver_->start();
 }
 
@@ -187,7 +188,6 @@ void service::stop() {
 void service::on_view(const registry::view_state& s) {
     if (stopped_) return;
     to_show_ = true;
-    hold_back_.on_session(env_->client.session(), env_->world->now());
     if (s.ended || env_->world->now() >= show_at_) {
         show();
     } else {
@@ -195,9 +195,27 @@ void service::on_view(const registry::view_state& s) {
     }
 }
 
+void service::on_session(const zk::session_info& s) {
+    if (stopped_) return;
+    hold_back_.on_session(s, env_->world->now());
+    arm();
+}
+
+/// Who is held back from now on, and who is not any more.
+void service::tell_health(const exhibit& before, const exhibit& now) {
+    const auto ticks = state_->clock->ticks();
+    const auto tell = [&](const std::string& identity, bool held) {
+        if (const node* n = members_.find(identity)) state_->health.hold(*n->state, held, ticks);
+    };
+    for (const std::string& identity : before.held_back)
+        if (!now.holds_back(identity)) tell(identity, false);
+    for (const std::string& identity : now.held_back) tell(identity, true);
+}
+
 void service::show() {
     to_show_ = false;
     const auto now = env_->world->now();
+    look_at_session();
     show_at_ = now + runtime::bounded(env_->params.coalesce);
 
     const registry::view_state& latest = driver_->state();
@@ -216,6 +234,7 @@ void service::show() {
         next->nodes = copy_of(members_.nodes());
         for (const auto& n : members_.succeeding()) append_with_predecessors(next->predecessors, n);
         next->held_back = hold_back_.all();
+        tell_health(*current(), *next);
         for (const auto& r : latest.rejected) {
             auto& shown = next->rejected.emplace_back();
             shown.path = r.path;
@@ -236,6 +255,7 @@ void service::show() {
     }
     for (const auto& q : queues) q->show(next);
     for (const difference& c : changes) drains_.look_at(*c.node->state);
+    if (latest.ended) drains_.end(registry_errc::closed);
     arm();
     if (nodes_changed || latest.ended) serve_waiters();
 }
@@ -245,8 +265,7 @@ bool service::serve(waiter& w) {
     error_code ec;
     lease l = w.picker.pick(w.key, w.exclude, ec);
     const bool hopeless = !detail::worth_waiting(ec);
-    const bool in_vain = driver_ && driver_->state().ended;
-    if (!l && !hopeless && !in_vain && env_->world->now() < w.deadline) return false;
+    if (!l && !hopeless && !ended() && env_->world->now() < w.deadline) return false;
     if (!l && !hopeless) ec = why_not(ec);
     w.done.post(ec, std::move(l));
     return true;
@@ -309,6 +328,7 @@ void service::arm() {
 
 void service::on_timer() {
     const auto now = env_->world->now();
+    look_at_session();
     if (hold_back_.due() <= now) to_show_ = true;
     if (to_show_ && now >= show_at_) show();
     serve_overdue();

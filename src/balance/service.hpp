@@ -86,6 +86,7 @@ public:
     void start();
     void stop();
     void on_view(const registry::view_state& s) override;
+    void on_session(const zk::session_info& s) override;
 
 private:
     struct waiter {
@@ -98,6 +99,9 @@ private:
 
     // On the strand.
     void show();
+    void tell_health(const exhibit& before, const exhibit& now);
+    void look_at_session() { hold_back_.on_session(env_->client.session(), env_->world->now()); }
+    bool ended() const noexcept { return driver_ && driver_->state().ended; }
     bool serve(waiter& w);
     void serve_waiters();
     void serve_overdue();

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <muster/zk/error.hpp>
+#include <muster/zk/session_info.hpp>
 
 #include "registry/layout.hpp"
 
@@ -57,6 +58,8 @@ public:
     /// Called on the view's executor, never from within `start()` or `stop()`. `s` is valid during the call; the same value
     /// can be had from `view_driver::state()` later.
     virtual void on_view(const view_state& s) = 0;
+    /// Called there with each change of the session that the view hears of, before what comes of it.
+    virtual void on_session(const zk::session_info&) {}
 
 protected:
     ~view_observer() = default;

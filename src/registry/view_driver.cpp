@@ -133,6 +133,7 @@ private:
             const auto self = weak.lock();
             if (!self || !self->running_ || ec) return;
             self->on_session(s);
+            if (const auto o = self->observer_.lock()) o->on_session(s);
             if (!zk::is_final(s.state)) self->follow_session(s.version);
             self->drive();
         };

@@ -305,8 +305,9 @@ std::string observer::complaint() const {
         }
     }
     for (const auto& l : leases_) {
-        if (l.draining() == working.contains(l->identity()))
-            return fmt::format("{}'s lease of {} does not tell whether that drains", name_, l->identity());
+        // Who was away for longer than it is remembered is another instance for the lease.
+        if (!l.draining() && !working.contains(l->identity()))
+            return fmt::format("{}'s lease of {} does not tell that it drains", name_, l->identity());
     }
     return {};
 }

@@ -233,3 +233,37 @@ TEST_CASE("the context destroys who waits for an instance to drain") {
     }
     CHECK(alive.use_count() == 1);
 }
+
+TEST_CASE("waiting for an instance to drain ends with the client, since nothing will be told any more") {
+    lent c;
+    zk::client client = make_client(c.sim.io.get_executor(), config_for_tests(), c.sim.world);
+    balancer lb(client);
+    lb.view("s").value();
+    c.registry.pass(1s);
+    const lease held = lb.try_pick("s").value();
+    outcome<> closed, after;
+    lb.until_draining(held, c.told.handler());
+    c.registry.serve();
+    client.close(closed.handler());
+    c.registry.pass(1s);
+    REQUIRE(c.told.done());
+    CHECK(c.told.ec() == registry_errc::closed);
+    lb.until_draining(held, after.handler());
+    c.registry.serve();
+    REQUIRE(after.done());
+    CHECK(after.ec() == registry_errc::closed);
+}
+
+TEST_CASE("waiting for an instance to drain can be started again from the same operation") {
+    lent c;
+    auto operation = c.lb->until_draining(c.held);
+    outcome<> again;
+    operation(c.told.handler());
+    operation(again.handler());
+    c.registry.drop(c.path);
+    c.registry.pass(100ms);
+    REQUIRE(again.done());
+    CHECK_FALSE(again.ec());
+    REQUIRE(c.told.done());
+    CHECK_FALSE(c.told.ec());
+}

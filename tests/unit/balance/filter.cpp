@@ -323,7 +323,21 @@ TEST_CASE("a balancer that uses a part of its services") {
     o.key = "k";
     CHECK(a.lb.try_pick("s", o).has_value());
 
+    const auto second = scene(params).reached();
+    a.lb.set_subset_client(2);
+    CHECK(a.reached() == second);
     params.subset_client.reset();
+    muster::balancer later(muster::test::make_client(a.sim.io.get_executor(), muster::test::config_for_tests(), a.sim.world),
+                           params);
+    later.set_subset_client(2);    // before it has any service
+    later.view("s").value();
+    a.registry.serve();
+    a.sim.run_for(std::chrono::milliseconds(50));
+    a.registry.serve();
+    std::set<std::string> reached;
+    for (int i = 0; i < 100; ++i) reached.insert(later.try_pick("s").value()->ip);
+    CHECK(reached == second);
+
     std::set<std::set<std::string>> parts;
     for (int i = 0; i < 10; ++i) parts.insert(scene(params, i).reached());
     CHECK(parts.size() > 1);

@@ -143,7 +143,7 @@ TEST_CASE("without a disturbance nothing is held back, nor where it is turned of
     SUBCASE("the first connection is none") {
         hold_back h(50);
         muster::zk::session_info first;
-        first.connection = 4;
+        first.connection = 1;
         first.timeout = timeout;
         membership m(remember);
         std::vector<sighting> all{normal(numbered(0), 1), normal(numbered(1), 2)};
@@ -231,6 +231,45 @@ TEST_CASE("one reading that shows one removal after the other counts as a whole"
         CHECK(s.present() == 3);
         CHECK(s.held_back() == 1);
     }
+}
+
+TEST_CASE("a session that has had another connection before passes for disturbed when it is first told of") {
+    hold_back h(50);
+    muster::zk::session_info s;
+    s.state = muster::zk::session_state::connected;
+    s.connection = 4;
+    s.timeout = timeout;
+    membership m(remember);
+    const std::vector<sighting> all{normal(numbered(0), 1), normal(numbered(1), 2)};
+    m.apply({}, all, start);
+    h.on_session(s, start);
+    view_difference d{all, {}};
+    h.sift(d, m, true, start + timeout);
+    CHECK(h.all().size() == 2);
+}
+
+TEST_CASE("who is due when another mass goes counts as gone, not as there") {
+    held_service s(5);
+    s.lose({0, 1, 2});
+    s.pass(timeout - 1s);
+    s.disturb();
+    s.at += 1500ms;
+    s.lose({3, 4});
+    CHECK(s.held_back() == 2);
+    CHECK(s.present() == 2);
+}
+
+TEST_CASE("who said that it drains is believed, and not counted") {
+    held_service s(3);
+    muster::instance drains = numbered(0);
+    drains.state = "draining";
+    s.see({s.listed[0]}, {normal(drains, 1)});
+    s.lose({1});
+    CHECK(s.present() == 2);
+    s.see({normal(drains, 1)}, {});
+    CHECK(s.present() == 1);
+    s.lose({2});
+    CHECK(s.held_back() == 1);    // two of two
 }
 
 TEST_CASE("while there is no connection nobody is let go, and once the view is fresh again those who are due are") {

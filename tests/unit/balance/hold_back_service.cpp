@@ -100,3 +100,47 @@ TEST_CASE("without a disturbance, all may go at once") {
     CHECK(c.visible() == 1);
     CHECK(c.held_back() == 0);
 }
+
+TEST_CASE("while the connection is away again those who are held back stay, though the view was stale before") {
+    balancer_params p;
+    p.spread = 60s;    // it is stale for so long
+    incident c(p);
+    c.registry.crash();
+    c.registry.pass(500ms);
+    c.registry.restart();
+    c.registry.reachable();
+    while (c.lb.session().state != session_state::connected) c.registry.pass(100ms);
+    c.registry.pass(500ms);
+    REQUIRE(c.lb.view("s").value().stale);
+    for (int i = 0; i < many; ++i) c.registry.drop(path_of(i));    // which the watch tells of
+    c.registry.drop("/micro-service/s/master");
+    c.registry.pass(500ms);
+    REQUIRE(c.held_back() > many / 2);
+    const auto before = c.visible();
+    c.registry.crash();
+    c.registry.pass(60s);
+    CHECK(c.visible() == before);
+    c.registry.restart();
+    c.registry.reachable();
+    c.registry.pass(120s);
+    CHECK(c.visible() == 0);
+}
+
+TEST_CASE("all who are held back and do not answer are ejected, and those who are there never for that") {
+    balancer_params p;
+    p.pool = pool::all;
+    incident c(p);
+    c.strike();
+    REQUIRE(c.held_back() == many);
+    int failures = 0;
+    for (int i = 0; i < 1000; ++i) {
+        lease l = c.lb.try_pick("s").value();
+        if (l->ip == "10.1.1.0") {
+            l.success();
+        } else {
+            l.failure(failure_class::unreachable);
+            ++failures;
+        }
+    }
+    CHECK(failures == many * 3);    // health_params::consecutive_unreachable
+}

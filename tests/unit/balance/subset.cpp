@@ -149,3 +149,15 @@ TEST_CASE("a client that gets another number uses another part, in the selection
     CHECK(by_key->version() == keyed);    // it uses all
     CHECK(used(pub.get(policy::random, pool::all)) == names(of_client(9, 5).of(all)));
 }
+
+TEST_CASE("any run of numbers is as even as the one from 0 on") {
+    const auto from = [](std::uint64_t first) {
+        return extremes(200, 100, [first](std::size_t c) { return of_client(first + c, 20); });
+    };
+    for (const std::uint64_t first : {0U, 1000U, 123'456'789U}) {
+        CAPTURE(first);
+        const auto [least, most] = from(first);
+        CHECK(least >= 7);
+        CHECK(most <= 13);
+    }
+}
