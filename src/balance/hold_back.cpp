@@ -1,6 +1,8 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 #include "balance/hold_back.hpp"
 
+#include "balance/readiness.hpp"
+
 #include <algorithm>
 #include <cstddef>
 #include <iterator>
@@ -68,7 +70,7 @@ void hold_back::hold(view_difference& seen, const membership& m, time_point now)
         if (const auto it = left.find(s.identity); it != left.end()) ++it->second;
         if (m.sightings(s.identity) == 0) newcomers.insert(s.identity);
     }
-    std::erase_if(left, [&m](const auto& l) { return l.second > 0 || m.find(l.first)->seen.instance->state == "draining"; });
+    std::erase_if(left, [&m](const auto& l) { return l.second > 0 || drains(*m.find(l.first)->seen.instance); });
     std::erase_if(departed_, [&](const auto& d) { return now - d.second.at > timeout_; });
 
     const std::size_t gone = left.size() + held_.size() + departed_.size();

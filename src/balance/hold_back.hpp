@@ -52,7 +52,6 @@ public:
 
     /// True for an identity that is held back.
     bool holds(std::string_view identity) const noexcept { return held_.contains(identity); }
-    bool holds_any() const noexcept { return !held_.empty(); }
     /// All of these identities, sorted.
     std::vector<std::string> all() const;
 

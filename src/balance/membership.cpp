@@ -1,6 +1,8 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 #include "balance/membership.hpp"
 
+#include "balance/readiness.hpp"
+
 #include <algorithm>
 #include <iterator>
 #include <utility>
@@ -174,12 +176,12 @@ void membership::rebuild(const std::vector<edit>& edits) {
 
 void membership::tell_leases(const std::vector<difference>& changes) noexcept {
     for (const difference& d : changes) {
-        const bool gone = d.what == difference::kind::removed;
-        const bool drains = !gone && d.node->seen.instance->state == "draining";
-        d.node->state->presence.store(gone     ? presence::gone
-                                      : drains ? presence::draining
-                                               : presence::listed,
-                                      std::memory_order_release);
+        auto now = presence::listed;
+        if (d.what == difference::kind::removed)
+            now = presence::gone;
+        else if (drains(*d.node->seen.instance))
+            now = presence::draining;
+        d.node->state->presence.store(now, std::memory_order_release);
     }
 }
 

@@ -2,6 +2,7 @@
 #include "balance/node.hpp"
 
 #include "balance/hash.hpp"
+#include "balance/readiness.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -14,8 +15,6 @@ struct copies {
     std::string identity;
     std::string path;
 };
-
-bool takes_work(const muster::instance& i) noexcept { return i.state != "draining" && i.state != "starting"; }
 
 }    // namespace
 

@@ -328,7 +328,6 @@ void service::arm() {
 
 void service::on_timer() {
     const auto now = env_->world->now();
-    look_at_session();
     if (hold_back_.due() <= now) to_show_ = true;
     if (to_show_ && now >= show_at_) show();
     serve_overdue();
