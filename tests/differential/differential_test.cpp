@@ -50,16 +50,21 @@ struct side {
     transcript text{};
     std::array<peer, 4> peers{};
 
-    std::string greet(std::size_t s, std::int32_t timeout, const std::string& name) {
-        peer& p = peers[s];
+    /// What comes of asking for the session of `p` in a new connection.
+    std::optional<std::string> ask_for(peer& p, std::int32_t timeout, std::int64_t beyond = 0) {
         p.connection = server->connect();
         connect_request r;
         r.timeout_ms = timeout;
         r.session_id = p.id;
         r.password = p.password;
-        r.last_zxid_seen = text.last_zxid();
+        r.last_zxid_seen = text.last_zxid() + beyond;
         p.connection->send(frame_of(r));
-        const auto answer = p.connection->next_frame();
+        return p.connection->next_frame();
+    }
+
+    std::string greet(std::size_t s, std::int32_t timeout, const std::string& name) {
+        peer& p = peers[s];
+        const auto answer = ask_for(p, timeout);
         if (!answer) return "refused";
         connect_response response;
         reader in(*answer);
@@ -68,6 +73,18 @@ struct side {
         p.password = response.password;
         text.name_session(p.id, name);
         return text.handshake(*answer);
+    }
+
+    /// Asks for the session of `s` as nobody may. Whatever comes of that, the session has no connection then.
+    said intrude(std::size_t s, bool with_password, std::int64_t beyond) {
+        peer stranger;
+        stranger.id = peers[s].id;
+        if (with_password) stranger.password = peers[s].password;
+        const auto answer = ask_for(stranger, 10'000, beyond);
+        said out{answer ? text.handshake(*answer) : "refused"};
+        if (answer) out.push_back(stranger.connection->next_frame() ? "and goes on" : "and is closed");
+        peers[s].connection.reset();
+        return out;
     }
 
     /// Sends all, and gives what comes up to the reply to the last, or to the end of the connection.
@@ -122,11 +139,13 @@ public:
                 same = end_session(s);
             else if (random_.one_in(150))
                 same = resume(s);
+            else if (random_.one_in(400))
+                same = intrude(s);
             else
                 same = requests(s);
             if (!same || !others(s)) return false;
             if (done_ >= next_expiry_) {
-                next_expiry_ += operations_wanted / 3;
+                next_expiry_ += operations_wanted / 8;
                 if (!expire(s)) return false;
             }
         }
@@ -152,6 +171,14 @@ private:
             all[i].push_back(sides_[i].greet(s, 10'000, names_[s]));
         }
         return same(all[0], all[1]);
+    }
+
+    /// A wrong password, or a transaction that has not happened yet.
+    bool intrude(std::size_t s) {
+        const bool of_the_future = random_.one_in(2);
+        note(fmt::format("session {}: asked for {}", s, of_the_future ? "with a zxid of the future" : "with a wrong password"));
+        const std::int64_t beyond = of_the_future ? 1'000'000 : 0;
+        return same(sides_[0].intrude(s, of_the_future, beyond), sides_[1].intrude(s, of_the_future, beyond));
     }
 
     bool requests(std::size_t s) {
@@ -192,7 +219,9 @@ private:
             sides_[i].peers[s].connection.reset();
         }
         sorted_ = true;
-        return same(all[0], all[1]) && others(s) && connect(s, next_timeout);
+        // Beyond what servers grant, now and then.
+        return same(all[0], all[1]) && others(s) &&
+               connect(s, next_timeout == 10'000 && random_.one_in(3) ? 60'000 : next_timeout);
     }
 
     /// What the other sessions were told meanwhile.

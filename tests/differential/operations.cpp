@@ -95,6 +95,17 @@ create_request operations::create(bool container) {
     return r;
 }
 
+create_ttl_request operations::create_with_ttl() {
+    auto plain = create(false);
+    create_ttl_request r;
+    r.path = std::move(plain.path);
+    r.data = std::move(plain.data);
+    r.acls = std::move(plain.acls);
+    r.flags = static_cast<std::int32_t>(5 + below(2));
+    r.ttl = 100'000'000;
+    return r;
+}
+
 template <class Record>
 Record operations::versioned() {
     Record r;
@@ -121,7 +132,7 @@ multi_operation operations::multi_part(bool reads) {
         o.body = r;
         return o;
     }
-    switch (below(6)) {
+    switch (below(7)) {
         case 0:
         case 1:
             o.type = one_in(2) ? opcode::create : opcode::create2;
@@ -139,6 +150,11 @@ multi_operation operations::multi_part(bool reads) {
             o.type = opcode::create_container;
             o.body = create(true);
             break;
+        case 5: {
+            o.type = opcode::create_ttl;
+            o.body = create_with_ttl();
+            break;
+        }
         default:
             o.type = opcode::set_data;
             o.body = set();
@@ -189,16 +205,10 @@ operation operations::write() {
                 const auto r = create(true);
                 return make(opcode::create_container, r, "create_container " + describe(r));
             }
-            const auto plain = create(false);
-            create_ttl_request r;
-            r.path = plain.path;
-            r.data = plain.data;
-            r.acls = plain.acls;
-            r.flags = static_cast<std::int32_t>(5 + below(2));
-            r.ttl = 100'000'000;
+            auto r = create_with_ttl();
             if (one_in(10)) {
                 odd_ = true;
-                r.flags = plain.flags;    // with a negative TTL that ends the process of Apache's server 3.8
+                r.flags = create(false).flags;    // with a negative TTL that ends the process of Apache's server 3.8
             } else if (one_in(10)) {
                 odd_ = true;
                 r.ttl = std::array<std::int64_t, 4>{0, -1, std::int64_t{1} << 40, (std::int64_t{1} << 40) - 1}[below(4)];
@@ -284,9 +294,9 @@ operation operations::other() {
             return bare(opcode::who_am_i, "who_am_i");
         case 3: {
             auth_packet r;
-            r.scheme = "digest";
+            r.scheme = one_in(10) ? "ip" : one_in(20) ? "nobody's" : "digest";    // the last ends the connection
             r.auth = fmt::format("u{}:secret", below(2));
-            operation o = make(opcode::auth, r, "auth " + *r.auth);
+            operation o = make(opcode::auth, r, fmt::format("auth {} {}", r.scheme, *r.auth));
             o.xid = xid_auth;
             return o;
         }

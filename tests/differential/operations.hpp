@@ -49,6 +49,7 @@ private:
     std::vector<zk::acl> acls();
     std::vector<std::string> paths();
     zk::proto::create_request create(bool container);
+    zk::proto::create_ttl_request create_with_ttl();
     zk::proto::set_data_request set();
     /// A record of a path and a version.
     template <class Record>

@@ -132,7 +132,7 @@ class Tree:
         if run.returncode is None:
             return self.unless_clean_fails("did not end", test)
         case = re.search(r"TEST CASE:\s*(.*)", run.stdout)
-        return True, case[1].strip() if case else f"exit code {run.returncode}"
+        return self.unless_clean_fails(case[1].strip() if case else f"exit code {run.returncode}", test)
 
     def simulate(self, program):
         for first in range(1, SEEDS + 1, PORTION):

@@ -123,6 +123,7 @@ void cast::settle() {
         o.resume();
         o.give_back();
     }
+    for (auto& o : onlookers) o.resume();
     for (auto& w : workers) w.settle();
     foreigner.tidy();
 }

@@ -66,6 +66,13 @@ void witness::armed(zk::zxid known) {
     told_ = false;
 }
 
+void witness::skipped() {
+    if (told_) earliest_ = *places_.begin();
+    surely_.reset();
+    places_.clear();
+    told_ = false;
+}
+
 void witness::read() { surely_ = surely_.value_or(chronicle_->size()); }
 
 std::string witness::hear(const zk::watch_event& e) {

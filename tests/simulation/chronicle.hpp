@@ -53,6 +53,8 @@ public:
 
     /// The watch was armed, at a server that had applied at least the transaction `known`.
     void armed(zk::zxid known);
+    /// Some of what followed was left out.
+    void skipped();
     /// Its path was read behind it: what is committed from now on must be told.
     void read();
     /// What is wrong with that event; empty: nothing.

@@ -42,12 +42,13 @@ enum class fault : std::uint8_t {
     clock_skew,             ///< A process's clock shows another time and has another rate.
     cancellation,           ///< An operation is cancelled.
     slow_subscriber,        ///< A subscriber does not read for a while.
+    watch_overflow,         ///< More happens to a watched path than its watcher keeps unread.
     foreign_write,          ///< A stranger writes to the znode of an instance.
     foreign_delete,         ///< A stranger deletes the znode of an instance.
     foreign_znode,          ///< A stranger creates a znode among those of a service.
 };
 
-inline constexpr std::array<std::string_view, 35> fault_names{"delay",           "split",
+inline constexpr std::array<std::string_view, 36> fault_names{"delay",           "split",
                                                               "coalesce",        "reset",
                                                               "cut_request",     "cut_inside_request",
                                                               "cut_reply",       "black_hole",
@@ -63,8 +64,8 @@ inline constexpr std::array<std::string_view, 35> fault_names{"delay",          
                                                               "session_expired", "process_frozen",
                                                               "process_crashed", "clock_skew",
                                                               "cancellation",    "slow_subscriber",
-                                                              "foreign_write",   "foreign_delete",
-                                                              "foreign_znode"};
+                                                              "watch_overflow",  "foreign_write",
+                                                              "foreign_delete",  "foreign_znode"};
 
 /// How often each fault took effect.
 class fault_counts {

@@ -26,7 +26,8 @@ and more must have had each kind of fault.
   --jobs J    in so many processes (default: 1)
   --twice     runs each seed twice, and checks that both did the same
   --events N  shows so many of the last events where something is wrong (default: 200)
-  --speed N   expects a processor to be N times as fast as real time (default: 0); with --twice, that for both runs
+  --speed N   expects a processor to be N times as fast as real time; with --twice, that for both runs (default: 1000 for 200
+              seeds and more in a release build, else 0)
   --seed S    runs the cluster of this seed only; a run is the same each time
   --help      this
 

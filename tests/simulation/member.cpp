@@ -64,14 +64,19 @@ void member::follow(std::uint64_t life, std::uint64_t seen) {
 
 void member::update() {
     if (!running() || home_->frozen()) return;
-    instance_.weight = static_cast<std::uint32_t>(1 + chance_.below(5));
-    instance_.state = chance_.percent(20) ? "draining" : "";
-    instance_.metadata["release"] = std::to_string(chance_.below(1'000'000));
-    env_.time.note("{} updates", name_);
     const auto since = env_.cluster.history().size();
     auto done = [this, life = life_, number = ++updates_, since](error_code ec) {
         if (life == life_ && !ec) updated(number, since);
     };
+    if (chance_.percent(10)) {
+        instance_.state = "draining";
+        env_.time.note("{} drains", name_);
+        return registrar_->drain(env_.operations.expect(*home_, name_ + " drain", std::move(done)));
+    }
+    instance_.weight = static_cast<std::uint32_t>(1 + chance_.below(5));
+    instance_.state = chance_.percent(20) ? "draining" : "";
+    instance_.metadata["release"] = std::to_string(chance_.below(1'000'000));
+    env_.time.note("{} updates", name_);
     registrar_->update(instance_, env_.operations.expect(*home_, name_ + " update", std::move(done)));
 }
 

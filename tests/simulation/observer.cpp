@@ -104,6 +104,7 @@ void observer::follow(std::uint64_t life, std::size_t service) {
                        to_string(c.role), c.path);
         const std::string wrong = f.seen_promptly.apply(c);
         if (!wrong.empty()) env_.time.fail("{}: {} in {}", name_, wrong, f.name);
+        if (c.what == change::kind::removed) f.left[c.instance.identity()] = env_.time.now();
         follow(life, service);
     };
     services_[service].prompt.next(env_.operations.await(*home_, name_ + " next", std::move(next)));
@@ -239,15 +240,17 @@ void observer::pick_patiently(std::uint64_t life, followed& f) {
     std::string key = o.key;
     if (by_picker) o = f.picker_options;
     o.wait = std::chrono::milliseconds(chance_.number(0, 3'000));
-    auto picked = [this, life, &f, o, before = f.seen_promptly.instances()](error_code ec, lease l) {
+    auto picked = [this, life, &f, o](error_code ec, lease l) {
         if (ec && l) env_.time.fail("{}: a pick failed, and gave a lease", name_);
         if (!ec && !l) env_.time.fail("{}: a pick succeeded without a lease", name_);
         if (life != life_ || !l) return;
-        // What has come meanwhile may have been picked before the subscriber reads of it.
+        // What has come at this very moment may have been picked before the subscriber reads of it, and what goes now is picked
+        // before its handler runs.
         const std::string identity = l->identity();
         const auto shown = balancer_->view(f.name).value().instances;
+        const auto gone = f.left.find(identity);
         const bool known =
-            before.contains(identity) || f.seen_promptly.instances().contains(identity) ||
+            f.seen_promptly.instances().contains(identity) || (gone != f.left.end() && gone->second == env_.time.now()) ||
             std::any_of(shown.begin(), shown.end(), [&](const auto& i) { return i.instance.identity() == identity; });
         if (!known) env_.time.fail("{} waited for a pick of {}, and got {}, which had gone before", name_, f.name, identity);
         check_role(f, l, o);

@@ -64,6 +64,7 @@ private:
         change_stream slow;
         replay seen_promptly;
         replay seen_slowly;
+        std::map<std::string, instant> left;    // when an instance was last seen to go
         bool slow_reads = false;
         pick_options picker_options;
         std::optional<muster::picker> picker;

@@ -63,6 +63,9 @@ void onlooker::stop() {
 void onlooker::forget() {
     watches_.clear();
     kept_.clear();
+    asked_to_remove_.clear();
+    removed_.clear();
+    paused_ = false;
     vanish();
 }
 
@@ -73,6 +76,9 @@ void onlooker::act() {
     if (!paths_.empty() && watches_.size() < most_watches) watch_once();
     glance();
     if (chance_.percent(10) && !watches_.empty()) watches_.pop_front();
+    if (chance_.percent(5))
+        remove_watches(paths_.empty() || chance_.percent(50) ? chance_.pick(kept_paths_) : chance_.pick(paths_));
+    if (chance_.percent(5) && !kept_.empty()) ask_whether_watched(chance_.percent(50) ? kept_.front() : kept_.back());
 }
 
 void onlooker::watch_once() {
@@ -81,7 +87,7 @@ void onlooker::watch_once() {
     const auto expect = [&](auto f) { return env_.operations.expect(*home_, name_ + " watches " + path, std::move(f)); };
     const auto what = std::array{kind::exists, kind::data, kind::children}[chance_.below(3)];
     const auto session = client_->session();
-    const request r{path, what, session.generation, session.connection, newest()};
+    const request r{path, what, session.generation, session.connection, newest(), removals_};
     switch (what) {
         case kind::exists:
             client_->exists_and_watch(path,
@@ -142,7 +148,8 @@ void onlooker::listen(std::uint64_t life, std::list<one_shot>::iterator w) {
             if (std::none_of(watches_.begin(), watches_.end(), [number](const auto& x) { return x.number == number; })) return;
             if (ec == asio::error::operation_aborted) return listen(life, w);
             if (ec) {
-                if (ec == zk::client_errc::watch_ended && !w->fired) env_.time.fail("{}: a watch ended unasked", name_);
+                const bool asked = asked_to_remove_[w->asked.path] > w->asked.removals;
+                if (ec == zk::client_errc::watch_ended && !w->fired && !asked) env_.time.fail("{}: a watch ended unasked", name_);
                 watches_.erase(w);
                 return;
             }
@@ -163,84 +170,7 @@ void onlooker::glance() {
     client_->add_watch(path, mode, env_.operations.expect(*home_, name_ + " glances", [](error_code, const zk::watcher&) {}));
 }
 
-// Persistent watches -------------------------------------------------------------------------------------------------------
-
-void onlooker::keep(std::uint64_t life, kept& k) {
-    k.adding = true;
-    auto added = [this, life, &k](error_code ec, zk::watcher w) {
-        if (life != life_ || !running()) return;
-        k.adding = false;
-        if (ec) return later(life, k);
-        k.watcher = std::move(w);
-        k.told.armed(newest());
-        k.dirty = true;
-        listen(life, k);
-        read(life, k);
-    };
-    client_->add_watch(k.path, k.mode, env_.operations.expect(*home_, name_ + " add_watch " + k.path, std::move(added)));
-}
-
-void onlooker::listen(std::uint64_t life, kept& k) {
-    k.watcher.next(env_.operations.await(*home_, name_ + " next of persistent " + k.path,
-                                         [this, life, &k](error_code ec, const zk::watch_event& e) {
-                                             if (life != life_ || !running()) return;
-                                             if (ec == asio::error::operation_aborted) return listen(life, k);
-                                             if (ec) {
-                                                 k.watcher = {};
-                                                 k.dirty = true;
-                                                 return later(life, k);
-                                             }
-                                             ++events_;
-                                             env_.time.note("{} hears of {} {}", name_, e.path, zk::to_string(e.type));
-                                             hear(k, e);
-                                             k.dirty = true;
-                                             read(life, k);
-                                             listen(life, k);
-                                         }));
-}
-
-void onlooker::hear(kept& k, const zk::watch_event& e) {
-    if (e.type == zk::event_type::resync) {
-        // The watch is armed again by a request that is about to be sent.
-        const auto there = env_.cluster.attached(client_->session().id);
-        return k.told.armed(there ? std::max(there->applied, newest()) : newest());
-    }
-    const std::string wrong = k.told.hear(e);
-    if (!wrong.empty()) env_.time.fail("{}: by the persistent watch of {} {}", name_, k.path, wrong);
-}
-
-void onlooker::later(std::uint64_t life, kept& k) {
-    env_.time.after(200ms, [this, life, &k] {
-        if (life != life_ || !running()) return;
-        home_->when_awake([this, life, &k] {
-            if (life != life_ || !running()) return;
-            if (k.watcher) {
-                read(life, k);
-            } else if (!k.adding) {
-                keep(life, k);
-            }
-        });
-    });
-}
-
-void onlooker::read(std::uint64_t life, kept& k) {
-    if (k.reading || !k.dirty) return;
-    k.reading = true;
-    k.dirty = false;
-    auto got = [this, life, &k, generation = client_->session().generation](error_code ec, const std::optional<zk::stat>& s) {
-        if (life != life_ || !running()) return;
-        k.reading = false;
-        if (ec) {
-            k.dirty = true;
-            return later(life, k);
-        }
-        learn(s, generation);
-        k.told.read();
-        k.read = s;
-        read(life, k);
-    };
-    client_->exists(k.path, env_.operations.expect(*home_, name_ + " exists " + k.path, std::move(got)));
-}
+// What it has read ---------------------------------------------------------------------------------------------------------
 
 /// `generation`: of the session when the request was made. What is no more that of the same one is not learned.
 void onlooker::learn(const std::optional<zk::stat>& s, std::uint64_t generation) {
@@ -259,10 +189,14 @@ std::string onlooker::complaint() const {
     if (!running()) return {};
     for (const auto& w : watches_) {
         if (const std::string wrong = w.fired ? "" : complaint(w); !wrong.empty()) return wrong;
+        if (was_removed(w.asked.path, w.asked.removals))
+            return fmt::format("{}: the watches of {} were removed, and one is left", name_, w.asked.path);
     }
     for (const auto& k : kept_) {
         const auto s = stat_of(k.path);
-        if (!k.watcher || k.dirty || k.reading) return fmt::format("{} reads {}", name_, k.path);
+        if (!k.watcher || k.dirty || k.reading || k.unread) return fmt::format("{} reads {}", name_, k.path);
+        if (was_removed(k.path, k.removals))
+            return fmt::format("{}: the watches of {} were removed, and a persistent one is left", name_, k.path);
         // The last child that came or went is told of by both modes: by that of the path, or by its own.
         const bool same = s.has_value() == k.read.has_value() &&
                           (!s || (s->czxid == k.read->czxid && s->mzxid == k.read->mzxid && s->pzxid == k.read->pzxid));
@@ -276,6 +210,12 @@ std::string onlooker::complaint() const {
     if (m.watched_paths != watched_paths())
         return fmt::format("{}: its client watches {} paths, and it {}", name_, m.watched_paths, watched_paths());
     return {};
+}
+
+/// Whether one of a path that was asked for behind so many removals has to be gone: a later one has succeeded.
+bool onlooker::was_removed(const std::string& path, std::uint64_t removals) const {
+    const auto it = removed_.find(path);
+    return it != removed_.end() && it->second > removals;
 }
 
 /// As the leader has it.
@@ -306,7 +246,10 @@ std::size_t onlooker::watched_paths() const {
 
 void onlooker::settled() {
     if (!running()) return;
-    for (auto& k : kept_) k.told.caught_up();
+    for (auto& k : kept_) {
+        k.told.caught_up();
+        k.late.reset();
+    }
 }
 
 }    // namespace muster::sim

@@ -36,14 +36,17 @@ public:
           turmoil_(env_, actors_),
           chance_(env_.time.chance("run")) {}
 
-    ~life() {
-        // What is still under way is dropped, and its objects with it.
+    /// Drops what is still under way, and its objects with it. Gives what is wrong then: no operation may be completed twice.
+    std::string end() {
         env_.operations.let_go();
         for (const auto& p : env_.processes()) p->die();
         try {
             env_.time.run_ready();
-        } catch (const violation&) {    // there is one already
+            env_.operations.check();
+        } catch (const violation& v) {
+            return v.what();
         }
+        return {};
     }
 
     void live() {
@@ -157,6 +160,10 @@ outcome run(std::uint64_t seed, recording events) {
         l.live();
     } catch (const violation& v) {
         out.violation = v.what();
+        out.last_events = events.text();
+    }
+    if (const std::string wrong = l.end(); out.violation.empty() && !wrong.empty()) {
+        out.violation = wrong;
         out.last_events = events.text();
     }
     const auto& time = l.env().time;

@@ -21,7 +21,7 @@ constexpr std::array often{fault::delay,           fault::split,           fault
 constexpr std::array rare{fault::connect_refused, fault::connect_hangs,       fault::name_elsewhere, fault::name_missing,
                           fault::name_slow,       fault::address_moves,       fault::server_restart, fault::session_loss,
                           fault::leader_change,   fault::connections_dropped, fault::no_quorum,      fault::read_only_minority,
-                          fault::process_crashed};
+                          fault::process_crashed, fault::watch_overflow};
 
 }    // namespace
 
@@ -94,6 +94,7 @@ void turmoil::strike(fault f) {
         case fault::process_frozen:
         case fault::process_crashed:
         case fault::slow_subscriber:
+        case fault::watch_overflow:
         case fault::foreign_write:
         case fault::foreign_delete:
         case fault::foreign_znode:
@@ -239,8 +240,16 @@ void turmoil::strike_process(fault f) {
         case fault::process_crashed:
             return actors_.crash_one(chance_);
         case fault::slow_subscriber: {
-            auto& o = chance_.pick(actors_.observers);
-            o.pause();
+            const auto let = [this](auto& a) {
+                a.pause();
+                undo_after(chance_.between(500ms, 30s), [&a] { a.resume(); });
+            };
+            return chance_.percent(70) ? let(chance_.pick(actors_.observers)) : let(chance_.pick(actors_.onlookers));
+        }
+        case fault::watch_overflow: {
+            if (!chance_.percent(20)) return;    // it takes long to compute
+            auto& o = chance_.pick(actors_.onlookers);
+            o.flood();
             return undo_after(chance_.between(500ms, 30s), [&o] { o.resume(); });
         }
         case fault::foreign_write:

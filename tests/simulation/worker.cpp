@@ -15,6 +15,9 @@ constexpr std::size_t persistent_slots = 4;
 constexpr std::size_t ephemeral_slots = 2;
 
 const std::vector<zk::acl> open_acl(1);    // as znodes have it that were created without one
+/// Only who has said who he is may write; everybody may read.
+const std::vector<zk::acl> own_acl{zk::acl(static_cast<std::int32_t>(zk::permission::all), "auth", ""),
+                                   zk::acl(static_cast<std::int32_t>(zk::permission::read), "world", "anyone")};
 
 bool unknown(const error_code& ec) { return ec && zk::outcome_of(ec) == zk::outcome::unknown; }
 
@@ -25,6 +28,7 @@ worker::worker(environment& env, std::string name) : actor(env, std::move(name))
         slot& s = slots_.emplace_back();
         s.ephemeral = i >= persistent_slots;
         s.path = base_ + (s.ephemeral ? "/e" : "/k") + std::to_string(i);
+        s.acls = i % 2 == 0 ? open_acl : own_acl;
     }
 }
 
@@ -53,23 +57,29 @@ void worker::start() {
     prepare(life_, 0);
 }
 
-/// Its znodes need parents.
-void worker::prepare(std::uint64_t life, std::size_t depth) {
-    if (depth == 2) {
-        ready_ = true;
-        return;
+/// Its znodes need parents, and some of them its name and word, which it gives once: later connections are the client's to tell.
+void worker::prepare(std::uint64_t life, std::size_t step) {
+    const auto next = [this, life, step](error_code ec) {
+        if (life != life_ || !running()) return;
+        if (!ec || ec == zk::server_errc::node_exists) return prepare(life, step + 1);
+        env_.time.after(200ms, [this, life, step] {
+            if (life != life_ || !running()) return;
+            home_->when_awake([this, life, step] {
+                if (life == life_ && running()) prepare(life, step);
+            });
+        });
+    };
+    const auto created = [next](error_code ec, const zk::create_result&) { next(ec); };
+    switch (step) {
+        case 0:
+            return client_->add_auth("digest", name_ + ":sesame", env_.operations.expect(*home_, name_ + " add_auth", next));
+        case 1:
+            return client_->create(std::string(root), "", {}, env_.operations.expect(*home_, name_ + " create parent", created));
+        case 2:
+            return client_->create(base_, "", {}, env_.operations.expect(*home_, name_ + " create parent", created));
+        default:
+            ready_ = true;
     }
-    client_->create(depth == 0 ? std::string(root) : base_, "", {},
-                    env_.operations.expect(*home_, name_ + " create parent", [this, life, depth](error_code ec, auto&&) {
-                        if (life != life_ || !running()) return;
-                        if (!ec || ec == zk::server_errc::node_exists) return prepare(life, depth + 1);
-                        env_.time.after(200ms, [this, life, depth] {
-                            if (life != life_ || !running()) return;
-                            home_->when_awake([this, life, depth] {
-                                if (life == life_ && running()) prepare(life, depth);
-                            });
-                        });
-                    }));
 }
 
 void worker::stop() {
@@ -129,11 +139,12 @@ void worker::begin(slot& s, effect e) {
     env_.time.note("{}", what);
     const auto expect = [&](auto f) { return env_.operations.expect(*home_, std::move(what), std::move(f)); };
     const auto plain = [this, &s, e, v](error_code ec) { ended(s, e, v, ec, v, 0); };
-    const auto mode = s.ephemeral ? zk::create_mode::ephemeral : zk::create_mode::persistent;
+    zk::create_options how(s.ephemeral ? zk::create_mode::ephemeral : zk::create_mode::persistent);
+    how.acls = s.acls;
     zk::transaction t;
     switch (e) {
         case effect::create:
-            client_->create(s.path, v, mode, expect([this, &s, e, v](error_code ec, const zk::create_result& r) {
+            client_->create(s.path, v, how, expect([this, &s, e, v](error_code ec, const zk::create_result& r) {
                                 ended(s, e, v, ec, v, r.stat.ephemeral_owner);
                             }));
             return;
@@ -154,7 +165,7 @@ void worker::begin(slot& s, effect e) {
             return;
         }
         case effect::replace:
-            t.remove(s.path).create(s.path, v, mode);
+            t.remove(s.path).create(s.path, v, how);
             client_->multi(std::move(t), expect([plain](error_code ec, const zk::multi_result&) { plain(ec); }));
             return;
         case effect::fail:
@@ -162,7 +173,7 @@ void worker::begin(slot& s, effect e) {
             client_->multi(std::move(t), expect([plain](error_code ec, const zk::multi_result&) { plain(ec); }));
             return;
         case effect::touch:
-            client_->set_acl(s.path, open_acl, zk::any_version, expect([plain](error_code ec, const zk::stat&) { plain(ec); }));
+            client_->set_acl(s.path, s.acls, zk::any_version, expect([plain](error_code ec, const zk::stat&) { plain(ec); }));
             return;
         case effect::read:
             return read(s, std::move(what));
@@ -203,7 +214,7 @@ void worker::ask() {
         const bool refused = ec.category() == zk::server_category() && ec != zk::server_errc::not_read_only;
         if (refused || (!ec && !holds)) env_.time.fail("{} asked, and got {}", name_, ec ? ec.message() : "a wrong answer");
     };
-    switch (chance_.below(9)) {
+    switch (chance_.below(11)) {
         case 0:
             return client_->sync(base_, expect(" sync", [fine](error_code ec) { fine(ec); }));
         case 1:
@@ -236,6 +247,11 @@ void worker::ask() {
             return client_->session_change(client_->session().version,
                                            env_.operations.await(*home_, name_ + " session_change",
                                                                  [fine](error_code ec, const zk::session_info&) { fine(ec); }));
+        case 8:
+            return client_->get_config(expect(" get_config", [fine](error_code ec, const zk::get_result&) { fine(ec); }));
+        case 9:
+            return client_->get_config_and_watch(
+                expect(" get_config_and_watch", [fine](error_code ec, const zk::get_result&, const zk::watcher&) { fine(ec); }));
         default:
             return client_->capacity(expect(" capacity", [fine](error_code ec) { fine(ec); }));
     }

@@ -48,6 +48,7 @@ private:
     struct slot {
         std::string path;
         bool ephemeral = false;
+        std::vector<zk::acl> acls;    // as it is created
         bool busy = false;
         std::set<value> possible{std::nullopt};
         std::set<zk::session_id> owners;    // sessions that may own it
@@ -55,7 +56,7 @@ private:
     /// What an operation does to a znode.
     enum class effect { create, set, remove, replace, fail, touch, read };
 
-    void prepare(std::uint64_t life, std::size_t depth);
+    void prepare(std::uint64_t life, std::size_t step);
     void begin(slot& s);
     void begin(slot& s, effect e);
     void read(slot& s, std::string what);

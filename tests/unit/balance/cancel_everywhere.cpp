@@ -136,6 +136,11 @@ std::vector<operation> registrar_operations() {
              stands(s);
              CHECK(s.find("/micro-service/s/master").find("7") != std::string::npos);
          }},
+        {"registrar.drain", [](scene& s) { s.register_now(); }, [](scene& s, auto slot, done d) { s.reg->drain(bind(slot, d)); },
+         [stands](scene& s) {
+             stands(s);
+             CHECK(s.find("/micro-service/s/master").find("draining") != std::string::npos);
+         }},
         {"registrar.close", [](scene& s) { s.register_now(); }, [](scene& s, auto slot, done d) { s.reg->close(bind(slot, d)); },
          [](scene& s) { CHECK(s.find("/micro-service/s/master") == "absent"); }},
     };
@@ -176,6 +181,20 @@ std::vector<operation> balancer_operations() {
              s.changes->next(first.handler());
              s.registry.serve();
              CHECK(first.value().what == change::kind::added);
+         }},
+        {"balancer.until_draining",
+         [](scene& s) {
+             s.register_now();
+             (void)s.lb->try_pick("s");
+             s.registry.serve();
+         },
+         [](scene& s, auto slot, done d) {
+             s.lb->until_draining(s.lb->try_pick("s").value(), bind(slot, d));
+             s.reg->drain([](error_code) {});
+         },
+         [pickable](scene& s) {
+             pickable(s);
+             CHECK(s.lb->try_pick("s").value().draining());
          }},
         {"balancer.close",
          [](scene& s) {
