@@ -261,6 +261,18 @@ public:
     asio::awaitable<lease> master(std::string_view service);
     asio::awaitable<lease> master(std::string_view service, std::chrono::milliseconds wait);
 
+    /// The same for any completion token.
+    /// \par Completion signature
+    /// `void(error_code, lease)`; on an error the lease is empty.
+    /// \par Errors
+    /// As `pick`, given to the handler.
+    /// \par Per-operation cancellation
+    /// Terminal, partial, total: no side effect, the waiter is removed.
+    template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code, lease)) Token>
+    auto master(std::string service, std::chrono::milliseconds wait, Token&& token) {
+        return pick(std::move(service), of_master(wait), std::forward<Token>(token));
+    }
+
     /// A handle that picks from one service with one policy and pool, without lock or look-up. `policy`, `custom`, `pool`,
     /// `filters` and `wait` of `o` are kept as its defaults; `key` and `exclude` are given to each pick. Errors:
     /// `registry_errc::{invalid_name, closed}`.
@@ -315,6 +327,7 @@ public:
 
 private:
     using impl_ptr = std::shared_ptr<detail::balancer_impl>;
+    static pick_options of_master(std::chrono::milliseconds wait);
     static void start_pick(asio::any_completion_handler<void(error_code, lease)> h, impl_ptr impl, std::string service,
                            pick_options o);
     static void start_close(asio::any_completion_handler<void(error_code)> h, impl_ptr impl);
