@@ -65,10 +65,13 @@ struct balancer_params {
     /// seen again, or a session timeout has passed. So many at once are more likely cut off from ZooKeeper than ended, and they
     /// register again when they can; those that do not answer are ejected by their calls, all of them if need be. What was shown
     /// to go before there were so many stays gone, except that one reading of the service counts as a whole: those that it showed
-    /// first are added again. A master that is held back is master no more; who said that it drains is gone at once, and not
-    /// counted. "Shortly" is up to one and a half timeouts after the balancer was connected again, which is how long the servers
-    /// wait for others with the same timeout. Default 50: in a service of 2 both must go, of 3 two, of 5 three; a single removal
-    /// is always shown at once. 0: off, all are.
+    /// first are added again. A master that is held back is master no more; who said that it drains is gone at once, and counts
+    /// neither as gone nor in the whole. "Shortly" is up to one and a half timeouts after the balancer was connected again, which
+    /// is how long the servers wait for others with the same timeout. A service that is first used on a client that has been
+    /// connected more than once passes for disturbed at first, since when that was is not known. While the connection is away
+    /// again nobody is let go, however long that takes, and while the view is stale nobody until the connection has stood for a
+    /// session timeout. Legal: 0 to 99. Default 50: in a service of 2 both must go, of 3 two, of 5 three; a single removal is
+    /// always shown at once. 0, and more than 99: off, all are.
     std::uint32_t hold_back_percentage = 50;
 
     /// How long the state of an instance that went is kept in case it comes back. Default: 30 s.
@@ -143,6 +146,7 @@ struct change {
     std::string reason;                ///< For rejected.
 };
 
+/// Name of a kind, as it is written above.
 const char* to_string(change::kind k) noexcept;
 
 namespace detail {
@@ -156,6 +160,8 @@ struct lent_instance;
 /// Changes that are not read are merged per instance, so that a subscriber that does not read costs bounded memory and
 /// holds nobody up: it sees the latest state when it reads again. Nothing is told of an instance that came and went meanwhile,
 /// though it be one of those that were there at first.
+/// \par Executor
+/// Handlers are posted to their associated executor, else to `get_executor()`; they are never called inline.
 /// \par Thread safety
 /// Distinct objects: safe. Same object: unsafe.
 /// \par Object lifetimes
@@ -169,14 +175,17 @@ public:
     change_stream& operator=(change_stream&&) noexcept;
     ~change_stream();
 
+    /// Executor of the balancer that made it. Precondition: `*this` is neither default constructed nor moved from.
     asio::any_io_executor get_executor() const noexcept;
 
-    /// Waits for the next change. One call at a time.
+    /// Waits for the next change. One call at a time. Precondition: as for `get_executor`.
     /// \par Completion signature
     /// `void(error_code, change)`
     /// \par Errors
-    /// `registry_errc::closed` once the balancer is closed and all changes were read; `asio::error::operation_aborted` when
-    /// cancelled (terminal, partial, total: no change is lost).
+    /// `registry_errc::closed` once the balancer is closed and all changes were read; `zk::client_errc::invalid_argument` for a
+    /// second call while one waits; `asio::error::operation_aborted`.
+    /// \par Per-operation cancellation
+    /// Terminal, partial, total: no change is lost.
     template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code, change)) Token = asio::deferred_t>
     auto next(Token&& token = Token{}) {
         return asio::async_initiate<Token, void(error_code, change)>(detail::initiate<&change_stream::start_next>{get_executor()},
@@ -193,6 +202,9 @@ private:
 ///
 /// A service is watched from its first use on. Picks are answered from memory; only the first one of a service, or one that
 /// finds no instance, waits. While ZooKeeper is away picks go on from the last view.
+/// \par Executor
+/// Handlers are posted to their associated executor, else to `get_executor()`; they are never called inline. What gives an
+/// `asio::awaitable` goes on where that is awaited.
 /// \par Thread safety
 /// Distinct objects: safe. Same object: safe, except for assignment and destruction. Picking by name takes a lock for the
 /// look-up; a `picker` takes none, use one per thread where that matters.
@@ -218,6 +230,7 @@ public:
     balancer& operator=(balancer&&) noexcept;
     ~balancer();
 
+    /// The executor that it was made with, or that of the client.
     executor_type get_executor() const noexcept;
 
     /// Picks one instance of `service` now.
@@ -248,9 +261,11 @@ public:
 
     /// The same for any completion token.
     /// \par Completion signature
-    /// `void(error_code, lease)`
-    /// \par Executor
-    /// The handler is posted to its associated executor, else to `get_executor()`; it is never called inline.
+    /// `void(error_code, lease)`; on an error the lease is empty.
+    /// \par Errors
+    /// Those above, given to the handler.
+    /// \par Per-operation cancellation
+    /// Terminal, partial, total: no side effect, the waiter is removed.
     template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code, lease)) Token>
     auto pick(std::string service, pick_options o, Token&& token) {
         return asio::async_initiate<Token, void(error_code, lease)>(detail::initiate<&balancer::start_pick>{get_executor()},
@@ -261,21 +276,40 @@ public:
     asio::awaitable<lease> master(std::string_view service);
     asio::awaitable<lease> master(std::string_view service, std::chrono::milliseconds wait);
 
+    /// The same for any completion token.
+    /// \par Completion signature
+    /// `void(error_code, lease)`; on an error the lease is empty.
+    /// \par Errors
+    /// As `pick`, given to the handler.
+    /// \par Per-operation cancellation
+    /// Terminal, partial, total: no side effect, the waiter is removed.
+    template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code, lease)) Token>
+    auto master(std::string service, std::chrono::milliseconds wait, Token&& token) {
+        return pick(std::move(service), of_master(wait), std::forward<Token>(token));
+    }
+
     /// A handle that picks from one service with one policy and pool, without lock or look-up. `policy`, `custom`, `pool`,
-    /// `filters` and `wait` of `o` are kept as its defaults; `key` and `exclude` are given to each pick. Errors:
-    /// `registry_errc::{invalid_name, closed}`.
+    /// `filters` and `wait` of `o` are kept as its defaults; `key` and `exclude` are given to each pick. Begins to read the
+    /// service if it is not in use.
+    /// \par Errors
+    /// `registry_errc::{invalid_name, closed}`
     result<muster::picker> picker(std::string_view service, pick_options o = {});
 
-    /// Subscribes to the changes of `service`. Errors: `registry_errc::{invalid_name, closed}`.
+    /// Subscribes to the changes of `service`. Begins to read it if it is not in use.
+    /// \par Errors
+    /// `registry_errc::{invalid_name, closed}`
     result<change_stream> changes(std::string_view service);
 
-    /// What is known of `service`. Begins to read it if it is not in use. Errors: `registry_errc::{invalid_name, closed}`.
+    /// What is known of `service`. Begins to read it if it is not in use.
+    /// \par Errors
+    /// `registry_errc::{invalid_name, closed}`
     result<service_view> view(std::string_view service);
 
     /// What is known of `service` and of each of its instances, and what this balancer has done with them: conditions, open
     /// leases, latencies, counts; `to_json` makes JSON of it. For people and dashboards: it costs time in proportion to the
     /// instances, but takes no lock that picks or calls that end wait for. Begins to read the service if it is not in use.
-    /// Errors: `registry_errc::{invalid_name, closed}`.
+    /// \par Errors
+    /// `registry_errc::{invalid_name, closed}`
     result<service_description> describe(std::string_view service);
 
     /// Waits until the instance of `l` drains or is not registered any more, as `lease::draining` says: for who holds connections
@@ -315,6 +349,7 @@ public:
 
 private:
     using impl_ptr = std::shared_ptr<detail::balancer_impl>;
+    static pick_options of_master(std::chrono::milliseconds wait);
     static void start_pick(asio::any_completion_handler<void(error_code, lease)> h, impl_ptr impl, std::string service,
                            pick_options o);
     static void start_close(asio::any_completion_handler<void(error_code)> h, impl_ptr impl);

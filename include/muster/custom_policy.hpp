@@ -24,7 +24,9 @@ class table;
 
 /// The instances that a policy of the user's chooses from, by index: what is published of them, and how they fare now.
 ///
-/// They are those of one pool, sorted by identity, and stay the same for as long as the chooser that sees them.
+/// They are those of one group, sorted by identity, and stay the same for as long as the chooser that sees them. A group is of a
+/// pool (the normals and the master are two groups of `pool::normals_then_master`) and a filter, or of the client's subset of it
+/// (`balancer_params::subset`); who drains or starts is in groups apart.
 /// \par Thread safety
 /// Distinct objects: safe. Same object: safe. What changes is read without a lock: each number stands for itself.
 /// \par Object lifetimes
@@ -115,10 +117,12 @@ concept chooser = std::move_constructible<T> && requires(const T& t, const candi
 
 /// Prepares a chooser for one list of instances: tables, sums of weights, whatever a pick should not compute again.
 ///
-/// It is called once for each list, that is when instances join, leave or are updated, and for each service and pool that it is
-/// used for; never for ejections. The chooser is destroyed when the last picker has moved on to a later list. It runs on the
-/// balancer's strand, or in the call that first uses the policy for a service, with locks of the balancer held: it must not use
-/// the balancer. If it throws, picks give `registry_errc::policy_failed` until the list changes.
+/// It is called once for each list: for each service and pool that it is used for, and each group there (see `candidates`), and
+/// anew for a group to which instances come, which instances leave or where they are updated, also since
+/// `balancer::set_subset_client` was called; never for ejections. The chooser is destroyed when the last picker has moved on to a
+/// later list. It runs on the balancer's strand, in the call that first uses the policy for a service, or in that of
+/// `set_subset_client`, with locks of the balancer held: it must not use the balancer. If it throws, picks give
+/// `registry_errc::policy_failed` until the list changes.
 template <class T>
 concept chooser_builder = std::move_constructible<T> && requires(const T& t, const candidates& all) {
     { t(all) } -> chooser;
@@ -195,7 +199,9 @@ public:
         }
     }
 
+    /// False if it is empty.
     explicit operator bool() const noexcept { return policy_ != nullptr; }
+    /// The name it was given; of an empty one, empty.
     std::string_view name() const noexcept { return policy_ ? std::string_view(policy_->name) : std::string_view(); }
 
     /// True for copies of the same one.

@@ -25,6 +25,7 @@ enum class registry_errc {
     policy_failed,           ///< A policy of the user's threw, or chose what is not there: see `custom_policy`.
 };
 
+/// The category of `registry_errc`, for what an `error_code` is asked and compared with.
 const boost::system::error_category& registry_category() noexcept;
 error_code make_error_code(registry_errc e) noexcept;
 

@@ -46,7 +46,8 @@ private:
 };
 
 /// Filters in the order in which they are tried: a pick goes to those of the first filter that has an instance to be had, that is
-/// one neither ejected nor tried in vain. Default: none, everybody.
+/// one that is neither ejected nor tried in vain, and does not drain or start (`instance::state`); those who do come behind all
+/// filters, in the same order. Default: none, everybody.
 ///
 /// Where no filter has any instance at all, a pick gives `registry_errc::no_instances`. End with an empty filter for everybody
 /// else: `{filter().zone("a"), filter()}` is "zone a, else anywhere". Under `pool::normals_then_master` the master that a filter

@@ -39,8 +39,9 @@ struct health_params {
     std::chrono::milliseconds max_ejection_time{300'000};
 
     /// At most so many percent of the instances are out at a time; one of two or more may always be, all never. Who has not been
-    /// tried for an `ejection_time` since it could be does not count: nobody asks for it. 0: nobody is ever ejected. Default 50:
-    /// Envoy's 10 would be none of 5.
+    /// tried for an `ejection_time` since it could be does not count: nobody asks for it. Who is held back
+    /// (`balancer_params::hold_back_percentage`) does not count, and may always be ejected, unless this is 0. 0: nobody is ever
+    /// ejected. Default 50: Envoy's 10 would be none of 5.
     std::uint32_t max_ejected_percentage = 50;
 
     /// Where fewer than so many percent of the instances are neither ejected nor on trial, or none is left in the pool and the

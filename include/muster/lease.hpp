@@ -122,8 +122,11 @@ public:
 
     /// Adds the instance of `l`; nothing if that is empty.
     void insert(const lease& l) noexcept;
+    /// Forgets all.
     void clear() noexcept { size_ = next_ = 0; }
+    /// How many there are; never more than `capacity`.
     std::size_t size() const noexcept { return size_; }
+    /// True if there are none.
     bool empty() const noexcept { return size_ == 0; }
 
     /// \private

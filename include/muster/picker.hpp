@@ -42,6 +42,9 @@ struct picker_impl;
 }
 
 /// Picks from one service with one policy and pool, without a lock.
+/// \par Executor
+/// Handlers are posted to their associated executor, else to `get_executor()`; they are never called inline. What gives an
+/// `asio::awaitable` goes on where that is awaited.
 /// \par Thread safety
 /// Distinct objects: safe, copies included. Same object: unsafe; use one per thread.
 /// \par Object lifetimes
@@ -58,6 +61,7 @@ public:
     picker& operator=(picker&&) noexcept;
     ~picker();
 
+    /// Executor of the balancer that made it.
     executor_type get_executor() const noexcept;
 
     /// Picks one instance now. `key` is for hash policies; others ignore it.
@@ -76,10 +80,19 @@ public:
 
     /// Picks one instance; waits for one up to the picker's `wait`. Where there is one, the call picks it, and `co_await` does
     /// not suspend; else the wait begins with `co_await`. The call does not keep `key`: a wait has a copy.
-    /// Errors and cancellation: as `balancer::pick`.
+    /// \par Errors
+    /// As `balancer::pick`, thrown as `boost::system::system_error`.
+    /// \par Per-operation cancellation
+    /// Terminal, partial, total: no side effect, the waiter is removed.
     asio::awaitable<lease> pick(std::string_view key = {});
 
-    /// The same for any completion token, with the signature `void(error_code, lease)`.
+    /// The same for any completion token.
+    /// \par Completion signature
+    /// `void(error_code, lease)`; on an error the lease is empty.
+    /// \par Errors
+    /// Those above, given to the handler.
+    /// \par Per-operation cancellation
+    /// Terminal, partial, total: no side effect, the waiter is removed.
     template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code, lease)) Token>
     auto pick(std::string key, Token&& token) {
         return asio::async_initiate<Token, void(error_code, lease)>(detail::initiate<&picker::start_pick>{get_executor()}, token,

@@ -41,14 +41,16 @@ result<policy> parse_policy(std::string_view name);
 /// True for policies that need `pick_options::key`.
 bool needs_key(policy p) noexcept;
 
-/// Among which instances a pick chooses.
+/// Among which instances a pick chooses. To be had is one that is neither ejected nor tried in vain, and does not drain or start
+/// (`instance::state`); those who do come behind all others of the pool, in the same order.
 enum class pool {
-    normals_then_master,    ///< The normals; the master if there are none, or none to be had: ejected, or tried in vain.
+    normals_then_master,    ///< The normals; the master if there are none, or none to be had.
     normals,                ///< The normals only.
     all,                    ///< Normals and master alike.
     master,                 ///< The master only.
 };
 
+/// The name by which configuration files and the command know a pool.
 std::string_view to_string(pool p) noexcept;
 
 /// The pool of that name. Errors: `zk::client_errc::invalid_argument`, with a message that lists the names.

@@ -55,8 +55,9 @@ struct registration_status {
     std::optional<std::uint64_t> ordinal;
     std::uint64_t registrations = 0;    ///< Times a znode was created for this instance, promotions included.
     bool closed = false;                ///< Closing has ended: all is removed, or the client has ended.
-    error_code last_error;              ///< Why the last attempt failed; success once registered.
-    std::string message;    ///< The same in words, with the value or file it is about if there is one; empty once registered.
+    /// Why the last attempt failed, also while registered (an update, a promotion); success once nothing is left to do.
+    error_code last_error;
+    std::string message;    ///< The same in words, with the value or file it is about if there is one; else empty.
 };
 
 class registrar;
@@ -71,6 +72,8 @@ registrar make_registrar(zk::client client, registration r, bool own_session);
 /// The first instance becomes master, the others are normals; when the master goes, the normal that has been registered
 /// longest takes its place. The registration survives lost connections without a write; it is made anew after the session
 /// expired and repaired when somebody else deletes its znode.
+/// \par Executor
+/// Handlers are posted to their associated executor, else to `get_executor()`; they are never called inline.
 /// \par Thread safety
 /// Distinct objects: safe. Same object: safe, except for assignment and destruction.
 /// \par Object lifetimes
@@ -103,6 +106,7 @@ public:
     registrar& operator=(registrar&&) noexcept;
     ~registrar();
 
+    /// The executor that it was made with, or that of the client.
     executor_type get_executor() const noexcept;
 
     /// Registers, and goes on trying until that succeeded. Completes once the znode stands.
@@ -110,10 +114,9 @@ public:
     /// `void(error_code)`
     /// \par Errors
     /// At once: `registry_errc::{invalid_name, invalid_instance}`; `status().message` tells the value and what was expected.
-    /// `registry_errc::closed`. `registry_errc::no_chroot` if the
-    /// chroot of the connect string does not exist; it goes on trying, in case somebody creates it. What the client
-    /// gave up for (`session_state::auth_failed`). Other problems with ZooKeeper are no errors of this call: they are retried and
-    /// shown in `status().last_error`.
+    /// `registry_errc::closed`. `registry_errc::no_chroot` if the chroot of the connect string does not exist; it goes on trying,
+    /// in case somebody creates it. What the client gave up for (`session_state::auth_failed`). `asio::error::operation_aborted`.
+    /// Other problems with ZooKeeper are no errors of this call: they are retried and shown in `status().last_error`.
     /// \par Per-operation cancellation
     /// Terminal, partial, total: the caller stops waiting, registering goes on until `close()`.
     template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code)) Token = asio::deferred_t>
@@ -143,6 +146,8 @@ public:
     /// \par Completion signature
     /// `void(error_code, registration_status)`. When `close()` begins the role goes, if there is one; once closing has ended it
     /// completes at once, with `closed` set.
+    /// \par Errors
+    /// `asio::error::operation_aborted`
     /// \par Per-operation cancellation
     /// Terminal, partial, total: no side effect.
     template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code, registration_status)) Token = asio::deferred_t>
@@ -157,7 +162,8 @@ public:
     /// \par Completion signature
     /// `void(error_code)`
     /// \par Errors
-    /// `registry_errc::{invalid_instance, closed}`.
+    /// `registry_errc::{invalid_instance, closed}`; `asio::error::operation_aborted`. Problems with ZooKeeper are retried, as by
+    /// `start`, and shown in `status().last_error`.
     /// \par Per-operation cancellation
     /// Terminal, partial, total: the caller stops waiting, the update goes on.
     template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code)) Token = asio::deferred_t>
@@ -168,7 +174,14 @@ public:
 
     /// Asks for no more work: publishes the same data with the `state` `draining`. Balancers then pick others, where there are
     /// any, and tell who holds connections (`balancer::until_draining`). Completes once ZooKeeper has it; when the work that is
-    /// under way is done, `close()`. A master stays master, and is lent as master, until then. Otherwise as `update`.
+    /// under way is done, `close()`. A master stays master, and is lent as master, until then.
+    /// \par Completion signature
+    /// `void(error_code)`
+    /// \par Errors
+    /// `registry_errc::{invalid_instance, closed}`; `asio::error::operation_aborted`. Problems with ZooKeeper are retried, as by
+    /// `start`, and shown in `status().last_error`.
+    /// \par Per-operation cancellation
+    /// Terminal, partial, total: the caller stops waiting, draining goes on.
     template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code)) Token = asio::deferred_t>
     auto drain(Token&& token = Token{}) {
         return asio::async_initiate<Token, void(error_code)>(detail::initiate<&registrar::start_drain>{get_executor()}, token,

@@ -22,6 +22,7 @@ enum class condition {
     recovering,    ///< What it can take, while too few are back after all were gone.
 };
 
+/// Name of a condition, as it is written above.
 const char* to_string(condition c) noexcept;
 
 /// What a balancer knows of one instance, and what it has done with it. All counts are of this balancer, from when it first saw
@@ -71,8 +72,9 @@ struct service_description {
     std::size_t rejected = 0;                       ///< Children that are no usable instance; `balancer::view` tells why.
 };
 
-/// As one JSON object, without white space. Instances have the keys of the znode, then those of the members above, durations
-/// with their unit: `ejected_for_ms`, `latency_us`, `age_ms`.
+/// As one JSON object, without white space. Instances have the keys of the znode but `userpwd`, then those of the members above:
+/// `unreachable`, `failed` and `overloaded` in an object `failures`, durations with their unit: `ejected_for_ms`, `latency_us`,
+/// `age_ms`. The pools are an object by their names.
 std::string to_json(const service_description& d);
 
 }    // namespace muster

@@ -276,12 +276,16 @@ asio::awaitable<lease> balancer::pick(std::string_view service, const pick_optio
 asio::awaitable<lease> balancer::master(std::string_view service) { return master(service, impl_->wait_of({})); }
 
 asio::awaitable<lease> balancer::master(std::string_view service, std::chrono::milliseconds wait) {
+    return pick_or_wait(*impl_, service, of_master(wait));
+}
+
+pick_options balancer::of_master(std::chrono::milliseconds wait) {
     pick_options o;
     o.policy = policy::roundrobin;
     o.pool = pool::master;
     o.filters = {filter()};    // whoever it is
     o.wait = wait;
-    return pick_or_wait(*impl_, service, o);
+    return o;
 }
 
 void balancer::start_pick(asio::any_completion_handler<void(error_code, lease)> h, impl_ptr impl, std::string service,

@@ -100,7 +100,7 @@ health::verdict health::while_recovering(node_state& s, std::int64_t now, std::u
 }
 
 void health::failed(node_state& s, failure_class why, bool tried, std::int64_t now) noexcept {
-    if (why == failure_class::overloaded || why == failure_class::cancelled) return;
+    if (why == failure_class::overloaded || why == failure_class::cancelled || params_.max_ejected_percentage == 0) return;
     const std::lock_guard lock(mutex_);
     health_record& h = s.health;
     const std::uint64_t successes = s.successes();
@@ -218,7 +218,7 @@ bool health::may_eject(std::int64_t now) noexcept {
     forget_unasked(now);
     const std::uint64_t present = counted();
     const std::uint64_t out = out_.size() + 1;
-    if (params_.max_ejected_percentage == 0 || out >= present) return false;
+    if (out >= present) return false;
     return out == 1 || out * 100 <= present * params_.max_ejected_percentage;
 }
 

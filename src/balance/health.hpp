@@ -48,7 +48,7 @@ struct health_record {
 ///
 /// How many may be out at a time, and whether that is a panic, goes by those that are out and asked for: one that nobody has
 /// tried for an `ejection_time` since it could be, is no reason to send picks to others that fail. Nor is one that is held back:
-/// it is there on the chance that it serves, so it does not count, and may always be ejected.
+/// it is there on the chance that it serves, so it does not count, and may always be ejected, unless nobody ever is.
 ///
 /// All members may be called from any thread. Failures and trials take a lock; picks do not.
 class health {

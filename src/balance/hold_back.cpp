@@ -70,11 +70,12 @@ void hold_back::hold(view_difference& seen, const membership& m, time_point now)
         if (const auto it = left.find(s.identity); it != left.end()) ++it->second;
         if (m.sightings(s.identity) == 0) newcomers.insert(s.identity);
     }
-    std::erase_if(left, [&m](const auto& l) { return l.second > 0 || drains(*m.find(l.first)->seen.instance); });
+    std::erase_if(left, [](const auto& l) { return l.second > 0; });
+    const std::size_t drained = std::erase_if(left, [&m](const auto& l) { return drains(*m.find(l.first)->seen.instance); });
     std::erase_if(departed_, [&](const auto& d) { return now - d.second.at > timeout_; });
 
     const std::size_t gone = left.size() + held_.size() + departed_.size();
-    const std::size_t all = m.nodes().size() + newcomers.size() + departed_.size();
+    const std::size_t all = m.nodes().size() - drained + newcomers.size() + departed_.size();
     if (gone < 2 || gone * 100 <= all * percentage_) {
         for (const auto& [identity, none] : left)
             departed_.insert_or_assign(std::string(identity), departure{m.find(identity)->seen, now, reading_});

@@ -28,9 +28,10 @@ struct view_difference {
 ///
 /// A session is disturbed from when its connection is lost until one and a half session timeouts after it has another one: so
 /// long the servers may take to end the sessions that the same incident cut off, if their timeouts are no longer, which begin
-/// anew under a new leader, and are rounded up to a tick of at most half a timeout. Who said before that it drains is believed,
-/// and does not count. What goes in that time is counted over a session timeout. Those that were few enough have been shown, and
-/// stay so; but for those of the same reading of the service, which shows one after the other: they come back.
+/// anew under a new leader, and are rounded up to a tick of at most half a timeout. Who said before that it drains is believed
+/// when it goes, and counts neither as gone nor in the whole. What goes in that time is counted over a session timeout. Those
+/// that were few enough have been shown, and stay so; but for those of the same reading of the service, which shows one after
+/// the other: they come back.
 class hold_back {
 public:
     using time_point = std::chrono::steady_clock::time_point;
@@ -50,9 +51,7 @@ public:
     /// When to sift again, though nothing is seen; `max`: when something is.
     time_point due() const noexcept;
 
-    /// True for an identity that is held back.
-    bool holds(std::string_view identity) const noexcept { return held_.contains(identity); }
-    /// All of these identities, sorted.
+    /// The identities of those who are held back, sorted.
     std::vector<std::string> all() const;
 
 private:

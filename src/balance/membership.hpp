@@ -59,9 +59,6 @@ public:
     /// Forgets whom it has remembered for long enough. `apply` does so too.
     void forget(time_point now);
 
-    /// How many departed instances it remembers.
-    std::size_t remembered() const noexcept { return departed_.size(); }
-
 private:
     struct departure {
         node_ref node;

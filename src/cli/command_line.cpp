@@ -114,7 +114,7 @@ command_line::command_line() : app("muster: calls the roll of a service's instan
         ->type_name("CODE");
     r.add_option("--user", raw.user, "user name for callers; its password is taken from $MUSTER_USERPWD")->type_name("NAME");
     add_wait(r, "give up if not registered by then [for ever]");
-    r.add_option("--drain", raw.drain, "at SIGINT or SIGTERM, say so long that others are to get the work [not at all]")
+    r.add_option("--drain", raw.drain, "at the signal that ends it, say so long that others are to get the work [not at all]")
         ->type_name("TIME");
     r.footer(
         "muster register ... -- COMMAND ARGS runs a command, registered for as long as it lives, and its exit code is the\n"
@@ -125,9 +125,11 @@ command_line::command_line() : app("muster: calls the roll of a service's instan
         "ours, unless that is a terminal.\n"
         "Without a command, SIGHUP and SIGQUIT end it in order, too, and being ended before it was ever registered is exit\n"
         "code 1. A signal that is ignored when it is started, as by nohup, stays ignored, by the command as well.\n"
-        "With --drain the first SIGINT or SIGTERM publishes the state `draining`: balancers then pick others, if there are any,\n"
-        "and tell those who hold connections. The end begins when the time is over, at a second such signal, or with the\n"
-        "command's own end.\n"
+        "With --drain the first signal that ends it (SIGINT, SIGTERM; without a command SIGHUP and SIGQUIT, too) publishes the\n"
+        "state `draining`: balancers then pick others, if there are any, and tell those who hold connections. The end begins\n"
+        "when the time is over, at a second such signal, or with the command's own end.\n"
+        "JSON has an object per event. `event` is registered (with role and path), role (with role; none: not registered any\n"
+        "more), session (with state: connected, suspended, expired), draining, or closed, at the end.\n"
         "An instance needs --ip and --port, or --unique-code.");
 
     CLI::App& p = add_client(command::pick, "pick", "Picks instances of a service");
@@ -152,15 +154,18 @@ command_line::command_line() : app("muster: calls the roll of a service's instan
     add_wait(l, "how long to wait for ZooKeeper [5s]");
     l.footer(
         "Of the instances of one service it shows what a balancer knows of them (balancer::describe): in tables role, address,\n"
-        "weight, state (its condition for picks, and what it says of itself), open leases, and how many are in which pool; in\n"
-        "JSON the keys of the znode, then role, path, czxid, stale, identity, address, condition, ejections, latency and all\n"
-        "counts. The command is a balancer of its own and makes no calls: counts of a running program are to be had from its\n"
-        "describe(). Nothing to list gives exit code 3. Passwords are not shown.");
+        "weight, state (its condition for picks, `held back`, and what it says of itself), open leases, and how many are in\n"
+        "which pool; in JSON the keys of the znode, then role, path, czxid, stale, identity, address, condition, ejections,\n"
+        "held_back, latency and all counts. The command is a balancer of its own and makes no calls: counts of a running\n"
+        "program are to be had from its describe(). Nothing to list gives exit code 3. Passwords are not shown.");
 
     CLI::App& w = add_client(command::watch, "watch", "Shows changes of a service as they come, until SIGINT or SIGTERM");
     add_service(w, true);
     add_wait(w, "how long to wait for ZooKeeper at first [5s]");
-    w.footer("A chroot that is missing is told, and waited for. Passwords are not shown.");
+    w.footer(
+        "JSON has an object per change. `event` is added, removed, updated or role (with the keys of the znode, role and path),\n"
+        "stale (changes may be missed from now on), fresh (the view is complete), or rejected (with path and reason).\n"
+        "A chroot that is missing is told, and waited for. Passwords are not shown.");
 
     add_zk();
 }

@@ -140,8 +140,6 @@ void service_view::read_again(time_point now, std::uint64_t random) {
     if (!reread_at_) reread_at_ = now + std::chrono::microseconds(random % bound);
 }
 
-void service_view::refresh() { everything_dirty(); }
-
 void service_view::behind(time_point now) {
     if (state_.stale) return;
     state_.stale = true;

@@ -56,8 +56,6 @@ public:
     void on_watch_end(time_point now, std::uint64_t random);
     /// The session changed. `id` is that of the session while it is connected.
     void on_session(zk::session_state state, zk::session_id id, time_point now, std::uint64_t random);
-    /// Reads everything again.
-    void refresh();
 
     const view_state& state() const noexcept { return state_; }
     /// True if the state changed since this was called last.

@@ -64,11 +64,6 @@ public:
         watches_.clear();
     }
 
-    void refresh() {
-        machine_.refresh();
-        asio::post(ex_, bind([](impl& self) { self.drive(); }));
-    }
-
     const view_state& state() const noexcept { return machine_.state(); }
 
 private:
@@ -162,7 +157,6 @@ view_driver::~view_driver() { stop(); }
 
 void view_driver::start() { impl_->start(); }
 void view_driver::stop() { impl_->stop(); }
-void view_driver::refresh() { impl_->refresh(); }
 const view_state& view_driver::state() const noexcept { return impl_->state(); }
 
 }    // namespace muster::registry

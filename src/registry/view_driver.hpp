@@ -29,9 +29,6 @@ public:
     void start();
     void stop();
 
-    /// Reads everything again, without losing the present view.
-    void refresh();
-
     /// What is known now.
     const view_state& state() const noexcept;
 

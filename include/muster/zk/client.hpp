@@ -70,9 +70,9 @@ std::shared_ptr<runtime::world> world_of(const client& c);
 /// \par Errors
 /// Every operation can complete with any `server_errc`; with `client_errc::{connection_lost, session_expired, closed,
 /// overloaded, deadline_exceeded, deadline_exceeded_unsent, request_too_large, invalid_path, invalid_argument}`; with a
-/// `protocol_errc`, where its reply cannot be read; with a `tls_errc`, where the client has given up because no server and it
-/// trust each other (`tls_options`); and with `asio::error::operation_aborted` when cancelled. `outcome_of()` tells what is known
-/// of the request.
+/// `protocol_errc`, where its reply cannot be read; with a `tls_errc` or `sasl_errc`, where the client has given up because no
+/// server and it trust each other (`tls_options`, `sasl_options`); and with `asio::error::operation_aborted` when cancelled.
+/// `outcome_of()` tells what is known of the request.
 /// \par Per-operation cancellation
 /// Terminal, partial and total. Before the request was written it is withdrawn. Afterwards the server's reply is awaited and
 /// dropped: the request may be applied. A watch that such a request has set is removed as if its subscription was.
@@ -109,6 +109,7 @@ public:
     client& operator=(client&&) noexcept;
     ~client();
 
+    /// The executor that it was made with.
     executor_type get_executor() const noexcept;
 
     /// The configuration it was made with.

@@ -74,7 +74,7 @@ enum class client_errc {
     close_timed_out,
     /// The watch ended: it fired (one-shot watches), or its subscription was destroyed.
     watch_ended,
-    /// The deadline passed.
+    /// No server answered in time: a connection attempt took too long, or a connection was silent (`session_info::last_error`).
     timed_out,
     /// The client leaves its server for another one of a list that has changed (`client::set_servers`).
     moving,
@@ -134,6 +134,7 @@ enum class outcome {
 /// Tells what became of the request that completed with `ec`. `asio::error::operation_aborted` (cancelled) is `unknown`.
 outcome outcome_of(const error_code& ec) noexcept;
 
+/// The category of each of these enums, for what an `error_code` is asked and compared with.
 const boost::system::error_category& server_category() noexcept;
 const boost::system::error_category& client_category() noexcept;
 const boost::system::error_category& protocol_category() noexcept;

@@ -26,6 +26,8 @@ class subscription;
 /// expires; after every reconnection it gives `event_type::resync`, since the server does not repeat what was missed.
 /// Unread events are kept; a persistent watcher with more than 10 000 of them, or more than 4 MiB of their paths, forgets them
 /// and gives `resync` instead.
+/// \par Executor
+/// Handlers are posted to their associated executor, else to `get_executor()`; they are never called inline.
 /// \par Thread safety
 /// Distinct objects: safe. Same object: unsafe.
 /// \par Object lifetimes
@@ -47,12 +49,14 @@ public:
     /// Executor of the client that made it. Precondition: `*this` is not empty.
     asio::any_io_executor get_executor() const noexcept;
 
-    /// Waits for the next event. One call at a time.
+    /// Waits for the next event. One call at a time. Precondition: `*this` is not empty.
     /// \par Completion signature
     /// `void(error_code, watch_event)`
     /// \par Errors
     /// `client_errc::watch_ended` after the last event; `client_errc::{session_expired, closed}` when the session ended;
-    /// `asio::error::operation_aborted` when cancelled (terminal, partial, total: no event is lost).
+    /// `client_errc::invalid_argument` for a second call while one waits; `asio::error::operation_aborted`.
+    /// \par Per-operation cancellation
+    /// Terminal, partial, total: no event is lost.
     template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code, watch_event)) Token = asio::deferred_t>
     auto next(Token&& token = Token{}) {
         return asio::async_initiate<Token, void(error_code, watch_event)>(

@@ -165,6 +165,8 @@ std::vector<operation> balancer_operations() {
          [](scene& s, auto slot, done d) { asio::co_spawn(s.sim.io, s.lb->master("s"), bind_spawned(slot, d)); }, pickable},
         {"balancer.master, for a time", later,
          [](scene& s, auto slot, done d) { asio::co_spawn(s.sim.io, s.lb->master("s", 10s), bind_spawned(slot, d)); }, pickable},
+        {"balancer.master, by a callback", later, [](scene& s, auto slot, done d) { s.lb->master("s", 10s, bind(slot, d)); },
+         pickable},
         {"picker.pick", with_picker, [](scene& s, auto slot, done d) { s.picker->pick("", bind(slot, d)); }, pickable},
         {"picker.pick, awaited", with_picker,
          [](scene& s, auto slot, done d) { asio::co_spawn(s.sim.io, s.picker->pick(), bind_spawned(slot, d)); }, pickable},

@@ -240,9 +240,14 @@ struct scene {
         registry.tree.put("/micro-service/s/master", R"({"serverip":"m","serverport":80,"zone":"b"})");
         for (int i = 0; i < other_randomness; ++i) sim.world->random();
         CHECK(lb.try_pick("s").error().code == registry_errc::unknown_service);
+        settle();
+    }
+    /// Lets what was asked be answered, and changes that are gathered be shown.
+    void settle() {
         registry.serve();
         sim.run_for(std::chrono::milliseconds(50));
         registry.serve();
+        sim.run_ready();
     }
     std::set<std::string> reached(const muster::pick_options& o = {}) {
         std::set<std::string> r;
@@ -282,10 +287,7 @@ TEST_CASE("a balancer has filters of its own, for picks that name none") {
     s.sim.run_ready();
     CHECK_FALSE(waited.done());
     s.registry.tree.put("/micro-service/s/normal0000000009", R"({"serverip":"n9","serverport":80,"zone":"late"})");
-    s.registry.serve();
-    s.sim.run_for(std::chrono::milliseconds(50));
-    s.registry.serve();
-    s.sim.run_ready();
+    s.settle();
     CHECK(waited.value()->ip == "n9");
 }
 
@@ -306,6 +308,27 @@ TEST_CASE("the master is whoever it is, whatever the balancer's filters") {
         boost::asio::detached);
     s.sim.run_ready();
     CHECK(found == "m");
+
+    muster::test::outcome<lease> told;
+    s.lb.master("s", std::chrono::seconds(1), told.handler());
+    s.sim.run_ready();
+    CHECK(told.value()->ip == "m");
+}
+
+TEST_CASE("a callback gets a master that comes within its wait") {
+    scene s({});
+    REQUIRE_FALSE(s.registry.tree.drop("/micro-service/s/master"));
+    s.settle();
+    muster::test::outcome<lease> impatient, patient;
+    s.lb.master("s", std::chrono::seconds(1), impatient.handler());
+    s.lb.master("s", std::chrono::seconds(2), patient.handler());
+    s.sim.run_for(std::chrono::seconds(1));
+    CHECK(impatient.ec() == registry_errc::no_master);
+    CHECK_FALSE(patient.done());
+    s.registry.tree.put("/micro-service/s/master", R"({"serverip":"m2","serverport":80})");
+    s.settle();
+    CHECK(patient.value()->ip == "m2");
+    CHECK(patient.value().role() == muster::role::master);
 }
 
 TEST_CASE("a balancer that uses a part of its services") {

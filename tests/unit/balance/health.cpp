@@ -210,8 +210,11 @@ TEST_CASE("one of two may go, never all, never more than half of many") {
     health_params off;
     off.max_ejected_percentage = 0;
     service s(4, off);
-    s.fail(0, 1000);
-    CHECK(s.is(0, standing::fine));
+    s.shared->health.hold(*s.of(1).state, true, s.clock->ticks());
+    for (std::size_t i = 0; i < 4; ++i) {
+        s.fail(i, 1000);
+        CHECK(s.is(i, standing::fine));    // also the one that is held back
+    }
 }
 
 TEST_CASE("below the panic threshold health is ignored") {

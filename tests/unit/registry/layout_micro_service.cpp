@@ -41,12 +41,13 @@ TEST_CASE("paths are the seed's") {
     CHECK(seed().normal_prefix("/p/s") == "/p/s/normal");
 }
 
-TEST_CASE("only master and normals with a full counter are instances") {
+TEST_CASE("R17: only master and normals with a full counter, which is signed, are instances") {
     CHECK(seed().role_of("master") == role::master);
     CHECK(seed().role_of("normal0000000000") == role::normal);
     CHECK(seed().sequence_of("normal0000000012") == 12);
     CHECK(seed().sequence_of("normal2147483647") == 2147483647);
     CHECK(seed().sequence_of("normal-000000005") == -5);
+    CHECK(seed().sequence_of("normal-1000000000") == -1000000000);
     CHECK(seed().sequence_of("normal-2147483648") == -2147483647 - 1);
     CHECK_FALSE(seed().sequence_of("master"));
     for (const std::string odd :

@@ -115,7 +115,7 @@ TEST_CASE("a list that is too large is asked for ever more seldom, however often
     CHECK(v.names() == "m a b");
     v.disconnect();
     v.connect();
-    v.m.refresh();
+    v.deliver();
     CHECK(v.m.next(v.now).has_value());    // that is over
 }
 
@@ -166,7 +166,7 @@ TEST_CASE("R5: errors remove nothing; they are shown and retried") {
     fill(v.tree);
     v.connect();
     v.settle();
-    v.m.refresh();
+    v.m.on_event(zk::event_type::resync, "/p/s", v.now, 0);
     std::chrono::nanoseconds waited{};
     for (int i = 0; i < 30; ++i) {
         auto a = v.m.next(v.now);
