@@ -47,7 +47,8 @@ struct embedded_server_params {
 
     /// What all clients together may leave unread, in bytes; a client's queue takes 128 KiB more. Beyond it the server
     /// disconnects those that leave most, one by one, until the rest is within it: so no client takes the memory of the others,
-    /// nor of the program.
+    /// nor of the program. While a request is served, the events it causes may take as much again, or 32 MiB if that is more;
+    /// then the server disconnects those that it tells most, and who would be told more than 16 MiB, or `max_frame`.
     std::size_t max_unread_total = 256 * 1024 * 1024;
 
     /// The identity of scheme `digest` that no ACL binds, as Apache's `superDigest` is written. Legal: "super:" and the Base64 of

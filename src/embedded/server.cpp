@@ -146,6 +146,16 @@ void server::impl::relieve(connection& c) {
     if (c.out.size() < much_output) return;
     c.sink->send(c.out);
     c.out.clear();
+    emptied(c);
+}
+
+/// Its output holds no events any more.
+void server::impl::emptied(connection& c) noexcept { events_ -= std::exchange(c.events, 0); }
+
+/// After events were sent: not within, since whoever sends them goes through the watches, or serves this very client.
+void server::impl::close_overfull() {
+    for (const connection_id id : std::exchange(overfull_, {}))
+        if (connection* c = find(id)) close(*c);
 }
 
 void server::impl::flush() {
@@ -155,6 +165,7 @@ void server::impl::flush() {
         connection& c = *at->second;
         c.has_output = false;
         if (!c.out.empty()) c.sink->send(c.out);
+        emptied(c);
         if (c.out.capacity() > kept_output)
             c.out = std::string();
         else
@@ -203,6 +214,7 @@ void server::impl::take_frames(connection& c) {
 }
 
 void server::impl::reply(connection& c, std::int32_t xid, zk::zxid zxid, std::int32_t error, std::string_view body) {
+    if (c.at == stage::closed) return;    // by what it has asked for itself
     const auto begun = zk::proto::begin_frame(c.out);
     zk::proto::writer w(c.out);
     zk::proto::reply_header{xid, zxid, error}.write(w);
@@ -214,6 +226,7 @@ void server::impl::reply(connection& c, std::int32_t xid, zk::zxid zxid, std::in
 
 void server::impl::send_event(connection& c, zk::proto::wire_event event, std::string_view path) {
     constexpr zk::zxid unknown = -1;    // events tell their transaction since 3.9.0 only
+    if (c.overfull) return;
     const auto begun = zk::proto::begin_frame(c.out);
     zk::proto::writer w(c.out);
     zk::proto::reply_header{zk::proto::xid_event, unknown, 0}.write(w);
@@ -223,6 +236,22 @@ void server::impl::send_event(connection& c, zk::proto::wire_event event, std::s
     zk::proto::end_frame(c.out, begun);
     touch_output(c);
     ++packets_sent_;
+    c.events += c.out.size() - begun;
+    events_ += c.out.size() - begun;
+    if (c.events > ensemble_.config.max_pending) cut_short(c);
+    if (events_ <= ensemble_.config.max_events) return;
+    connection* most = &c;
+    for (const auto& [id, other] : connections_)
+        if (other->events > most->events || (other->events == most->events && id < most->id)) most = other.get();
+    cut_short(*most);
+}
+
+/// It was told too much. The memory is wanted at once, since a request that tells all watchers of many changes is one call.
+void server::impl::cut_short(connection& c) {
+    emptied(c);
+    c.out = std::string();
+    c.overfull = true;
+    overfull_.push_back(c.id);
 }
 
 server::server(std::unique_ptr<impl> i) noexcept : impl_(std::move(i)) {}

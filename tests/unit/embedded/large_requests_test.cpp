@@ -48,6 +48,19 @@ std::vector<std::int32_t> errors(const heard& h) {
     return all;
 }
 
+// So many changes of "/", each of which tells whoever watches it.
+proto::multi_request changes(std::size_t n) {
+    proto::multi_request r;
+    r.operations.assign(n, {opcode::set_data, proto::set_data_request{"/", "", -1}});
+    return r;
+}
+
+world::client watcher(world& w) {
+    auto c = w.connect();
+    REQUIRE(w.call(*c, opcode::add_watch, proto::add_watch_request{"/", 0}).err == 0);
+    return c;
+}
+
 }    // namespace
 
 TEST_CASE("a frame of ACLs for all identities is answered, and does not cost their product") {
@@ -120,4 +133,69 @@ TEST_CASE("equal ACLs are stored once") {
     CHECK(t.find("/1")->acls->all().size() == 126);
     for (const char* path : {"/2", "/14998", "/one"}) CHECK(t.find(path)->acls == t.find("/0")->acls);
     for (const char* path : {"/3", "/14999", "/two"}) CHECK(t.find(path)->acls == t.find("/1")->acls);
+}
+
+TEST_CASE("who would be told too much by one request is closed, and told nothing of it") {
+    muster::embedded::settings s;
+    s.max_pending = 100'000;
+    world w(s);
+    auto c = w.connect();
+    auto other = watcher(w);
+    auto modest = w.connect();
+    CHECK(w.get(*modest, "/", true).err == 0);
+    SUBCASE("another") {
+        w.ask(*c, opcode::multi, changes(1'000));
+        CHECK_FALSE(other->closed);
+        CHECK(w.told(*other).size() == 1'000);
+        CHECK(w.next(*c));
+        CHECK(w.call(*c, opcode::multi, changes(4'000)).err == 0);
+        CHECK(w.told(*modest) == lines{"changed /"});
+    }
+    SUBCASE("who asked for it") {
+        CHECK(w.call(*c, opcode::add_watch, proto::add_watch_request{"/", 0}).err == 0);
+        w.ask(*c, opcode::multi, changes(4'000));
+        CHECK(c->closed);
+        CHECK(c->in.empty());
+        CHECK(w.stat(*modest, "/").version == 4'000);
+        CHECK(w.told(*modest) == lines{"changed /"});
+    }
+    SUBCASE("who arms its watches again") {
+        proto::set_watches_request r;
+        for (int i = 0; i < 4'000; ++i) r.data.push_back("/" + std::to_string(i));
+        w.ask(*c, opcode::set_watches, r);
+        CHECK(c->closed);
+        CHECK(c->in.empty());
+        CHECK(w.call(*modest, opcode::multi, changes(4'000)).err == 0);
+    }
+    CHECK(other->closed);
+    CHECK(other->in.empty());
+    CHECK_FALSE(modest->closed);
+    CHECK(w.e.at(0).watch_count() == 0);
+}
+
+TEST_CASE("where all together would be told too much, those that would be told most are closed") {
+    muster::embedded::settings s;
+    s.max_events = 1'000'000;
+    world w(s);
+    auto c = w.connect();
+    auto modest = w.connect();
+    CHECK(w.get(*modest, "/", true).err == 0);
+    std::vector<world::client> watchers;
+    for (int i = 0; i < 8; ++i) watchers.push_back(watcher(w));
+    CHECK(w.call(*c, opcode::multi, changes(9'000)).err == 0);    // of 33 bytes each
+    std::size_t left = 0;
+    for (const auto& one : watchers) {
+        if (one->closed) {
+            CHECK(one->in.empty());
+            continue;
+        }
+        ++left;
+        CHECK(w.told(*one).size() == 9'000);
+    }
+    CHECK(left == 3);
+    CHECK(w.told(*modest) == lines{"changed /"});
+    CHECK(w.e.at(0).connections() == left + 2);
+    // What was told has made room.
+    for (int i = 0; i < 4; ++i) CHECK(w.call(*c, opcode::multi, changes(9'000)).err == 0);
+    CHECK(w.e.at(0).connections() == left + 2);
 }
