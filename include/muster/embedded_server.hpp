@@ -129,7 +129,8 @@ public:
     executor_type get_executor() const noexcept;
 
     /// Listens; clients can connect once it returns. Does nothing while it runs. After `stop()` it comes back as a server that
-    /// was restarted does: on the same port, with its data and its sessions, whose timeouts begin anew.
+    /// was restarted does: on the same port, with its data and its sessions, whose timeouts begin anew; without those that it
+    /// opened while it was read-only.
     /// \par Errors
     /// Throws `boost::system::system_error` with the system's error, such as `asio::error::address_in_use`, and a message
     /// that names address and port. The other form gives the error instead.
@@ -150,7 +151,8 @@ public:
     std::string connect_string() const;
 
     /// Ends a session as if it had expired: its ephemerals go, watches on them fire, its connection is closed; one whose client
-    /// does not take what it was told before, 2 s later. False if there is no such session.
+    /// does not take what it was told before, 2 s later. False if there is no such session. Works between `stop()` and `start()`
+    /// as well: the client hears of it when it is back. Also a read-only server ends the session it is told to.
     bool expire_session(std::int64_t id);
 
     /// Closes all connections, as a failing network would: what was on its way to the clients is lost. Sessions stay; clients
@@ -166,10 +168,12 @@ public:
     void refuse(bool on);
 
     /// While it is on, the server behaves as a member that lost its quorum with `readonlymode.enabled`: all connections are
-    /// closed, then only clients that ask for read-only mode are served, and all writes fail.
+    /// closed, then only clients that ask for read-only mode are served, and all writes fail. No session of before expires, and
+    /// no container or znode whose time is over goes, since only a leader decides that; when it ends, all timeouts begin anew.
+    /// Clients get sessions that end with it.
     void read_only(bool on);
 
-    /// The ids of all live sessions.
+    /// The ids of all live sessions, in ascending order; those that were opened while it is read-only included.
     std::vector<std::int64_t> sessions() const;
 
     embedded_server_counters counters() const;

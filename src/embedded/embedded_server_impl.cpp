@@ -275,7 +275,7 @@ void embedded_server_impl::woken() {
 bool embedded_server_impl::expire_session(std::int64_t id) {
     const std::lock_guard lock(mutex_);
     now_ = world_->now();
-    const bool found = ensemble_.expire_session(id, now_);
+    const bool found = ensemble_.expire_session(id, now_) || server().expire_local_session(id, now_);
     settle();
     return found;
 }
@@ -305,14 +305,23 @@ void embedded_server_impl::read_only(bool on) {
 
 std::vector<std::int64_t> embedded_server_impl::sessions() const {
     const std::lock_guard lock(mutex_);
-    return ensemble_.session_ids();
+    return live_sessions();
+}
+
+/// Those that were opened while it is read-only, too.
+std::vector<std::int64_t> embedded_server_impl::live_sessions() const {
+    std::vector<std::int64_t> all = ensemble_.session_ids();
+    const auto local = server().local_sessions();
+    all.insert(all.end(), local.begin(), local.end());
+    std::sort(all.begin(), all.end());
+    return all;
 }
 
 embedded_server_counters embedded_server_impl::counters() const {
     const std::lock_guard lock(mutex_);
     embedded_server_counters c;
     c.connections = connections_.size();
-    c.sessions = ensemble_.session_ids().size();
+    c.sessions = live_sessions().size();
     c.watches = server().watch_count();
     c.znodes = ensemble_.leader_tree().size();
     c.requests = server().requests();

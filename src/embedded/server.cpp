@@ -95,11 +95,15 @@ void server::impl::close_silent(time_point now) {
 }
 
 void server::impl::expire_local(time_point now) {
-    for (const zk::session_id over : local_sessions_.expired(now)) {
-        local_sessions_.close(over);
-        if (const auto at = by_session_.find(over); at != by_session_.end())
-            if (connection* c = find(at->second)) close(*c);
-    }
+    for (const zk::session_id over : local_sessions_.expired(now)) end_local(over);
+}
+
+bool server::impl::end_local(zk::session_id id) {
+    if (!local_sessions_.knows(id)) return false;
+    local_sessions_.close(id);
+    if (const auto at = by_session_.find(id); at != by_session_.end())
+        if (connection* c = find(at->second)) close(*c);
+    return true;
 }
 
 void server::impl::drop_connections() {
@@ -112,8 +116,10 @@ void server::impl::drop_connections() {
 
 void server::impl::serve(service s, bool elected) {
     if (s == service_ && !elected) return;
+    const bool was_read_only = service_ == service::read_only;
     service_ = s;
     drop_connections();
+    if (was_read_only && s != service::read_only) local_sessions_ = sessions(ensemble_.config.tick, ensemble_.secret);
 }
 
 connection* server::impl::find(connection_id id) noexcept {
@@ -292,15 +298,17 @@ void server::drop_connections(time_point now) {
 }
 
 void server::set_read_only(bool on, time_point now) {
-    perform(impl_->common(), now, [&] {
-        impl_->told_read_only = on;
-        impl_->common().reconsider();
-    });
+    perform(impl_->common(), now, [&] { impl_->common().tell_read_only(*impl_, on); });
+}
+
+bool server::expire_local_session(zk::session_id id, time_point now) {
+    return perform(impl_->common(), now, [&] { return impl_->end_local(id); });
 }
 
 std::size_t server::connections() const noexcept { return impl_->connections(); }
 std::size_t server::watch_count() const noexcept { return impl_->watch_count(); }
 std::optional<std::size_t> server::watched_paths(zk::session_id id) const { return impl_->watched_paths(id); }
+std::vector<zk::session_id> server::local_sessions() const { return impl_->local_sessions(); }
 std::uint64_t server::requests() const noexcept { return impl_->requests(); }
 const tree& server::data() const noexcept { return impl_->data(); }
 

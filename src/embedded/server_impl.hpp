@@ -80,12 +80,15 @@ public:
     void received(connection_id id, std::string_view bytes);
     void closed(connection_id id);
     void drop_connections();
+    bool end_local(zk::session_id id);
+    std::vector<zk::session_id> local_sessions() const { return local_sessions_.ids(); }
 
     ensemble::impl& common() noexcept { return ensemble_; }
 
     // Of the ensemble.
 
-    /// From now on it serves so. Drops the connections where that is a change, or where there was an election.
+    /// From now on it serves so. Drops the connections where that is a change, or where there was an election. The sessions of
+    /// its own end with its being read-only.
     void serve(service s, bool elected);
     service serves() const noexcept { return service_; }
 

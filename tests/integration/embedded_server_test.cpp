@@ -9,7 +9,9 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -178,6 +180,25 @@ TEST_CASE("an expired session takes its ephemerals along, at once") {
     CHECK(other.metrics().expiries == 1);
 }
 
+TEST_CASE("a session can be ended while the server is stopped: its client hears of it when it is back") {
+    fixture f;
+    f.create("/e", "", create_mode::ephemeral);
+    f.create("/stays");
+    const auto id = f.c->session().id;
+    f.server.stop();
+    REQUIRE(f.server.sessions() == std::vector<std::int64_t>{id});
+    CHECK(f.server.expire_session(id));
+    CHECK(f.server.sessions().empty());
+    CHECK(f.server.counters().sessions == 0);
+    CHECK_FALSE(f.server.expire_session(id));
+    f.server.start();
+    REQUIRE(f.l.until([&] { return f.c->session().generation == 2 && f.connected(*f.c); }));
+    CHECK(f.c->session().id != id);
+    CHECK(f.c->metrics().expiries == 1);
+    CHECK_FALSE(f.exists("/e"));
+    CHECK(f.exists("/stays"));
+}
+
 TEST_CASE("a session that is silent expires by the server's clock") {
     embedded_server_params p;
     p.tick = 10ms;
@@ -284,6 +305,34 @@ TEST_CASE("read-only: who does not ask for that is not served, and who does is t
     REQUIRE(f.l.until([&] { return f.connected(*f.c); }));
     CHECK(f.create("/a").path == "/a");
     CHECK(f.c->metrics().expiries == 0);
+}
+
+TEST_CASE("read-only: sessions of before outlast it, and those of meanwhile are counted, told and ended like others") {
+    embedded_server_params p;
+    p.tick = 10ms;
+    fixture f(p);
+    client brief = f.make_client(400ms);
+    f.connect(brief);
+    const auto before = f.server.sessions();
+    REQUIRE(before.size() == 2);
+    f.server.read_only(true);
+    raw_client r(f.l.io, f.server.port());
+    r.send(raw_client::connect_frame(4s, true));
+    REQUIRE(f.l.until([&] { return f.server.sessions().size() == 3; }));
+    CHECK(f.server.counters().sessions == 3);
+    f.l.pass(700ms);
+    auto all = f.server.sessions();
+    CHECK(std::is_sorted(all.begin(), all.end()));
+    for (const auto id : before) CHECK(std::erase(all, id) == 1);
+    REQUIRE(all.size() == 1);
+    CHECK_FALSE(r.closed());
+    CHECK(f.server.expire_session(all[0]));
+    CHECK_FALSE(f.server.expire_session(all[0]));
+    CHECK(f.l.until([&] { return r.closed(); }));
+    CHECK(f.server.sessions() == before);
+    CHECK(f.server.counters().sessions == 2);
+    f.server.read_only(false);
+    CHECK(f.server.sessions() == before);
 }
 
 TEST_CASE("hooks can be called from handlers of the server's own thread") {
