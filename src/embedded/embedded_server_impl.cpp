@@ -26,6 +26,13 @@ constexpr auto turn = 2ms;
 // After an accept that failed, as where the process has run out of descriptors.
 constexpr auto accept_pause = 100ms;
 
+/// Where a client is. One that comes by IPv4 to a server that listens on "::" has the address that it has everywhere else.
+std::string address_of(const asio::ip::tcp::endpoint& peer) {
+    const auto a = peer.address();
+    if (!a.is_v6() || !a.to_v6().is_v4_mapped()) return a.to_string();
+    return asio::ip::make_address_v4(asio::ip::v4_mapped, a.to_v6()).to_string();
+}
+
 }    // namespace
 
 std::string to_text(const asio::ip::tcp::endpoint& e) {
@@ -118,7 +125,7 @@ void embedded_server_impl::accepted(const error_code& ec, tcp::socket socket) {
     if (!failed) socket.set_option(tcp::no_delay(true), failed);
     if (failed) return;    // it went
     const auto c = std::make_shared<embedded_server_connection>(shared_from_this(), std::move(socket));
-    c->id = server().open(*c, peer.address().to_string(), now_);
+    c->id = server().open(*c, address_of(peer), now_);
     connections_.emplace(c->id, c);
     settle();
     c->await_readable();

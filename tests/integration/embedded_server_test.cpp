@@ -141,6 +141,29 @@ TEST_CASE("all interfaces and IPv6: the connect string leads to it") {
     }
 }
 
+TEST_CASE("a client that comes by IPv4 to a server of both kinds has its IPv4 address") {
+    loop l;
+    embedded_server_params p;
+    p.address = "::";
+    embedded_server server(l.io, p);
+    muster::error_code ec;
+    server.start(ec);
+    if (ec == asio::error::address_family_not_supported || ec == boost::system::errc::address_not_available) {
+        MESSAGE("there is no IPv6 here");
+        return;
+    }
+    REQUIRE_FALSE(ec);
+    client c(l.io, "127.0.0.1:" + std::to_string(server.port()));
+    l.run(c.create("/a", "data", create_mode::persistent, await));
+    l.run(c.set_acl("/a", std::vector<acl>{acl(1, "ip", "127.0.0.0/8")}, any_version, await));
+    const auto who = l.run(c.who_am_i(await));
+    REQUIRE(who.size() == 1);
+    CHECK(who[0].scheme == "ip");
+    CHECK(who[0].user == "127.0.0.1");
+    CHECK(l.run(c.get("/a", await)).data == "data");
+    l.run(c.close(await));
+}
+
 TEST_CASE("stopped and started: nobody is reached meanwhile; port, data, sessions and watches are there again") {
     fixture f;
     f.create("/e", "data", create_mode::ephemeral);
