@@ -37,7 +37,8 @@ struct embedded_server_params {
     /// How often it looks for containers without children and for znodes that outlived their time to live. Legal: as `tick`.
     std::chrono::milliseconds cleanup_interval{500};
 
-    /// Largest request, in bytes; whoever announces a larger one is disconnected. Legal: 1024 to 2^31 - 1.
+    /// Largest request, in bytes; whoever announces a larger one is disconnected. Legal: 1024 to 2^31 - 1. A request that is
+    /// all ACLs takes about ten times its size while it is served, and what is stored of it about seven.
     std::size_t max_frame = 1'048'575;
 
     /// Replies and events, in bytes, that a client may leave unread before the server stops reading from it. 0 counts as 1.
@@ -46,7 +47,8 @@ struct embedded_server_params {
 
     /// What all clients together may leave unread, in bytes; a client's queue takes 128 KiB more. Beyond it the server
     /// disconnects those that leave most, one by one, until the rest is within it: so no client takes the memory of the others,
-    /// nor of the program.
+    /// nor of the program. While a request is served, the events it causes may take as much again, or 32 MiB if that is more;
+    /// then the server disconnects those that it tells most, and who would be told more than 16 MiB, or `max_frame`.
     std::size_t max_unread_total = 256 * 1024 * 1024;
 
     /// The identity of scheme `digest` that no ACL binds, as Apache's `superDigest` is written. Legal: "super:" and the Base64 of
@@ -78,8 +80,10 @@ class embedded_server_impl;
 /// except that it keeps nothing on disk and has no other servers beside it. It knows every request of ZooKeeper 3.8 but SASL and
 /// those about the ensemble's members, and of the four letter words `ruok`, `srvr`, `isro` and `mntr`. It counts no quotas, and
 /// gives strings back as the bytes they came as, UTF-8 or not. A connection that has not sent a whole connect request within 10 s
-/// is closed. Clients are served in turn: one that asks for much, in however few bytes, holds up the others for as long as one
-/// request takes. Production is an ensemble of Apache ZooKeeper.
+/// is closed. A client can prove to be 64 identities, its address included, whose names take 1 MiB; where those stand in for
+/// scheme `auth`, all ACLs of a request may take 1 MiB, or `max_frame` if that is more, and else are answered as invalid. Clients
+/// are served in turn: one that asks for much, in however few bytes, holds up the others for as long as one request takes.
+/// Production is an ensemble of Apache ZooKeeper.
 ///
 /// Its hooks make happen what a test of a client needs: sessions that expire, connections that break, replies that are late.
 /// The server has done what they say when they return. Its clients hear of it when their executor runs next: a test awaits
@@ -125,7 +129,8 @@ public:
     executor_type get_executor() const noexcept;
 
     /// Listens; clients can connect once it returns. Does nothing while it runs. After `stop()` it comes back as a server that
-    /// was restarted does: on the same port, with its data and its sessions, whose timeouts begin anew.
+    /// was restarted does: on the same port, with its data and its sessions, whose timeouts begin anew; without those that it
+    /// opened while it was read-only.
     /// \par Errors
     /// Throws `boost::system::system_error` with the system's error, such as `asio::error::address_in_use`, and a message
     /// that names address and port. The other form gives the error instead.
@@ -146,7 +151,8 @@ public:
     std::string connect_string() const;
 
     /// Ends a session as if it had expired: its ephemerals go, watches on them fire, its connection is closed; one whose client
-    /// does not take what it was told before, 2 s later. False if there is no such session.
+    /// does not take what it was told before, 2 s later. False if there is no such session. Works between `stop()` and `start()`
+    /// as well: the client hears of it when it is back. Also a read-only server ends the session it is told to.
     bool expire_session(std::int64_t id);
 
     /// Closes all connections, as a failing network would: what was on its way to the clients is lost. Sessions stay; clients
@@ -162,10 +168,12 @@ public:
     void refuse(bool on);
 
     /// While it is on, the server behaves as a member that lost its quorum with `readonlymode.enabled`: all connections are
-    /// closed, then only clients that ask for read-only mode are served, and all writes fail.
+    /// closed, then only clients that ask for read-only mode are served, and all writes fail. No session of before expires, and
+    /// no container or znode whose time is over goes, since only a leader decides that; when it ends, all timeouts begin anew.
+    /// Clients get sessions that end with it.
     void read_only(bool on);
 
-    /// The ids of all live sessions.
+    /// The ids of all live sessions, in ascending order; those that were opened while it is read-only included.
     std::vector<std::int64_t> sessions() const;
 
     embedded_server_counters counters() const;

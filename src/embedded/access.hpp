@@ -25,12 +25,14 @@ struct identity {
 /// What a client has proved to be: its address at first. In the order in which Apache's server lists them.
 class identities {
 public:
-    /// More than this a client cannot have: each of them is looked up at each request.
-    static constexpr std::size_t max = 1000;
+    /// More than this a client cannot have: each of them is looked up at each request, and stands for itself in each ACL "auth".
+    static constexpr std::size_t max = 64;
+    /// Bytes of their ids: a user can be as long as a request.
+    static constexpr std::size_t max_bytes = 1024 * 1024;
 
     explicit identities(std::string address);
 
-    /// False if there are too many. Adding one twice has no effect.
+    /// False if there are too many, or they are too long. Adding one twice has no effect.
     bool add(identity i);
 
     /// Handles an auth request. False if it failed: the scheme is none that one can authenticate with, or `proof` is null.
@@ -44,11 +46,13 @@ public:
 private:
     std::string address_;
     std::vector<identity> all_;
+    std::size_t bytes_ = 0;
 };
 
 /// What is stored where a client asked for `asked`: without duplicates, with the client's identities in place of "auth". Gives 0
-/// or the error of the wire.
-std::int32_t fix_up(const std::vector<acl_view>& asked, const identities& who, std::vector<zk::acl>& stored);
+/// or the error of the wire. `room` is what it may take, in bytes of the wire, and becomes what is left of that: "auth" lets a
+/// request ask for many times its own size. What is too much is an ACL that is not valid; Apache's server would take it all.
+std::int32_t fix_up(const std::vector<acl_view>& asked, const identities& who, std::size_t& room, std::vector<zk::acl>& stored);
 
 /// As shown to a client that must not see digests.
 std::vector<zk::acl> masked(std::vector<zk::acl> acls);

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <tuple>
 #include <utility>
 
 namespace muster::embedded {
@@ -49,6 +50,24 @@ bool acl_list::permits(std::int32_t permissions, const identities& who) const {
         }
         return false;
     });
+}
+
+acl_ptr acl_cache::share(std::vector<zk::acl> all) {
+    if (const auto at = known_->find(all); at != known_->end()) return (*at)->shared_from_this();
+    const auto forget = [known = std::weak_ptr<set>(known_)](const acl_list* gone) {
+        if (const auto still = known.lock()) still->erase(gone);
+        delete gone;
+    };
+    const acl_ptr added(new acl_list(std::move(all)), forget);
+    known_->insert(added.get());
+    return added;
+}
+
+bool acl_cache::less::operator()(const std::vector<zk::acl>& a, const std::vector<zk::acl>& b) const {
+    const auto before = [](const zk::acl& x, const zk::acl& y) {
+        return std::tie(x.permissions, x.id, x.scheme) < std::tie(y.permissions, y.id, y.scheme);
+    };
+    return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end(), before);
 }
 
 }    // namespace muster::embedded

@@ -3,8 +3,10 @@
 
 #include <muster/zk/types.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
@@ -15,7 +17,7 @@ class identities;
 
 /// The ACLs of znodes. A frame has room for tens of thousands, and a multi for as many requests that each ask all of them: so
 /// who is granted what is looked up, not searched for.
-class acl_list {
+class acl_list : public std::enable_shared_from_this<acl_list> {
 public:
     explicit acl_list(std::vector<zk::acl> all);
     acl_list(const acl_list&) = delete;
@@ -39,5 +41,32 @@ private:
 };
 
 using acl_ptr = std::shared_ptr<const acl_list>;
+
+/// Keeps equal lists once, as Apache's server does: many znodes, and few ways to protect them. A list goes with the last znode
+/// that has it. It may outlive the cache.
+/// \par Thread safety
+/// None, its lists included.
+class acl_cache {
+public:
+    acl_cache() : known_(std::make_shared<set>()) {}
+
+    acl_ptr share(std::vector<zk::acl> all);
+
+    /// Lists that somebody has.
+    std::size_t size() const noexcept { return known_->size(); }
+
+private:
+    // By content, and not by a hash of it: clients choose what stands in a list.
+    struct less {
+        using is_transparent = void;
+        bool operator()(const acl_list* a, const acl_list* b) const { return (*this)(a->all(), b->all()); }
+        bool operator()(const acl_list* a, const std::vector<zk::acl>& b) const { return (*this)(a->all(), b); }
+        bool operator()(const std::vector<zk::acl>& a, const acl_list* b) const { return (*this)(a, b->all()); }
+        bool operator()(const std::vector<zk::acl>& a, const std::vector<zk::acl>& b) const;
+    };
+    using set = std::set<const acl_list*, less>;
+
+    std::shared_ptr<set> known_;
+};
 
 }    // namespace muster::embedded

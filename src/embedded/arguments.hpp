@@ -50,13 +50,16 @@ struct create_arguments {
     text path;
     text data;
     std::vector<acl_view> acls;
+    std::string_view acl_bytes;    ///< `acls` as they came.
     std::int32_t flags = 0;
     std::int64_t ttl = -1;
 
     void read(zk::proto::reader& r, bool with_ttl) {
         path = r.buffer();
         data = r.buffer();
+        acl_bytes = r.rest();
         embedded::read(r, acls);
+        acl_bytes.remove_suffix(r.rest().size());
         flags = r.i32();
         ttl = with_ttl ? r.i64() : -1;
     }

@@ -1,14 +1,13 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 #include "embedded/embedded_server_impl.hpp"
 
+#include "embedded/embedded_server_settings.hpp"
+
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/socket_base.hpp>
-#include <boost/system/system_error.hpp>
-
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -26,58 +25,12 @@ constexpr std::size_t input_size = 256 * 1024;
 constexpr auto turn = 2ms;
 // After an accept that failed, as where the process has run out of descriptors.
 constexpr auto accept_pause = 100ms;
-constexpr auto longest_timeout = std::chrono::hours(24 * 24);
-constexpr std::size_t smallest_frame = 1024;
-constexpr std::size_t largest_reply = 16 * 1024 * 1024;
 
-void require(bool holds, const char* name, const std::string& value, const char* expected) {
-    if (holds) return;
-    throw boost::system::system_error(zk::client_errc::invalid_argument,
-                                      fmt::format("{} of {}: expected {}", name, value, expected));
-}
-
-/// As `digest_id` writes the one of "super".
-bool is_super_digest(std::string_view s) {
-    constexpr std::string_view user = "super:";
-    constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    constexpr std::size_t size = 27;    // of a SHA-1, and a '=' behind it
-    return s.starts_with(user) && s.size() == user.size() + size + 1 && s.ends_with('=') &&
-           s.substr(user.size(), size).find_first_not_of(digits) == std::string_view::npos;
-}
-
-embedded_server_params checked(embedded_server_params p) {
-    error_code not_an_address;
-    asio::ip::make_address(p.address, not_an_address);
-    require(!not_an_address, "address", "'" + p.address + "'", "an IP address, as 127.0.0.1, 0.0.0.0 or ::1");
-    const auto range = [](const char* name, std::chrono::milliseconds value) {
-        require(value >= 1ms && value <= longest_timeout, name, fmt::format("{} ms", value.count()), "1 ms to 24 days");
-    };
-    range("tick", p.tick);
-    range("min_session_timeout", p.min_session_timeout);
-    range("max_session_timeout", p.max_session_timeout);
-    range("cleanup_interval", p.cleanup_interval);
-    require(p.max_session_timeout >= p.min_session_timeout, "max_session_timeout",
-            fmt::format("{} ms", p.max_session_timeout.count()), "at least min_session_timeout");
-    require(p.max_frame >= smallest_frame && p.max_frame <= INT32_MAX, "max_frame", fmt::format("{} bytes", p.max_frame),
-            "1024 to 2147483647");
-    // Its value is not told: the likeliest mistake is to write the password itself.
-    require(p.super_digest.empty() || is_super_digest(p.super_digest), "super_digest",
-            fmt::format("{} characters", p.super_digest.size()), "\"super:\" and the Base64 of the SHA-1 of \"super:PASSWORD\"");
-    return p;
-}
-
-embedded::settings settings_of(const embedded_server_params& p) {
-    embedded::settings s;
-    s.tick = p.tick;
-    s.min_session_timeout = p.min_session_timeout;
-    s.max_session_timeout = p.max_session_timeout;
-    s.max_frame = p.max_frame;
-    s.max_pending = std::max(largest_reply, p.max_frame);
-    s.extended_types = true;
-    s.container_check_interval = p.cleanup_interval;
-    s.read_only_mode = true;
-    s.super_digest = p.super_digest;
-    return s;
+/// Where a client is. One that comes by IPv4 to a server that listens on "::" has the address that it has everywhere else.
+std::string address_of(const asio::ip::tcp::endpoint& peer) {
+    const auto a = peer.address();
+    if (!a.is_v6() || !a.to_v6().is_v4_mapped()) return a.to_string();
+    return asio::ip::make_address_v4(asio::ip::v4_mapped, a.to_v6()).to_string();
 }
 
 }    // namespace
@@ -172,7 +125,7 @@ void embedded_server_impl::accepted(const error_code& ec, tcp::socket socket) {
     if (!failed) socket.set_option(tcp::no_delay(true), failed);
     if (failed) return;    // it went
     const auto c = std::make_shared<embedded_server_connection>(shared_from_this(), std::move(socket));
-    c->id = server().open(*c, peer.address().to_string(), now_);
+    c->id = server().open(*c, address_of(peer), now_);
     connections_.emplace(c->id, c);
     settle();
     c->await_readable();
@@ -329,7 +282,7 @@ void embedded_server_impl::woken() {
 bool embedded_server_impl::expire_session(std::int64_t id) {
     const std::lock_guard lock(mutex_);
     now_ = world_->now();
-    const bool found = ensemble_.expire_session(id, now_);
+    const bool found = ensemble_.expire_session(id, now_) || server().expire_local_session(id, now_);
     settle();
     return found;
 }
@@ -359,14 +312,23 @@ void embedded_server_impl::read_only(bool on) {
 
 std::vector<std::int64_t> embedded_server_impl::sessions() const {
     const std::lock_guard lock(mutex_);
-    return ensemble_.session_ids();
+    return live_sessions();
+}
+
+/// Those that were opened while it is read-only, too.
+std::vector<std::int64_t> embedded_server_impl::live_sessions() const {
+    std::vector<std::int64_t> all = ensemble_.session_ids();
+    const auto local = server().local_sessions();
+    all.insert(all.end(), local.begin(), local.end());
+    std::sort(all.begin(), all.end());
+    return all;
 }
 
 embedded_server_counters embedded_server_impl::counters() const {
     const std::lock_guard lock(mutex_);
     embedded_server_counters c;
     c.connections = connections_.size();
-    c.sessions = ensemble_.session_ids().size();
+    c.sessions = live_sessions().size();
     c.watches = server().watch_count();
     c.znodes = ensemble_.leader_tree().size();
     c.requests = server().requests();

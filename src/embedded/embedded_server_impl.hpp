@@ -88,6 +88,7 @@ private:
     void settle();
     void woken();
     void drop_all();
+    std::vector<std::int64_t> live_sessions() const;
 
     mutable std::mutex mutex_;
     asio::any_io_executor ex_;

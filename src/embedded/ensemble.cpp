@@ -67,7 +67,7 @@ std::uint64_t ensemble::impl::commit(transaction t) {
     const auto shared = std::make_shared<const transaction>(std::move(t));
     ++entry_;
     for (const auto& s : servers)
-        if (s->impl_->up && !s->impl_->isolated) s->impl_->deliver(entry_, shared, now_);
+        if (s->impl_->up && !s->impl_->isolated && !s->impl_->is_stale()) s->impl_->deliver(entry_, shared, now_);
     return entry_;
 }
 
@@ -94,7 +94,8 @@ std::uint64_t ensemble::impl::open_session(zk::session_id id, milliseconds timeo
 std::uint64_t ensemble::impl::refuse(zk::session_id session) { return commit(begin(session)); }
 
 bool ensemble::impl::expire(zk::session_id id) {
-    if (!leader || !open_sessions.knows(id)) return false;
+    // Without a leader nobody can decide that. Who is alone will lead itself, and finds it when it is up to date again.
+    if ((!leader && servers.size() > 1) || !open_sessions.knows(id)) return false;
     transaction t = begin(id);
     judge_.close_session(t);
     open_sessions.close(id);
@@ -129,6 +130,19 @@ void ensemble::impl::reconsider(bool elected) {
     }
 }
 
+/// True while the only server is to behave as one that has lost its quorum: whoever led would be elsewhere, and nothing changes.
+bool ensemble::impl::stands_still() const noexcept { return servers.size() == 1 && servers.front()->impl_->told_read_only; }
+
+void ensemble::impl::tell_read_only(server::impl& s, bool on) {
+    const bool stood_still = stands_still();
+    s.told_read_only = on;
+    if (stood_still && !stands_still()) {    // as behind an election
+        open_sessions.touch_all(now_);
+        last_check_ = now_;
+    }
+    reconsider();
+}
+
 void ensemble::impl::elect(std::optional<std::size_t> who) {
     leader = who;
     const bool possible = who && servers[*who]->impl_->up && !servers[*who]->impl_->isolated && has_majority();
@@ -144,7 +158,7 @@ void ensemble::impl::elect(std::optional<std::size_t> who) {
 }
 
 std::optional<time_point> ensemble::impl::next_check() const {
-    if (!leader || (committed.containers().empty() && committed.ttls().empty())) return std::nullopt;
+    if (!leader || stands_still() || (committed.containers().empty() && committed.ttls().empty())) return std::nullopt;
     return last_check_ + config.container_check_interval;
 }
 
@@ -153,13 +167,14 @@ std::optional<time_point> ensemble::impl::deadline() const {
     const auto sooner = [&](std::optional<time_point> t) {
         if (t && (!first || *t < *first)) first = t;
     };
-    if (leader) sooner(open_sessions.next_expiry());
+    if (leader && !stands_still()) sooner(open_sessions.next_expiry());
     for (const auto& s : servers) sooner(s->impl_->next_due());
     return first;
 }
 
 void ensemble::impl::tick() {
     for (const auto& s : servers) s->impl_->tick(now_);
+    if (!leader || stands_still()) return;
     for (const zk::session_id id : open_sessions.expired(now_)) expire(id);
     if (const auto check = next_check(); check && *check <= now_) {
         last_check_ += (now_ - last_check_) / config.container_check_interval * config.container_check_interval;

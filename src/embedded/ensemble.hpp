@@ -50,10 +50,11 @@ public:
     /// Does what is due at `now`.
     void tick(time_point now);
 
-    /// Ends a session as its expiry would. False if there is no such session or no leader.
+    /// Ends a session as its expiry would. False if there is no such session, or no leader: but a single server that is down
+    /// finds it ended when it is back.
     bool expire_session(zk::session_id id, time_point now);
 
-    /// The sessions that live, in ascending order.
+    /// The sessions that live, in ascending order. Without those that only one server knows.
     std::vector<zk::session_id> session_ids() const;
 
     /// Makes `leader` the leader of a new epoch; all servers drop their connections, those that are connected to it catch up, and

@@ -49,6 +49,8 @@ public:
     void reconsider(bool elected = false);
     void elect(std::optional<std::size_t> leader);
 
+    void tell_read_only(server::impl& s, bool on);
+
     std::optional<time_point> deadline() const;
     void tick();
     bool expire(zk::session_id id);
@@ -65,6 +67,7 @@ private:
     transaction begin(zk::session_id session);
     std::uint64_t commit(transaction t);
     bool has_majority() const;
+    bool stands_still() const noexcept;
     void delete_unused();
     std::optional<time_point> next_check() const;
 

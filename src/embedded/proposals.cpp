@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -61,7 +62,9 @@ bool is_proposal(std::int32_t type) noexcept {
 }
 
 answer proposals::judge(opcode type, std::string_view body, const identities& who, transaction& t) {
-    work w{who, t};
+    // Without "auth" they fit in the frame. Where frames are small, who has many identities can use them all the same.
+    const std::size_t acl_room = std::max(settings_.max_frame, settings().max_frame);
+    work w{who, t, acl_room};
     zk::proto::reader r(body);
     switch (type) {
         case opcode::create:
@@ -112,7 +115,7 @@ answer proposals::judge(opcode type, std::string_view body, const identities& wh
 void proposals::close_session(transaction& t) {
     t.on_session = transaction::effect::session_closed;
     const identities nobody("");
-    work w{nobody, t};
+    work w{nobody, t, 0};
     for (auto& path : tree_.ephemerals_of(t.session)) {
         change c;
         c.path = std::move(path);
@@ -125,7 +128,7 @@ void proposals::delete_unused(const std::string& path, transaction& t) {
     const znode* n = tree_.find(path);
     if (n == nullptr || !n->children.empty() || tree_.kind_of(n->owner) == owner_kind::session) return;
     const identities nobody("");
-    work w{nobody, t};
+    work w{nobody, t, 0};
     change c;
     c.path = path;
     commit(std::move(c), w);
@@ -165,8 +168,8 @@ std::int32_t proposals::create(creation what, const create_arguments& a, work& w
 
     const text parent_path = parent_of(*a.path);
     if (!parent_path) return err::bad_arguments;
-    std::vector<zk::acl> acls;
-    if (const std::int32_t e = fix_up(a.acls, w.who, acls); e != err::ok) return e;
+    acl_ptr acls;
+    if (const std::int32_t e = list_of(a, w, acls); e != err::ok) return e;
     const znode* parent = tree_.find(*parent_path);
     if (parent == nullptr) return err::no_node;
     if (!parent->acls->permits(bits(permission::create), w.who)) return err::no_auth;
@@ -181,7 +184,7 @@ std::int32_t proposals::create(creation what, const create_arguments& a, work& w
     c.what = change::kind::create;
     c.path = path;
     c.data = data_of(a.data);
-    c.acls = std::make_shared<acl_list>(std::move(acls));
+    c.acls = std::move(acls);
     // The kind of request decides, not the flags: a plain create with the flag of containers makes a persistent znode.
     c.owner = what == creation::container ? container_owner
               : what == creation::ttl     ? ttl_owner(a.ttl)
@@ -189,6 +192,18 @@ std::int32_t proposals::create(creation what, const create_arguments& a, work& w
                                           : 0;
     c.version = next(parent->creations);
     commit(std::move(c), w);
+    return err::ok;
+}
+
+std::int32_t proposals::list_of(const create_arguments& a, work& w, acl_ptr& list) {
+    if (const auto known = w.lists.find(a.acl_bytes); known != w.lists.end()) {
+        list = known->second;
+        return err::ok;
+    }
+    std::vector<zk::acl> acls;
+    if (const std::int32_t e = fix_up(a.acls, w.who, w.acl_room, acls); e != err::ok) return e;
+    list = acls_.share(std::move(acls));
+    if (w.undo != nullptr) w.lists.emplace(a.acl_bytes, list);
     return err::ok;
 }
 
@@ -237,7 +252,7 @@ std::int32_t proposals::check(const version_arguments& a, const work& w) const {
 std::int32_t proposals::set_acl(const text& path, const std::vector<acl_view>& asked, std::int32_t version, work& w) {
     if (!path || !is_znode_path(*path)) return err::bad_arguments;
     std::vector<zk::acl> acls;
-    if (const std::int32_t e = fix_up(asked, w.who, acls); e != err::ok) return e;
+    if (const std::int32_t e = fix_up(asked, w.who, w.acl_room, acls); e != err::ok) return e;
     const znode* n = tree_.find(*path);
     if (n == nullptr) return err::no_node;
     if (!n->acls->permits(bits(permission::admin), w.who)) return err::no_auth;
@@ -246,15 +261,21 @@ std::int32_t proposals::set_acl(const text& path, const std::vector<acl_view>& a
     change c;
     c.what = change::kind::set_acl;
     c.path = *path;
-    c.acls = std::make_shared<acl_list>(std::move(acls));
+    c.acls = acls_.share(std::move(acls));
     c.version = next(n->aversion);
     commit(std::move(c), w);
     return err::ok;
 }
 
 void proposals::commit(change c, work& w) {
-    tree_.apply(c, w.t.zxid, w.t.time, w.undo != nullptr ? &w.undo->emplace_back() : nullptr);
     w.t.changes.push_back(std::move(c));
+    tree::undo* const undo = w.undo != nullptr ? &w.undo->emplace_back() : nullptr;
+    try {
+        tree_.apply(w.t.changes.back(), w.t.zxid, w.t.time, undo);
+    } catch (...) {
+        if (undo != nullptr) w.undo->pop_back();    // says nothing that could be reverted
+        throw;
+    }
 }
 
 void proposals::append_stat(std::string& out, std::string_view path) const {

@@ -8,7 +8,9 @@
 #include "embedded/tree.hpp"
 #include "proto_zk/opcodes.hpp"
 
+#include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,23 +47,29 @@ private:
     struct work {
         const identities& who;
         transaction& t;
+        std::size_t acl_room;    // what its ACLs may still take, in bytes of the wire
         std::vector<tree::undo>* undo = nullptr;
+        // Of a multi, by how they were asked for: most ask for the same each time.
+        std::map<std::string_view, acl_ptr> lists = {};
     };
     enum class creation { plain, container, ttl };
 
     answer judge_create(zk::proto::opcode type, std::string_view body, work& w);
     answer judge_multi(std::string_view body, work& w);
-    std::int32_t perform(const multi_arguments& op, work& w, std::string& result);
+    std::int32_t perform(multi_arguments& op, work& w, std::string& result);
+    std::int32_t list_of(const create_arguments& a, work& w, acl_ptr& list);
     std::int32_t create(creation what, const create_arguments& a, work& w, std::string& path);
     std::int32_t remove(const version_arguments& a, work& w);
     std::int32_t set_data(const version_arguments& a, work& w);
     std::int32_t check(const version_arguments& a, const work& w) const;
     std::int32_t set_acl(const text& path, const std::vector<acl_view>& acls, std::int32_t version, work& w);
     void commit(change c, work& w);
+    void revert(work& w);
     void append_stat(std::string& out, std::string_view path) const;
 
     const settings& settings_;
     tree& tree_;
+    acl_cache acls_;
 };
 
 }    // namespace muster::embedded

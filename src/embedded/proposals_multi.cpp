@@ -24,14 +24,18 @@ answer proposals::judge_multi(std::string_view body, work& w) {
     answer result;
     std::size_t done = 0;
     zk::proto::reader r(body);
-    for (multi_arguments op; result.error == err::ok && op.read(r);) {
-        result.error = perform(op, w, result.body);
-        if (result.error == err::ok) ++done;
+    try {
+        for (multi_arguments op; result.error == err::ok && op.read(r);) {
+            result.error = perform(op, w, result.body);
+            if (result.error == err::ok) ++done;
+        }
+    } catch (...) {    // memory has run out: what was done so far reaches nobody, so it must not stay here either
+        revert(w);
+        throw;
     }
     zk::proto::writer out(result.body);
     if (result.error != err::ok) {
-        for (; !undo.empty(); undo.pop_back()) tree_.revert(std::move(undo.back()));
-        w.t.changes.clear();
+        revert(w);
         result.body.clear();
         if (result.error == err::marshalling_error) return result;
         for (std::size_t i = 0; i < survey.operations; ++i) {
@@ -45,7 +49,12 @@ answer proposals::judge_multi(std::string_view body, work& w) {
     return result;
 }
 
-std::int32_t proposals::perform(const multi_arguments& op, work& w, std::string& result) {
+void proposals::revert(work& w) {
+    for (; !w.undo->empty(); w.undo->pop_back()) tree_.revert(std::move(w.undo->back()));
+    w.t.changes.clear();
+}
+
+std::int32_t proposals::perform(multi_arguments& op, work& w, std::string& result) {
     zk::proto::writer out(result);
     const auto header = [&](opcode type) { multi_header{to_wire(type), false, err::ok}.write(out); };
     std::int32_t e = err::ok;
@@ -73,9 +82,8 @@ std::int32_t proposals::perform(const multi_arguments& op, work& w, std::string&
             if (ttl && op.type != opcode::create_ttl) return err::marshalling_error;
             const creation what = ttl ? creation::ttl : mode == create_mode::container ? creation::container : creation::plain;
             std::string path;
-            create_arguments a = op.create;
-            if (!ttl) a.ttl = -1;
-            e = create(what, a, w, path);
+            if (!ttl) op.create.ttl = -1;
+            e = create(what, op.create, w, path);
             if (e != err::ok) return e;
             header(what == creation::plain ? opcode::create : opcode::create2);
             out.string(path);

@@ -95,11 +95,15 @@ void server::impl::close_silent(time_point now) {
 }
 
 void server::impl::expire_local(time_point now) {
-    for (const zk::session_id over : local_sessions_.expired(now)) {
-        local_sessions_.close(over);
-        if (const auto at = by_session_.find(over); at != by_session_.end())
-            if (connection* c = find(at->second)) close(*c);
-    }
+    for (const zk::session_id over : local_sessions_.expired(now)) end_local(over);
+}
+
+bool server::impl::end_local(zk::session_id id) {
+    if (!local_sessions_.knows(id)) return false;
+    local_sessions_.close(id);
+    if (const auto at = by_session_.find(id); at != by_session_.end())
+        if (connection* c = find(at->second)) close(*c);
+    return true;
 }
 
 void server::impl::drop_connections() {
@@ -112,8 +116,10 @@ void server::impl::drop_connections() {
 
 void server::impl::serve(service s, bool elected) {
     if (s == service_ && !elected) return;
+    const bool was_read_only = service_ == service::read_only;
     service_ = s;
     drop_connections();
+    if (was_read_only && s != service::read_only) local_sessions_ = sessions(ensemble_.config.tick, ensemble_.secret);
 }
 
 connection* server::impl::find(connection_id id) noexcept {
@@ -146,6 +152,16 @@ void server::impl::relieve(connection& c) {
     if (c.out.size() < much_output) return;
     c.sink->send(c.out);
     c.out.clear();
+    emptied(c);
+}
+
+/// Its output holds no events any more.
+void server::impl::emptied(connection& c) noexcept { events_ -= std::exchange(c.events, 0); }
+
+/// After events were sent: not within, since whoever sends them goes through the watches, or serves this very client.
+void server::impl::close_overfull() {
+    for (const connection_id id : std::exchange(overfull_, {}))
+        if (connection* c = find(id)) close(*c);
 }
 
 void server::impl::flush() {
@@ -155,6 +171,7 @@ void server::impl::flush() {
         connection& c = *at->second;
         c.has_output = false;
         if (!c.out.empty()) c.sink->send(c.out);
+        emptied(c);
         if (c.out.capacity() > kept_output)
             c.out = std::string();
         else
@@ -203,6 +220,7 @@ void server::impl::take_frames(connection& c) {
 }
 
 void server::impl::reply(connection& c, std::int32_t xid, zk::zxid zxid, std::int32_t error, std::string_view body) {
+    if (c.at == stage::closed) return;    // by what it has asked for itself
     const auto begun = zk::proto::begin_frame(c.out);
     zk::proto::writer w(c.out);
     zk::proto::reply_header{xid, zxid, error}.write(w);
@@ -214,6 +232,7 @@ void server::impl::reply(connection& c, std::int32_t xid, zk::zxid zxid, std::in
 
 void server::impl::send_event(connection& c, zk::proto::wire_event event, std::string_view path) {
     constexpr zk::zxid unknown = -1;    // events tell their transaction since 3.9.0 only
+    if (c.overfull) return;
     const auto begun = zk::proto::begin_frame(c.out);
     zk::proto::writer w(c.out);
     zk::proto::reply_header{zk::proto::xid_event, unknown, 0}.write(w);
@@ -223,6 +242,22 @@ void server::impl::send_event(connection& c, zk::proto::wire_event event, std::s
     zk::proto::end_frame(c.out, begun);
     touch_output(c);
     ++packets_sent_;
+    c.events += c.out.size() - begun;
+    events_ += c.out.size() - begun;
+    if (c.events > ensemble_.config.max_pending) cut_short(c);
+    if (events_ <= ensemble_.config.max_events) return;
+    connection* most = &c;
+    for (const auto& [id, other] : connections_)
+        if (other->events > most->events || (other->events == most->events && id < most->id)) most = other.get();
+    cut_short(*most);
+}
+
+/// It was told too much. The memory is wanted at once, since a request that tells all watchers of many changes is one call.
+void server::impl::cut_short(connection& c) {
+    emptied(c);
+    c.out = std::string();
+    c.overfull = true;
+    overfull_.push_back(c.id);
 }
 
 server::server(std::unique_ptr<impl> i) noexcept : impl_(std::move(i)) {}
@@ -263,15 +298,17 @@ void server::drop_connections(time_point now) {
 }
 
 void server::set_read_only(bool on, time_point now) {
-    perform(impl_->common(), now, [&] {
-        impl_->told_read_only = on;
-        impl_->common().reconsider();
-    });
+    perform(impl_->common(), now, [&] { impl_->common().tell_read_only(*impl_, on); });
+}
+
+bool server::expire_local_session(zk::session_id id, time_point now) {
+    return perform(impl_->common(), now, [&] { return impl_->end_local(id); });
 }
 
 std::size_t server::connections() const noexcept { return impl_->connections(); }
 std::size_t server::watch_count() const noexcept { return impl_->watch_count(); }
 std::optional<std::size_t> server::watched_paths(zk::session_id id) const { return impl_->watched_paths(id); }
+std::vector<zk::session_id> server::local_sessions() const { return impl_->local_sessions(); }
 std::uint64_t server::requests() const noexcept { return impl_->requests(); }
 const tree& server::data() const noexcept { return impl_->data(); }
 

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace muster::embedded {
 
@@ -48,8 +49,15 @@ public:
     /// Closes all connections, as a failure of the network would. Sessions stay.
     void drop_connections(time_point now);
 
-    /// Makes the server read-only although it has a quorum, and back. Connections are dropped where that changes anything.
+    /// Makes the server read-only although it has a quorum, and back. Connections are dropped where that changes anything. Where
+    /// it is the only one, nothing expires meanwhile, and all sessions start their timeouts anew behind it.
     void set_read_only(bool on, time_point now);
+
+    /// Ends a session that only this server knows as its expiry would. False if there is no such session.
+    bool expire_local_session(zk::session_id id, time_point now);
+
+    /// The sessions that only this server knows, in ascending order: those it has opened since it has been read-only.
+    std::vector<zk::session_id> local_sessions() const;
 
     /// Connections that are open.
     std::size_t connections() const noexcept;

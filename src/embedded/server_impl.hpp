@@ -59,10 +59,12 @@ struct connection {
     bool local = false;              ///< Its session is this server's only.
     bool has_output = false;         ///< It is in the list of those to flush.
     bool waits = false;              ///< It is in the list of those that wait.
+    bool overfull = false;           ///< It was told too much: it is told no more, and about to be closed.
 
     zk::proto::frame_reader in;
     std::string held;    ///< What came behind a connect request that is not answered yet.
     std::string out;
+    std::size_t events = 0;    ///< Bytes of them in `out`.
     std::deque<waiting> queue;
     std::size_t queued_bytes = 0;
 };
@@ -78,12 +80,15 @@ public:
     void received(connection_id id, std::string_view bytes);
     void closed(connection_id id);
     void drop_connections();
+    bool end_local(zk::session_id id);
+    std::vector<zk::session_id> local_sessions() const { return local_sessions_.ids(); }
 
     ensemble::impl& common() noexcept { return ensemble_; }
 
     // Of the ensemble.
 
-    /// From now on it serves so. Drops the connections where that is a change, or where there was an election.
+    /// From now on it serves so. Drops the connections where that is a change, or where there was an election. The sessions of
+    /// its own end with its being read-only.
     void serve(service s, bool elected);
     service serves() const noexcept { return service_; }
 
@@ -131,6 +136,9 @@ private:
     void expire_local(time_point now);
     void touch_output(connection& c);
     void relieve(connection& c);
+    void emptied(connection& c) noexcept;
+    void cut_short(connection& c);
+    void close_overfull();
 
     // Frames and what they contain.
     void take_in(connection& c, std::string_view bytes);
@@ -191,6 +199,8 @@ private:
     std::vector<connection_id> has_output_;
     std::vector<connection_id> closing_;
     std::vector<connection_id> waits_;
+    std::vector<connection_id> overfull_;
+    std::size_t events_ = 0;    // bytes of them in the output of all
 
     struct newcomer {
         time_point until;

@@ -58,6 +58,7 @@ void server::impl::apply(std::uint64_t entry, const transaction& t) {
                 break;
         }
     }
+    close_overfull();
     tree_.set_last_zxid(t.zxid);
     applied_ = entry;
     if (t.on_session == transaction::effect::session_closed) {

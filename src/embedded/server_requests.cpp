@@ -141,8 +141,11 @@ void server::impl::serve_request(connection& c, std::int32_t xid, std::int32_t t
         return close(c);
     }
     // These send events, which go before the reply.
-    if (type == number(opcode::set_watches) || type == number(opcode::set_watches2))
-        return reply(c, xid, zxid, set_watches(c, body, type == number(opcode::set_watches2)));
+    if (type == number(opcode::set_watches) || type == number(opcode::set_watches2)) {
+        const std::int32_t error = set_watches(c, body, type == number(opcode::set_watches2));
+        close_overfull();
+        return reply(c, xid, zxid, error);
+    }
 
     const auto begun = zk::proto::begin_frame(c.out);
     zk::proto::writer w(c.out);

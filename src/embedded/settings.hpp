@@ -21,8 +21,13 @@ struct settings {
     /// Largest content of a frame that a client may send (jute.maxbuffer). Larger ones close their connection.
     std::size_t max_frame = 0xfffff;
 
-    /// Largest reply, and most that is kept for one connection while a server lags. What exceeds it closes the connection.
+    /// Largest reply, most that one call may tell a connection in events, and most that is kept for one while a server lags. What
+    /// exceeds it closes the connection.
     std::size_t max_pending = 64 * 1024 * 1024;
+
+    /// Events of all connections of a server, in bytes, that one call may cause, as a transaction of many writes that all watch.
+    /// Where it would be more, those that were told most are closed.
+    std::size_t max_events = 256 * 1024 * 1024;
 
     /// Connections at a time to one server; 0: any number. Further ones are closed (maxCnxns).
     std::size_t max_connections = 0;

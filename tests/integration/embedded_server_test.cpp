@@ -9,7 +9,9 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -139,6 +141,29 @@ TEST_CASE("all interfaces and IPv6: the connect string leads to it") {
     }
 }
 
+TEST_CASE("a client that comes by IPv4 to a server of both kinds has its IPv4 address") {
+    loop l;
+    embedded_server_params p;
+    p.address = "::";
+    embedded_server server(l.io, p);
+    muster::error_code ec;
+    server.start(ec);
+    if (ec == asio::error::address_family_not_supported || ec == boost::system::errc::address_not_available) {
+        MESSAGE("there is no IPv6 here");
+        return;
+    }
+    REQUIRE_FALSE(ec);
+    client c(l.io, "127.0.0.1:" + std::to_string(server.port()));
+    l.run(c.create("/a", "data", create_mode::persistent, await));
+    l.run(c.set_acl("/a", std::vector<acl>{acl(1, "ip", "127.0.0.0/8")}, any_version, await));
+    const auto who = l.run(c.who_am_i(await));
+    REQUIRE(who.size() == 1);
+    CHECK(who[0].scheme == "ip");
+    CHECK(who[0].user == "127.0.0.1");
+    CHECK(l.run(c.get("/a", await)).data == "data");
+    l.run(c.close(await));
+}
+
 TEST_CASE("stopped and started: nobody is reached meanwhile; port, data, sessions and watches are there again") {
     fixture f;
     f.create("/e", "data", create_mode::ephemeral);
@@ -176,6 +201,25 @@ TEST_CASE("an expired session takes its ephemerals along, at once") {
     REQUIRE(f.l.until([&] { return other.session().generation == 2 && f.connected(other); }));
     CHECK(other.session().id != id);
     CHECK(other.metrics().expiries == 1);
+}
+
+TEST_CASE("a session can be ended while the server is stopped: its client hears of it when it is back") {
+    fixture f;
+    f.create("/e", "", create_mode::ephemeral);
+    f.create("/stays");
+    const auto id = f.c->session().id;
+    f.server.stop();
+    REQUIRE(f.server.sessions() == std::vector<std::int64_t>{id});
+    CHECK(f.server.expire_session(id));
+    CHECK(f.server.sessions().empty());
+    CHECK(f.server.counters().sessions == 0);
+    CHECK_FALSE(f.server.expire_session(id));
+    f.server.start();
+    REQUIRE(f.l.until([&] { return f.c->session().generation == 2 && f.connected(*f.c); }));
+    CHECK(f.c->session().id != id);
+    CHECK(f.c->metrics().expiries == 1);
+    CHECK_FALSE(f.exists("/e"));
+    CHECK(f.exists("/stays"));
 }
 
 TEST_CASE("a session that is silent expires by the server's clock") {
@@ -284,6 +328,34 @@ TEST_CASE("read-only: who does not ask for that is not served, and who does is t
     REQUIRE(f.l.until([&] { return f.connected(*f.c); }));
     CHECK(f.create("/a").path == "/a");
     CHECK(f.c->metrics().expiries == 0);
+}
+
+TEST_CASE("read-only: sessions of before outlast it, and those of meanwhile are counted, told and ended like others") {
+    embedded_server_params p;
+    p.tick = 10ms;
+    fixture f(p);
+    client brief = f.make_client(400ms);
+    f.connect(brief);
+    const auto before = f.server.sessions();
+    REQUIRE(before.size() == 2);
+    f.server.read_only(true);
+    raw_client r(f.l.io, f.server.port());
+    r.send(raw_client::connect_frame(4s, true));
+    REQUIRE(f.l.until([&] { return f.server.sessions().size() == 3; }));
+    CHECK(f.server.counters().sessions == 3);
+    f.l.pass(700ms);
+    auto all = f.server.sessions();
+    CHECK(std::is_sorted(all.begin(), all.end()));
+    for (const auto id : before) CHECK(std::erase(all, id) == 1);
+    REQUIRE(all.size() == 1);
+    CHECK_FALSE(r.closed());
+    CHECK(f.server.expire_session(all[0]));
+    CHECK_FALSE(f.server.expire_session(all[0]));
+    CHECK(f.l.until([&] { return r.closed(); }));
+    CHECK(f.server.sessions() == before);
+    CHECK(f.server.counters().sessions == 2);
+    f.server.read_only(false);
+    CHECK(f.server.sessions() == before);
 }
 
 TEST_CASE("hooks can be called from handlers of the server's own thread") {

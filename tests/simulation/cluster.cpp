@@ -259,7 +259,8 @@ void cluster::drop_connections(std::size_t i) {
 void cluster::expire(zk::session_id id) {
     const auto t = enter(nullptr);
     ended_early_.insert(id);
-    if (ensemble_.expire_session(id, t)) {
+    // While nobody leads, nothing decides that a session is over; that a single server can be told so is for tests of clients.
+    if (ensemble_.leader() && ensemble_.expire_session(id, t)) {
         faults_.count(fault::session_expired);
         kernel_.note("session {:x} is ended", static_cast<std::uint64_t>(id));
     } else {

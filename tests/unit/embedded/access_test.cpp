@@ -3,6 +3,10 @@
 
 #include "embedded/digest.hpp"
 #include "unit/embedded/fixture.hpp"
+#include "unit/proto_zk/allocations.hpp"
+
+#include <algorithm>
+#include <random>
 
 using namespace muster::test;
 using muster::embedded::acl_view;
@@ -27,7 +31,30 @@ std::int32_t set_acl(world& w, wire_client& c, std::string path, std::vector<acl
 
 std::int32_t fixed(std::vector<acl_view> asked, const identities& who, std::vector<acl>& out) {
     out.clear();
-    return muster::embedded::fix_up(asked, who, out);
+    std::size_t room = 1'000'000;
+    return muster::embedded::fix_up(asked, who, room, out);
+}
+
+// As Apache's server does it: each is compared with those before it, and what is null gets in the way.
+std::int32_t fixed_slowly(const std::vector<acl_view>& asked, std::vector<acl>& out) {
+    std::vector<acl_view> unique;
+    out.clear();
+    for (const auto& a : asked) {
+        const auto same = [&](const acl_view& u) {
+            return u.permissions == a.permissions && u.scheme == a.scheme && u.id == a.id;
+        };
+        const auto stumbles = [&](const acl_view& u) {
+            return u.permissions == a.permissions && (!a.scheme || (!a.id && u.scheme == a.scheme));
+        };
+        if (std::any_of(unique.begin(), unique.end(), stumbles)) return marshalling;
+        if (std::none_of(unique.begin(), unique.end(), same)) unique.push_back(a);
+    }
+    for (const auto& u : unique) {
+        if (!u.scheme) return invalid_acl;
+        if (!u.id) return marshalling;
+        out.emplace_back(u.permissions, std::string(*u.scheme), std::string(*u.id));
+    }
+    return unique.empty() ? invalid_acl : 0;
 }
 
 }    // namespace
@@ -146,10 +173,66 @@ TEST_CASE("which ACLs can be stored") {
     CHECK(out[0].permissions == 3);
 }
 
+TEST_CASE("duplicates among ACLs, and what is null in them") {
+    const identities who("127.0.0.1");
+    std::mt19937 random(20261130);
+    std::vector<acl> out, expected;
+    for (int round = 0; round < 20'000; ++round) {
+        const auto nulls = random() % 3;    // none, few, many
+        std::vector<acl_view> asked(1 + random() % 6);
+        for (auto& a : asked) {
+            a.permissions = static_cast<std::int32_t>(1 + random() % 3);
+            const bool is_null = nulls > 0 && random() % (nulls == 1 ? 8 : 2) == 0;
+            if (!is_null || random() % 2 == 0) a.scheme = random() % 2 == 0 ? "ip" : "digest";
+            if (!is_null || random() % 2 == 0) a.id = a.scheme == "ip" ? "10.0.0.1" : "u:h";
+        }
+        REQUIRE(fixed(asked, who, out) == fixed_slowly(asked, expected));
+        if (fixed(asked, who, out) == 0) REQUIRE(out == expected);
+    }
+}
+
+TEST_CASE("looking for duplicates takes little besides the ACLs") {
+    const identities who("127.0.0.1");
+    std::vector<acl_view> asked(80'000);
+    for (std::size_t i = 0; i < asked.size(); ++i) asked[i].permissions = static_cast<std::int32_t>(i);
+    std::vector<acl> out;
+    std::size_t room = 0;
+    const largest_allocation during;
+    CHECK(muster::embedded::fix_up(asked, who, room, out) == invalid_acl);
+    CHECK(during.total() < (16 + sizeof(acl)) * asked.size());
+}
+
+TEST_CASE("what ACLs take is what there is room for") {
+    identities who("127.0.0.1");
+    REQUIRE(who.authenticate("digest", "u:p", ""));
+    REQUIRE(who.authenticate("digest", "v:p", ""));
+    const std::vector<acl_view> asked{{31, "world", "anyone"}, {1, "auth", ""}};
+    const std::size_t needed = 12 + 5 + 6 + 2 * (12 + 6 + 30);
+    for (const std::size_t n : {needed, needed + 1}) {
+        std::vector<acl> out;
+        std::size_t room = n;
+        CHECK(muster::embedded::fix_up(asked, who, room, out) == 0);
+        CHECK(out.size() == 3);
+        CHECK(room == n - needed);
+    }
+    for (const std::size_t n : {needed - 1, std::size_t{22}, std::size_t{0}}) {
+        std::vector<acl> out;
+        std::size_t room = n;
+        CHECK(muster::embedded::fix_up(asked, who, room, out) == invalid_acl);
+    }
+}
+
 TEST_CASE("a client cannot have identities without end") {
     identities who("127.0.0.1");
     std::size_t n = 0;
     while (who.authenticate("digest", "user:" + std::to_string(n), "") && n < 100000) ++n;
     CHECK(n + 1 == identities::max);
     CHECK(who.authenticate("digest", "user:0", ""));
+    CHECK(identities::max == 64);
+
+    identities large("127.0.0.1");
+    CHECK(large.authenticate("digest", std::string(600'000, 'u') + ":p", ""));
+    CHECK_FALSE(large.authenticate("digest", std::string(600'000, 'v') + ":p", ""));
+    CHECK(large.authenticate("digest", "user:p", ""));
+    CHECK(large.all().size() == 3);
 }

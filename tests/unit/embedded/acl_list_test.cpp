@@ -6,9 +6,12 @@
 #include <doctest/doctest.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+using muster::embedded::acl_cache;
 using muster::embedded::acl_list;
 using muster::embedded::identities;
 using muster::zk::acl;
@@ -60,4 +63,24 @@ TEST_CASE("whoever is super is permitted everything, by any list") {
     identities who("192.168.7.5");
     who.add({"super", ""});
     for (const int others : {0, 1'000}) CHECK(acl_list(with_others({}, others)).permits(1, who));
+}
+
+TEST_CASE("equal lists are one while somebody has them") {
+    std::optional<acl_cache> cache(std::in_place);
+    const std::vector<acl> some{acl(31, "world", "anyone"), acl(1, "ip", "10.0.0.1")};
+    auto a = cache->share(some);
+    auto b = cache->share(some);
+    CHECK(a == b);
+    CHECK(a->all() == some);
+    const auto other = cache->share({some[1], some[0]});    // the order is what clients get
+    CHECK(other != a);
+    CHECK(cache->share({some[0]}) != a);
+    CHECK(cache->size() == 2);
+    a.reset();
+    CHECK(cache->size() == 2);
+    b.reset();
+    CHECK(cache->size() == 1);
+    CHECK(cache->share(some)->all() == some);
+    cache.reset();
+    CHECK(other->all().size() == 2);
 }

@@ -9,22 +9,6 @@ struct three : world {
     explicit three(muster::embedded::settings s = {}) : world(std::move(s), 3) {}
 };
 
-muster::embedded::settings read_only_mode() {
-    muster::embedded::settings s;
-    s.read_only_mode = true;
-    return s;
-}
-
-// A connection that accepts a read-only server.
-world::client connect_read_only(world& w, std::size_t server) {
-    auto c = w.open(server);
-    proto::connect_request r;
-    r.timeout_ms = 10000;
-    r.read_only = true;
-    w.give(*c, frame_of(r));
-    return c;
-}
-
 }    // namespace
 
 TEST_CASE("what is written at one server is read, and seen, at the others") {
@@ -244,90 +228,33 @@ TEST_CASE("a single server that restarts goes on") {
     CHECK(w.greet(*c));
 }
 
-TEST_CASE("a server without quorum serves reads to those who accept it") {
-    three w(read_only_mode());
-    auto a = w.connect(0);
-    CHECK(w.create(*a, "/n") == 0);
-    w.e.isolate(2, true, w.now);
-
-    auto plain = w.open(2);
-    w.give(*plain, frame_of(proto::connect_request{}));
-    CHECK(plain->closed);
-    CHECK(plain->in.empty());
-
-    auto c = connect_read_only(w, 2);
-    proto::connect_response greeting;
-    const auto frame = w.next(*c);
-    REQUIRE(frame.has_value());
-    proto::reader r(*frame);
-    greeting.read(r);
-    CHECK(greeting.read_only);
-    CHECK(greeting.session_id != 0);
-    CHECK(w.e.session_ids().size() == 1);    // it is known there only
-
-    CHECK(w.get(*c, "/n", true).err == 0);
-    CHECK(w.create(*c, "/m") == -119);
-    CHECK(w.remove(*c, "/n") == -119);
-    CHECK(w.call(*c, opcode::multi).err == -119);
-    CHECK(w.call(*c, opcode::sync, proto::path_request{"/"}).err == -119);
-    CHECK_FALSE(c->closed);
-
-    auto word = w.open(2);
-    w.give(*word, "isro");
-    CHECK(word->in == "ro");
-
-    // Sessions of all are none of its business; its own it knows again.
-    auto global = w.open(2);
-    proto::connect_request resume;
-    resume.read_only = true;
-    resume.session_id = a->session;
-    resume.password = a->password;
-    w.give(*global, frame_of(resume));
-    CHECK(global->closed);
-    CHECK(global->in.empty());
-    auto again = w.open(2);
-    resume.session_id = greeting.session_id;
-    resume.password = greeting.password;
-    w.give(*again, frame_of(resume));
-    CHECK(c->closed);
-    CHECK(w.greet(*again));
-    CHECK(w.call(*again, opcode::close_session).err == 0);
-    CHECK(again->closed);
-    auto over = w.open(2);
-    w.give(*over, frame_of(resume));
-    CHECK_FALSE(w.greet(*over));
-
-    auto last = connect_read_only(w, 2);
-    w.e.isolate(2, false, w.now);
-    CHECK(last->closed);
-}
-
-TEST_CASE("a server can be told to be read-only") {
+TEST_CASE("a session can be ended while the only server is down, or alone") {
     world w;
     auto a = w.connect();
-    w.e.at(0).set_read_only(true, w.now);
-    CHECK(a->closed);
-    auto c = connect_read_only(w, 0);
-    CHECK(w.greet(*c));
-    CHECK(w.create(*c, "/n") == -119);
-    w.e.at(0).set_read_only(true, w.now);
-    CHECK_FALSE(c->closed);
-    w.e.at(0).set_read_only(false, w.now);
-    CHECK(c->closed);
-    auto b = w.resume(*a);
-    CHECK(w.greet(*b));
-    CHECK(w.create(*b, "/n") == 0);
-}
-
-TEST_CASE("a session of a read-only server expires, and its connection is closed") {
-    world w;
-    w.e.at(0).set_read_only(true, w.now);
-    auto c = connect_read_only(w, 0);
-    REQUIRE(w.greet(*c));
-    w.pass(9000ms);
-    CHECK_FALSE(c->closed);
-    REQUIRE(w.e.deadline().has_value());
-    w.pass(4000ms);
-    CHECK(c->closed);
-    CHECK_FALSE(w.e.deadline().has_value());
+    auto other = w.connect();
+    CHECK(w.create(*a, "/e", 1) == 0);
+    CHECK(w.create(*other, "/f", 1) == 0);
+    SUBCASE("down") { w.e.crash(0, w.now); }
+    SUBCASE("alone") { w.e.isolate(0, true, w.now); }
+    SUBCASE("without a leader, and late with what was decided") {
+        w.e.set_lag(0, 1000ms);
+        w.ask(*a, opcode::create, world::node("/late", "", 1));
+        w.e.elect(std::nullopt, w.now);
+    }
+    w.pass(100000ms);
+    CHECK(w.e.session_ids().size() == 2);    // by itself none expires
+    CHECK(w.e.expire_session(a->session, w.now));
+    CHECK_FALSE(w.e.expire_session(a->session, w.now));
+    CHECK(w.e.session_ids() == std::vector<std::int64_t>{other->session});
+    w.pass(100000ms);
+    w.e.set_lag(0, 0ms);
+    w.e.isolate(0, false, w.now);
+    w.e.restart(0, w.now);
+    auto again = w.resume(*a);
+    CHECK_FALSE(w.greet(*again));
+    CHECK(again->closed);
+    auto b = w.resume(*other);
+    REQUIRE(w.greet(*b));
+    for (const char* path : {"/e", "/late"}) CHECK(w.exists(*b, path).err == no_node);
+    CHECK(w.exists(*b, "/f").err == 0);
 }

@@ -1,5 +1,9 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
+#include "embedded/proposals.hpp"
 #include "unit/embedded/fixture.hpp"
+#include "unit/proto_zk/allocations.hpp"
+
+#include <new>
 
 using namespace muster::test;
 
@@ -108,6 +112,27 @@ TEST_CASE("in a multi the flags decide what is created") {
     CHECK(w.e.leader_tree().ttls() == std::set<std::string, std::less<>>{"/ttl"});
     CHECK(w.call(*c, opcode::multi, proto::multi_request{{create("/x"), create("/y", 5)}}).err == marshalling);
     CHECK(w.exists(*c, "/x").err == no_node);
+}
+
+TEST_CASE("nothing stays of a multi for which memory has run out") {
+    const muster::embedded::settings s;
+    muster::embedded::tree t;
+    muster::embedded::proposals judge(s, t);
+    const muster::embedded::identities who("127.0.0.1");
+    muster::embedded::transaction all;
+    all.zxid = 1;
+    const std::string body =
+        frame_of(proto::multi_request{{create("/a"), create("/a/b"), set("/a", std::string(200'000, 'x'))}}).substr(4);
+    {
+        const allocation_limit limit(100'000);
+        CHECK_THROWS_AS(judge.judge(opcode::multi, body, who, all), std::bad_alloc);
+    }
+    CHECK(t.find("/a") == nullptr);
+    CHECK(t.find("/a/b") == nullptr);
+    CHECK(t.size() == muster::embedded::tree().size());
+    CHECK(all.changes.empty());
+    CHECK(judge.judge(opcode::multi, body, who, all).error == 0);
+    CHECK(t.find("/a")->data->size() == 200'000);
 }
 
 TEST_CASE("multis read or write") {
