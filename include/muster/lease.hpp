@@ -1,6 +1,7 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 #pragma once
 
+#include <muster/detail/stripe.hpp>
 #include <muster/error.hpp>
 #include <muster/instance.hpp>
 
@@ -11,11 +12,6 @@
 #include <utility>
 
 namespace muster {
-
-namespace balance {
-struct node;
-struct stripe;
-}    // namespace balance
 
 /// In which way a call failed.
 ///
@@ -59,7 +55,11 @@ public:
         return *this;
     }
     ~lease() {
-        if (taken_) release();
+        if (!taken_) return;
+        if (loan_ & plain)
+            abandon();
+        else if (taken_->give_up(balance::stripe::reference))
+            given_up();
     }
 
     /// True if there is an instance.
@@ -67,7 +67,7 @@ public:
     explicit operator bool() const noexcept { return valid(); }
 
     /// The instance. Precondition: `valid()`.
-    const instance& operator*() const noexcept;
+    const instance& operator*() const noexcept { return *taken_->shown; }
     const instance* operator->() const noexcept { return &**this; }
 
     /// What the instance was for its service when it was picked. Precondition: `valid()`.
@@ -91,7 +91,12 @@ public:
     bool draining() const noexcept;
 
     /// The call to the instance succeeded. Returns the loan; the instance remains readable.
-    void success() noexcept;
+    void success() noexcept {
+        if (loan_ != plain || taken_->outcomes->failing.load(std::memory_order_relaxed) != 0) return succeed();
+        loan_ = 0;
+        taken_->give_back();
+        balance::fetch_add(taken_->outcomes->successes, std::uint64_t{1});
+    }
     /// The same, and the instance reported how much of its capacity is used: 0 idle, 1 all. `p2c` and `peakewma` count a lease
     /// of an instance that reports u as 1 / (1 - u) leases, until it reports something else.
     void success(double load) noexcept;
@@ -108,10 +113,13 @@ private:
     friend class tried_set;
     lease(balance::stripe* s, std::uint64_t loan) noexcept : taken_(s), loan_(loan) {}
     inline bool take_back() noexcept;
-    void release() noexcept;
+    void succeed() noexcept;
+    void abandon() noexcept;
+    void given_up() noexcept;
 
-    balance::stripe* taken_ = nullptr;    // counts this lease, and holds the instance for it
-    std::uint64_t loan_ = 0;              // see balance/node_state.hpp
+    static constexpr std::uint64_t plain = 1;    // a loan that is not over, and of which there is nothing else to say
+    balance::stripe* taken_ = nullptr;           // counts this lease, and holds the instance for it
+    std::uint64_t loan_ = 0;                     // see balance/node_state.hpp
 };
 
 /// The instances that a request was sent to in vain, so that the next pick takes another. By identity: an instance that is

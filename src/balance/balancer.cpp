@@ -335,7 +335,7 @@ result<service_view> balancer::view(std::string_view service) {
     for (const auto& n : shown->nodes) {
         auto& i = v.instances.emplace_back();
         i.instance = *n->seen.instance;
-        i.role = n->seen.role;
+        i.role = n->role;
         i.path = std::string(n->seen.path);
         i.czxid = n->seen.czxid;
         i.open = n->open();

@@ -38,7 +38,7 @@ change describe(change::kind what, const node& n) {
     change c;
     c.what = what;
     c.instance = *n.seen.instance;
-    c.role = n.seen.role;
+    c.role = n.role;
     c.path = std::string(n.seen.path);
     return c;
 }
@@ -102,7 +102,7 @@ void change_queue::compare_instance(const node* told, const node* now) {
     } else if (!now) {
         push(change::kind::removed, *told, true);
     } else if (told != now) {
-        push(told->seen.role != now->seen.role ? change::kind::role : change::kind::updated, *now, false);
+        push(told->role != now->role ? change::kind::role : change::kind::updated, *now, false);
     }
 }
 

@@ -83,7 +83,7 @@ balance::time_source* clock_of(const balance::table& t) noexcept {
 std::size_t candidates::size() const noexcept { return table_->nodes().size(); }
 const instance& candidates::operator[](std::size_t i) const noexcept { return *node_of(*table_, i).seen.instance; }
 std::uint32_t candidates::weight(std::size_t i) const noexcept { return node_of(*table_, i).weight; }
-role candidates::role(std::size_t i) const noexcept { return node_of(*table_, i).seen.role; }
+role candidates::role(std::size_t i) const noexcept { return node_of(*table_, i).role; }
 std::uint64_t candidates::id(std::size_t i) const noexcept { return node_of(*table_, i).id; }
 std::uint32_t candidates::open(std::size_t i) const noexcept { return node_of(*table_, i).open(); }
 

@@ -78,10 +78,10 @@ void hold_back::hold(view_difference& seen, const membership& m, time_point now)
     const std::size_t all = m.nodes().size() - drained + newcomers.size() + departed_.size();
     if (gone < 2 || gone * 100 <= all * percentage_) {
         for (const auto& [identity, none] : left)
-            departed_.insert_or_assign(std::string(identity), departure{m.find(identity)->seen, now, reading_});
+            departed_.insert_or_assign(std::string(identity), departure{m.find(identity)->sighted(), now, reading_});
         return;
     }
-    for (const auto& [identity, none] : left) keep(seen, m.find(identity)->seen, now);
+    for (const auto& [identity, none] : left) keep(seen, m.find(identity)->sighted(), now);
     std::erase_if(departed_, [&](auto& d) {
         if (reading_ == 0 || d.second.reading != reading_) return false;
         keep(seen, std::move(d.second.seen), now);

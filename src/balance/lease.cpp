@@ -16,14 +16,9 @@ using balance::fetch_add;
 using balance::node;
 namespace loan = balance::loan;
 
-// The loan is over, but the lease still shows the instance: one unit moves from load to reference.
-void give_back(balance::stripe& s) noexcept { fetch_add(s.count, node::reference - 1); }
-
 }    // namespace
 
-const instance& lease::operator*() const noexcept { return *taken_->whose->seen.instance; }
-
-role lease::role() const noexcept { return taken_->whose->seen.role; }
+role lease::role() const noexcept { return taken_->whose->role; }
 
 std::int64_t lease::czxid() const noexcept { return taken_->whose->seen.czxid; }
 
@@ -55,28 +50,26 @@ void tried_set::insert(const lease& l) noexcept {
     size_ = std::min(size_ + 1, capacity);
 }
 
-/// Ends the loan; false if it had ended. The state is still to be told what came of it. Inline, for `success` is on the way of
-/// every call.
+/// Ends the loan; false if it had ended. The state is still to be told what came of it. Inline: `succeed` is on the way of calls
+/// that are timed.
 inline bool lease::take_back() noexcept {
     if (!(loan_ & loan::open)) return false;
     if (loan_ & loan::counted) [[unlikely]]
         node::count_bounded(*taken_->whose->state, 0U - 1);
     loan_ &= ~(loan::open | loan::counted);
-    give_back(*taken_);
+    taken_->give_back();
     return true;
 }
 
-void lease::success() noexcept {
+void lease::succeed() noexcept {
+    static_assert(plain == loan::open);
     if (!take_back()) return;
     fetch_add(taken_->outcomes->successes, std::uint64_t{1});
-    balance::node_state& s = *taken_->whose->state;
-    // `notable` too: two threads that learn at once may have left it behind.
-    const bool failing = s.strikes.load(std::memory_order_relaxed) != 0 ||
-                         (s.notable.load(std::memory_order_relaxed) & balance::node_state::failing) != 0;
-    const bool fine = !failing && s.standing.load(std::memory_order_relaxed) == balance::standing::fine;
-    if (!fine) [[unlikely]]
-        s.recover((loan_ & loan::on_trial) != 0);
-    if (const std::int64_t taken_at = loan::time_of(loan_)) s.observe(taken_at);
+    const bool tried = (loan_ & loan::on_trial) != 0;
+    const bool failing = taken_->outcomes->failing.load(std::memory_order_relaxed) != 0;
+    if (tried || failing) [[unlikely]]
+        taken_->whose->state->recover(tried);
+    if (const std::int64_t taken_at = loan::time_of(loan_)) taken_->whose->state->observe(taken_at);
 }
 
 void lease::success(double load) noexcept {
@@ -98,14 +91,12 @@ void lease::canceled() noexcept {
     if (take_back()) fetch_add(taken_->whose->state->canceled, std::uint64_t{1});
 }
 
-void lease::release() noexcept {
-    if (loan_ & loan::open) {
-        if (loan_ & loan::counted) node::count_bounded(*taken_->whose->state, 0U - 1);
-        fetch_add(taken_->outcomes->abandoned, std::uint64_t{1});
-        node::release(*taken_, 1);
-    } else {
-        node::release(*taken_, node::reference);
-    }
+void lease::abandon() noexcept {
+    if (loan_ & loan::counted) node::count_bounded(*taken_->whose->state, 0U - 1);
+    fetch_add(taken_->outcomes->abandoned, std::uint64_t{1});
+    node::release(*taken_, 1);
 }
+
+void lease::given_up() noexcept { node::given_up(*taken_); }
 
 }    // namespace muster

@@ -10,7 +10,7 @@
 namespace muster::balance {
 namespace {
 
-bool same_data(const sighting& a, const sighting& b) { return a.instance == b.instance || *a.instance == *b.instance; }
+bool same_data(const record& a, const record& b) { return a.instance == b.instance || *a.instance == *b.instance; }
 
 bool by_identity(const sighting& a, const sighting& b) { return a.identity < b.identity; }
 
@@ -92,7 +92,7 @@ std::optional<sighting> membership::elect(const std::string& who, const node_ref
                                           std::span<sighting> come) {
     constexpr counts_less less;
     std::optional<sighting> best;
-    if (was) best = was->seen;
+    if (was) best = was->sighted();
     auto others = others_.find(who);
     for (const sighting& s : gone) {
         if (best && !less(*best, s) && !less(s, *best))
@@ -143,7 +143,7 @@ node_ref membership::succeed(const node_ref& was, std::optional<sighting> seen, 
         changes.push_back({kind::added, added});
         return added;
     }
-    const bool other_role = was->seen.role != seen->role;
+    const bool other_role = was->role != seen->role;
     const bool other_znode = was->seen.path != seen->path || was->seen.czxid != seen->czxid;
     const bool other_data = !same_data(was->seen, *seen);
     if (!other_role && !other_znode && !other_data) return was;

@@ -18,8 +18,8 @@ struct copies {
 
 }    // namespace
 
-sighting::sighting(muster::instance instance_, std::string path_, std::int64_t czxid_, muster::role role_)
-    : czxid(czxid_), role(role_) {
+sighting::sighting(muster::instance instance_, std::string path_, std::int64_t czxid_, muster::role role_) : role(role_) {
+    czxid = czxid_;
     const auto kept = std::make_shared<copies>();
     kept->instance = std::move(instance_);
     kept->identity = kept->instance.identity();
@@ -33,18 +33,20 @@ node::node(sighting s, const boost::intrusive_ptr<node_state>& of, std::uint64_t
     : predecessor(previous),
       state(of),
       others(previous && of->stripes > 0 ? new stripe_line[of->stripes] : of->lines.get()),
-      id(id_),
       weight(static_cast<std::uint16_t>(std::clamp<std::uint32_t>(s.instance->weight, 1, max_weight))),
       role(s.role),
       stripes(static_cast<stripe_count>(of->stripes & 0x7FU)),
       ready(takes_work(*s.instance)),
-      seen(std::move(s)) {
+      seen(std::move(s)),
+      id(id_) {
     own.count.store(reference * (1U + stripes), std::memory_order_relaxed);
     own.whose = this;
+    own.shown = seen.instance.get();
     own.outcomes = &state->common;
     for (unsigned i = 0; i != stripes; ++i) {
         others[i].count.store(reference, std::memory_order_relaxed);
         others[i].whose = this;
+        others[i].shown = seen.instance.get();
         others[i].outcomes = &state->lines[i];
     }
     if (previous) intrusive_ptr_add_ref(previous);

@@ -29,18 +29,24 @@ using node_ref = boost::intrusive_ptr<node>;
 /// A list of nodes in canonical order, which is by identity.
 using node_list = std::vector<node_ref>;
 
-/// An instance as it was seen in the registry.
-struct sighting {
+/// The data of an instance, and where they were found.
+struct record {
     std::shared_ptr<const muster::instance> instance;    ///< Keeps alive what the other members view.
     std::string_view identity;                           ///< `instance->identity()`
     std::string_view path;                               ///< Of its znode.
     std::int64_t czxid = 0;                              ///< Transaction that created the znode.
+};
+
+/// An instance as it was seen in the registry.
+struct sighting : record {
     muster::role role = role::normal;
 
     /// Shares what `instance_` owns; both views must point into it.
     sighting(std::shared_ptr<const muster::instance> instance_, std::string_view identity_, std::string_view path_,
              std::int64_t czxid_, muster::role role_) noexcept
-        : instance(std::move(instance_)), identity(identity_), path(path_), czxid(czxid_), role(role_) {}
+        : record{std::move(instance_), identity_, path_, czxid_}, role(role_) {}
+
+    sighting(record r, muster::role role_) noexcept : record(std::move(r)), role(role_) {}
 
     /// Keeps copies.
     sighting(muster::instance instance_, std::string path_, std::int64_t czxid_, muster::role role_);
@@ -61,22 +67,22 @@ struct sighting {
 /// stripe has one reference more, so that none of them lets go of the node between two leases. The stripe within the node counts
 /// one reference for each other one that holds the node, and when it has let go, the node is freed.
 struct alignas(64) node {
-    static constexpr std::uint64_t reference = std::uint64_t{1} << 32;
+    static constexpr std::uint64_t reference = stripe::reference;
 
     // The line that every pick touches. With stripes of their own for the threads, no lease writes it.
     stripe own;
     std::atomic<node*> predecessor{nullptr};    ///< Earlier version with leases out; owned. See drop_idle_predecessors.
     const boost::intrusive_ptr<node_state> state;
     stripe_line* const others;    ///< Those of the state if this is the first version, else its own; null if there are none.
-    const std::uint64_t id;       ///< Hash of the identity.
     std::atomic<std::uint32_t> owners{0};
     const std::uint16_t weight;        ///< 1 to max_weight.
-    const muster::role role;           ///< As in `seen`, which need not be fetched for it when tables are built.
+    const muster::role role;           ///< Here, since it is needed when tables are built, and `seen` is not.
     const stripe_count stripes : 7;    ///< As in `state`.
     const bool ready : 1;              ///< It takes work: it neither starts nor drains.
 
     // What is read through a lease only.
-    alignas(64) const sighting seen;
+    alignas(64) const record seen;
+    const std::uint64_t id;    ///< Hash of the identity.
 
     /// A first version.
     node(sighting s, service_state_ptr shared);
@@ -94,6 +100,9 @@ struct alignas(64) node {
         if (loan & loan::counted) count_bounded(*n.state, 1);
         return lease(&by, loan | loan::open);
     }
+
+    /// As it was seen.
+    sighting sighted() const { return {seen, role}; }
 
     /// What a lease was taken on. Precondition: it is not empty.
     static const node& of(const lease& l) noexcept { return *l.taken_->whose; }
@@ -128,8 +137,11 @@ struct alignas(64) node {
 
     /// Gives up `unit` (1 or `reference`) of `s`, and frees the node if nothing else holds it.
     static void release(stripe& s, std::uint64_t unit) noexcept {
-        if (fetch_add(s.count, std::uint64_t{0} - unit, std::memory_order_acq_rel) == unit && s.whose->let_go(s))
-            destroy(s.whose);
+        if (s.give_up(unit)) given_up(s);
+    }
+    /// Frees the node if nothing else holds it, now that `s` does not.
+    static void given_up(stripe& s) noexcept {
+        if (s.whose->let_go(s)) destroy(s.whose);
     }
 
     friend void intrusive_ptr_add_ref(node* n) noexcept { fetch_add(n->owners, 1U); }
@@ -144,9 +156,7 @@ private:
     bool let_go(const stripe& s) noexcept { return &s == &own || drop(own); }
     /// The same, now that nobody owns it.
     bool disown() noexcept;
-    static bool drop(stripe& s) noexcept {
-        return fetch_add(s.count, std::uint64_t{0} - reference, std::memory_order_acq_rel) == reference;
-    }
+    static bool drop(stripe& s) noexcept { return s.give_up(stripe::reference); }
     static void destroy(node* n) noexcept;
 };
 

@@ -61,6 +61,11 @@ void node_state::observe(std::int64_t taken_at) noexcept {
     rate();
 }
 
+void node_state::mark_failing(std::uint32_t mark) noexcept {
+    common.failing.exchange(mark, std::memory_order_acq_rel);
+    for (unsigned i = 0; i != stripes; ++i) lines[i].failing.exchange(mark, std::memory_order_acq_rel);
+}
+
 void node_state::note(std::uint32_t reason, bool holds) noexcept {
     const std::uint32_t before = notable.load(relaxed);
     if (((before & reason) != 0) == holds) return;
@@ -79,7 +84,9 @@ void node_state::rate() noexcept {
     note(dear, dearer != 1);
 }
 
+// In this order: where a failure is told of at the same time, either all of it is forgotten or the next success does it.
 void node_state::recover(bool tried) noexcept {
+    mark_failing(0);
     strikes.store(0, relaxed);
     note(failing, false);
     if (tried && shared) shared->health.succeeded(*this, shared->clock->ticks());
@@ -110,6 +117,7 @@ void node_state::count(failure_class why) noexcept {
 void node_state::fail(failure_class why, std::int64_t taken_at, bool tried) noexcept {
     strikes.store(std::min<std::uint32_t>(strikes.load(relaxed) + 1, 1'000'000), relaxed);
     note(failing, true);
+    mark_failing(1);
     if (!shared) return;
     const std::int64_t now = shared->clock->ticks();
     shared->health.failed(*this, why, tried, now);

@@ -3,10 +3,10 @@
 // What is learned of an instance from the leases that come back.
 #pragma once
 
-#include "balance/counter.hpp"
 #include "balance/service_state.hpp"
 #include "balance/stripe.hpp"
 
+#include <muster/detail/counter.hpp>
 #include <muster/lease.hpp>
 
 #include <boost/smart_ptr/intrusive_ptr.hpp>
@@ -111,6 +111,8 @@ private:
     std::uint64_t sum(std::atomic<std::uint64_t> tally::*counter) const noexcept;
     void rate() noexcept;
     void note(std::uint32_t reason, bool holds) noexcept;
+    /// Tells those who return leases, see `tally::failing`.
+    void mark_failing(std::uint32_t mark) noexcept;
 };
 
 }    // namespace muster::balance

@@ -35,7 +35,7 @@ instance_description describe(const node& n, std::int64_t now) {
     d.instance = *n.seen.instance;
     d.instance.password.clear();
     if (!d.instance.ip.empty()) d.address = fmt::format("{}:{}", d.instance.ip, d.instance.port);
-    d.role = n.seen.role;
+    d.role = n.role;
     d.path = std::string(n.seen.path);
     d.czxid = n.seen.czxid;
     d.weight = n.weight;

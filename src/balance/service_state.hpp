@@ -1,9 +1,10 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 #pragma once
 
-#include "balance/counter.hpp"
 #include "balance/health.hpp"
 #include "balance/stripe.hpp"
+
+#include <muster/detail/counter.hpp>
 
 #include <atomic>
 #include <chrono>

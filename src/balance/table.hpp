@@ -45,7 +45,12 @@ public:
     /// The position in a cycle of `n`, then moves on by one. When `n` is another than last time, the position is kept in
     /// proportion: clients that were spread evenly stay so, and none begins again at the front. Precondition: n > 0.
     std::uint32_t turn(std::uint32_t n) noexcept {
-        if (n != cycle_) rescale(n);
+        if (!goes_round(n)) rescale(n);
+        return next_of(n);
+    }
+    /// True if `n` is as long as the cycle was last time: then `next_of` will do for `turn`, and calls nothing.
+    bool goes_round(std::uint32_t n) const noexcept { return n == cycle_; }
+    std::uint32_t next_of(std::uint32_t n) noexcept {
         const std::uint32_t at = cursor_;
         cursor_ = at + 1 == n ? 0 : at + 1;
         return at;

@@ -134,6 +134,7 @@ TEST_CASE("the mark of a failure that two threads have left behind goes with the
     service s;
     node_state& state = *s.node().state;
     state.notable |= node_state::failing;    // one thread marked what another one had forgiven
+    state.common.failing = 1;
     s.take().success();
     CHECK((state.notable & node_state::failing) == 0);
     s.take().failure(muster::failure_class::failed);

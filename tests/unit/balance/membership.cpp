@@ -79,7 +79,7 @@ TEST_CASE("who is sighted twice counts once") {
     SUBCASE("a seed server in mid-promotion is master") {
         m.apply({normal(coded("a", 1), 9), master(coded("a", 1), 5)}, start);
         REQUIRE(m.nodes().size() == 1);
-        CHECK(m.nodes()[0]->seen.role == muster::role::master);
+        CHECK(m.nodes()[0]->role == muster::role::master);
     }
     SUBCASE("of two normals the younger counts") {
         m.apply({normal(coded("a", 1), 3), normal(coded("a", 2), 8), normal(coded("a", 3), 5)}, start);

@@ -1,0 +1,46 @@
+// Part of muster. Boost Software License 1.0, see LICENSE.
+//
+// What a lease points at. Known to users' compilers, so that a lease is read and returned without a call into the library.
+#pragma once
+
+#include <muster/detail/counter.hpp>
+#include <muster/instance.hpp>
+
+#include <atomic>
+#include <cstdint>
+
+namespace muster::balance {
+
+struct node;
+
+/// How leases ended, as far as every lease counts it.
+struct tally {
+    std::atomic<std::uint64_t> successes{0};    ///< Leases returned with `success()`.
+    std::atomic<std::uint64_t> abandoned{0};    ///< Leases destroyed without a word.
+
+    /// Not 0: the instance has failed since its last success, so that the next one has more to do than to be counted.
+    std::atomic<std::uint32_t> failing{0};
+};
+
+/// Counts the leases of one version of an instance that were taken by some of the threads. See `balance/node.hpp`.
+struct stripe {
+    std::atomic<std::uint64_t> count{0};
+    node* whose = nullptr;
+    const instance* shown = nullptr;    ///< That version; the node keeps it.
+    tally* outcomes = nullptr;          ///< Of these threads, for all versions; the node keeps it.
+
+    /// A reference to the node that is no open lease, in `count`.
+    static constexpr std::uint64_t reference = std::uint64_t{1} << 32;
+
+    /// Leases that are out.
+    std::uint32_t open() const noexcept { return static_cast<std::uint32_t>(count.load(std::memory_order_relaxed)); }
+
+    /// One lease is over, and refers to the node still.
+    void give_back() noexcept { fetch_add(count, reference - 1); }
+    /// Gives up `unit`: 1 or `reference`. True if that was the last.
+    bool give_up(std::uint64_t unit) noexcept {
+        return fetch_add(count, std::uint64_t{0} - unit, std::memory_order_acq_rel) == unit;
+    }
+};
+
+}    // namespace muster::balance
