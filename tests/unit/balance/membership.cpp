@@ -252,7 +252,7 @@ TEST_CASE("the nodes of those that did not change are not touched by a change of
     listed_membership m(remember);
     m.apply(normals(100), start);
     const node_list before = m.nodes();
-    sighting other = before[50]->seen;
+    sighting other = before[50]->sighted();
     const sighting changed(numbered(200), std::string(other.path), other.czxid, other.role);
     CHECK(summary(m.apply({other}, {changed}, start)) ==
           whats{{kind::added, numbered(200).identity()}, {kind::removed, std::string(other.identity)}});
