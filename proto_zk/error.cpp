@@ -103,7 +103,7 @@ const char* describe(client_errc e) noexcept {
         case client_errc::moving:
             return "the client moves to another server of its list";
         case client_errc::timed_out:
-            return "the deadline passed";
+            return "no server answered in time";
         case client_errc::overloaded:
             return "too many requests wait or are under way; this one was not sent";
         case client_errc::deadline_exceeded:

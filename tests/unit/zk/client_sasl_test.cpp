@@ -155,7 +155,7 @@ TEST_CASE("an attempt that ends while a step is under way tells of the user, and
     SUBCASE("its time is over") {
         x.f->sim.run_for(3s);
         CHECK(x.f->client.session().last_error == client_errc::timed_out);
-        CHECK(x.f->client.session().message == "as me at 10.0.0.1: the deadline passed");
+        CHECK(x.f->client.session().message == "as me at 10.0.0.1: no server answered in time");
     }
     SUBCASE("the server speaks out of turn") {
         x.f->server.reply(7);
