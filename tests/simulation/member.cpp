@@ -68,7 +68,8 @@ void member::update() {
     auto done = [this, life = life_, number = ++updates_, since](error_code ec) {
         if (life == life_ && !ec) updated(number, since);
     };
-    if (chance_.percent(10)) {
+    // What it says already is not written again, so that what a stranger writes meanwhile would pass for that.
+    if (instance_.state != "draining" && chance_.percent(10)) {
         instance_.state = "draining";
         env_.time.note("{} drains", name_);
         return registrar_->drain(env_.operations.expect(*home_, name_ + " drain", std::move(done)));
