@@ -121,7 +121,7 @@ TEST_CASE("equal ACLs are stored once") {
     world w;
     auto c = many(w);
     proto::multi_request r;
-    for (int i = 0; i < 15'000; ++i)
+    for (std::size_t i = 0; i < 15'000; ++i)
         r.operations.push_back({opcode::create, node_for("/" + std::to_string(i), all_mine(1 + i % 2))});
     const auto all = errors(w.call(*c, opcode::multi, r));
     CHECK(std::count(all.begin(), all.end(), 0) == 15'000);
