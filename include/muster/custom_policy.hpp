@@ -121,8 +121,8 @@ concept chooser = std::move_constructible<T> && requires(const T& t, const candi
 /// anew for a group to which instances come, which instances leave or where they are updated, also since
 /// `balancer::set_subset_client` was called; never for ejections. The chooser is destroyed when the last picker has moved on to a
 /// later list. It runs on the balancer's strand, in the call that first uses the policy for a service, or in that of
-/// `set_subset_client`, with locks of the balancer held: it must not use the balancer. If it throws, picks give
-/// `registry_errc::policy_failed` until the list changes.
+/// `set_subset_client`, with a lock of that service held: it must not use the balancer; picks from other services go on. If it
+/// throws, picks give `registry_errc::policy_failed` until the list changes.
 template <class T>
 concept chooser_builder = std::move_constructible<T> && requires(const T& t, const candidates& all) {
     { t(all) } -> chooser;

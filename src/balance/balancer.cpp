@@ -69,7 +69,7 @@ result<std::shared_ptr<balance::service>> balancer_impl::find(std::string_view s
 }
 
 lease balancer_impl::try_pick(std::string_view service, const pick_options& o, error_code& ec, std::string* message) {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     const auto it = services_.find(service);
     entry* e = it != services_.end() && !closed_ ? &it->second : nullptr;
     if (!e) {
@@ -81,26 +81,49 @@ lease balancer_impl::try_pick(std::string_view service, const pick_options& o, e
             return {};
         }
     }
-    const auto pick = [&](balance::hot_picker& p) {
-        return o.exclude.empty() ? p.pick(o.key, ec) : p.pick(o.key, o.exclude, ec);
-    };
-    if (is_special(o, env_->params)) return pick(special(*e, selection_of(o)));
-    const auto how = o.policy.value_or(env_->params.policy);
-    const auto where = o.pool.value_or(env_->params.pool);
-    auto& picker = e->pickers[static_cast<std::size_t>(how) * pools + static_cast<std::size_t>(where)];
-    if (!picker) picker.emplace(e->service->channel({how, where}));
-    return pick(*picker);
+    const bool plain = !is_special(o, env_->params);
+    balance::hot_picker* p = plain ? known_plain(*e, o) : known_special(*e, selection_of(o));
+    if (!p) [[unlikely]] {
+        // Its tables may have to be built, which can take long: meanwhile others pick from other services.
+        const auto what = selection_of(o);
+        const auto from = e->service;
+        lock.unlock();
+        const auto channel = from->channel(what);
+        lock.lock();
+        const auto still = services_.find(service);
+        if (still == services_.end()) {    // the context has been shut down
+            ec = registry_errc::closed;
+            return {};
+        }
+        p = &keep(still->second, what, channel, plain);
+    }
+    return o.exclude.empty() ? p->pick(o.key, ec) : p->pick(o.key, o.exclude, ec);
 }
 
-balance::hot_picker& balancer_impl::special(entry& e, balance::selection what) {
+std::optional<balance::hot_picker>& balancer_impl::plain_picker(entry& e, policy how, pool where) {
+    return e.pickers[static_cast<std::size_t>(how) * pools + static_cast<std::size_t>(where)];
+}
+
+balance::hot_picker* balancer_impl::known_plain(entry& e, const pick_options& o) const {
+    auto& p = plain_picker(e, o.policy.value_or(env_->params.policy), o.pool.value_or(env_->params.pool));
+    return p ? &*p : nullptr;
+}
+
+balance::hot_picker* balancer_impl::known_special(entry& e, const balance::selection& what) {
     const auto same = std::find_if(e.specials.begin(), e.specials.end(), [&what](const auto& s) { return s.what == what; });
-    if (same != e.specials.end()) {
-        std::rotate(same, same + 1, e.specials.end());    // the one that was not used for the longest time goes first
-        return e.specials.back().hot;
+    if (same == e.specials.end()) return nullptr;
+    std::rotate(same, same + 1, e.specials.end());    // the one that was not used for the longest time goes first
+    return &e.specials.back().hot;
+}
+
+balance::hot_picker& balancer_impl::keep(entry& e, const balance::selection& what, const balance::channel_ptr& c, bool plain) {
+    if (plain) {
+        auto& p = plain_picker(e, what.how, what.where);
+        return p ? *p : p.emplace(c);    // another thread may have been faster
     }
-    balance::hot_picker hot(e.service->channel(what));
+    if (auto* const p = known_special(e, what)) return *p;
     if (e.specials.size() == max_specials) e.specials.erase(e.specials.begin());
-    return e.specials.emplace_back(special_picker{std::move(what), std::move(hot)}).hot;
+    return e.specials.emplace_back(special_picker{what, balance::hot_picker(c)}).hot;
 }
 
 balance::selection balancer_impl::selection_of(const pick_options& o) const {

@@ -68,7 +68,11 @@ private:
         std::size_t operator()(std::string_view s) const noexcept { return std::hash<std::string_view>{}(s); }
     };
 
-    static balance::hot_picker& special(entry& e, balance::selection what);
+    static std::optional<balance::hot_picker>& plain_picker(entry& e, policy how, pool where);
+    // The picker that picks by name use, of which there is one for each selection; null: not made yet.
+    balance::hot_picker* known_plain(entry& e, const pick_options& o) const;
+    static balance::hot_picker* known_special(entry& e, const balance::selection& what);
+    static balance::hot_picker& keep(entry& e, const balance::selection& what, const balance::channel_ptr& c, bool plain);
     entry* find_locked(std::string_view service, diagnostic& why);
     void stop_services();
 

@@ -11,6 +11,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <future>
 #include <memory>
 #include <set>
 #include <stdexcept>
@@ -355,4 +356,28 @@ TEST_CASE("a balancer picks with a custom policy, named in its messages") {
         o.custom = always(i % 3);
         CHECK(ip_of(o) == "10.0.0." + std::to_string(i % 3));
     }
+}
+
+TEST_CASE("while a policy is built for one service others are picked from") {
+    using namespace muster::test;
+    simulation sim;
+    sim_registry registry(sim);
+    for (const char* path : {"/micro-service", "/micro-service/s", "/micro-service/t"}) registry.tree.put(path, "");
+    for (const char* service : {"s", "t"})
+        registry.tree.put(std::string("/micro-service/") + service + "/master", R"({"serverip":"10.0.0.9","serverport":9})");
+    muster::balancer lb(make_client(sim.io.get_executor(), config_for_tests(), sim.world));
+    for (const char* service : {"s", "t"}) CHECK_FALSE(lb.try_pick(service).has_value());
+    registry.serve();
+    sim.run_for(50ms);
+    registry.serve();
+
+    bool picked = false;
+    muster::pick_options o;
+    o.custom = {"patient", [&](const candidates&) {
+                    auto other = std::async(std::launch::async, [&] { return lb.try_pick("t").has_value(); });
+                    picked = other.wait_for(10s) == std::future_status::ready && other.get();
+                    return [](const candidates&, pick_context&) { return 0; };
+                }};
+    CHECK(lb.try_pick("s", o).has_value());
+    CHECK(picked);
 }
