@@ -94,8 +94,7 @@ public:
     void success() noexcept {
         if (loan_ != plain || taken_->outcomes->failing.load(std::memory_order_relaxed) != 0) return succeed();
         loan_ = 0;
-        taken_->give_back();
-        balance::fetch_add(taken_->outcomes->successes, std::uint64_t{1});
+        taken_->give_back_after_success();
     }
     /// The same, and the instance reported how much of its capacity is used: 0 idle, 1 all. `p2c` and `peakewma` count a lease
     /// of an instance that reports u as 1 / (1 - u) leases, until it reports something else.

@@ -14,8 +14,17 @@ public:
     explicit uniform(node_list nodes) : table(std::move(nodes)) {}
 
     node* pick(pick_state& s, std::string_view, error_code&) const noexcept override {
-        return nodes()[s.random_below(static_cast<std::uint32_t>(nodes().size()))].get();
+        return nodes()[s.random_below(size())].get();
     }
+    shortcut in_short() const noexcept override {
+        shortcut s;
+        s.nodes = nodes().data();
+        s.draws = size();
+        return s;
+    }
+
+private:
+    std::uint32_t size() const noexcept { return static_cast<std::uint32_t>(nodes().size()); }
 };
 
 class weighted final : public table {

@@ -20,7 +20,11 @@ std::pair<plan_ptr, std::uint64_t> channel::current() const {
     return {plan_, version_.load(std::memory_order_relaxed)};
 }
 
-hot_picker::hot_picker(channel_ptr c) : channel_(std::move(c)), state_(channel_->draw_seed()) {}
+hot_picker::hot_picker(channel_ptr c) : hot_picker(std::move(c), no_stripe) {}
+
+hot_picker::hot_picker(channel_ptr c, std::uint32_t stripe) : channel_(std::move(c)), state_(channel_->draw_seed()) {
+    state_.stripe = stripe;
+}
 
 hot_picker::hot_picker(const hot_picker& o) : hot_picker(o.channel_) {}
 
@@ -32,9 +36,19 @@ hot_picker& hot_picker::operator=(const hot_picker& o) {
 // A stripe is drawn with the first pick, not with the picker: who copies pickers to and fro would leave stripes to copies that
 // never pick.
 void hot_picker::reload() noexcept {
-    if (version_ == 0) state_.stripe = channel_->draw_stripe();
+    if (state_.stripe == no_stripe) state_.stripe = channel_->draw_stripe();
     std::tie(plan_, version_) = channel_->current();
     table_ = plan_->first();
+    shortcut_ = table_->in_short();
+}
+
+lease hot_picker::choose(std::string_view key, error_code& ec) noexcept {
+    if (channel_->version() != version_) reload();
+    ec = {};
+    node* n = table_->pick(state_, key, ec);
+    if (n && n->state->standing.load(std::memory_order_relaxed) != standing::fine) [[unlikely]]
+        return lend_another(*n, key, nullptr, ec);
+    return n ? node::lend(*n, state_.loan, state_.stripe) : lease();
 }
 
 lease hot_picker::pick(std::string_view key, const tried_set& tried, error_code& ec) noexcept {
@@ -128,10 +142,16 @@ bool anybody_well(const table& t, pick_state& s) noexcept {
 class hot_picker::search {
 public:
     search(hot_picker& p, node& first, std::string_view key) noexcept
-        : picker_(p), first_(first), key_(key), shared_(first.state->shared.get()) {
+        : picker_(p), first_(first), loan_of_first_(p.state_.loan), key_(key), shared_(first.state->shared.get()) {
         now_ = shared_ ? shared_->clock->ticks() : 0;
         panic_ = shared_ && shared_->health.in_panic(now_);
         hash_ = key.empty() ? 0 : hash64(key);
+    }
+
+    /// The node that was chosen first, after all, on the loan that was meant for it: each table leaves its own.
+    node* first() noexcept {
+        picker_.state_.loan = loan_of_first_;
+        return &first_;
     }
 
     bool panics() const noexcept { return panic_; }
@@ -156,7 +176,7 @@ public:
 private:
     node* look(const table& t, healthy_and_new& wanted) noexcept {
         if (&t == picker_.table_) {
-            if (wanted(first_)) return &first_;
+            if (wanted(first_)) return first();
             return wanted.refused() ? nullptr : t.pick_if(picker_.state_, key_, wanted);
         }
         // From anywhere: the searches through the tables before would take rotations on by the same number of turns each time.
@@ -171,6 +191,7 @@ private:
 
     hot_picker& picker_;
     node& first_;
+    std::uint64_t loan_of_first_;
     std::string_view key_;
     service_state* shared_;
     std::int64_t now_;
@@ -195,10 +216,10 @@ node* hot_picker::choose_another(node& first, std::string_view key, const tried_
         ec = registry_errc::all_ejected;
         return nullptr;
     }
-    if (!tried || !tried->contains(first.id)) return &first;
+    if (!tried || !tried->contains(first.id)) return s.first();
     anybody_new wanted(*tried);
     n = table_->pick_if(state_, key, wanted);
-    return n ? n : &first;
+    return n ? n : s.first();
 }
 
 publisher::publisher(std::uint64_t seed, subset s) noexcept : seeds_(seed), subset_(s) {}

@@ -56,6 +56,8 @@ using channel_ptr = std::shared_ptr<channel>;
 class hot_picker {
 public:
     explicit hot_picker(channel_ptr c);
+    /// One that counts in that stripe, and draws none: it picks once or twice, and those who pick all the time need them.
+    hot_picker(channel_ptr c, std::uint32_t stripe);
     hot_picker(const hot_picker& o);
     hot_picker& operator=(const hot_picker& o);
     hot_picker(hot_picker&&) noexcept = default;
@@ -65,12 +67,11 @@ public:
     /// Picks now. An empty lease, and `ec` set, if there is nobody: unknown_service, no_instances, no_master, key_required,
     /// all_ejected, recovering, closed, or what a custom policy gives. `ec` is cleared otherwise.
     lease pick(std::string_view key, error_code& ec) noexcept {
-        if (channel_->version() != version_) reload();
-        ec = {};
-        node* n = table_->pick(state_, key, ec);
-        if (n && n->state->standing.load(std::memory_order_relaxed) != standing::fine) [[unlikely]]
-            return lend_another(*n, key, nullptr, ec);
-        return n ? node::lend(*n, state_.loan, state_.stripe) : lease();
+        // With a shortcut there is nothing to call, and so nothing to be kept over a call.
+        if (channel_->version() != version_) return choose(key, ec);
+        if (state_.goes_round(shortcut_.length)) return pass_on(shortcut_.at_turn(state_.next_of(shortcut_.length)), key, ec);
+        if (shortcut_.draws != 0) return pass_on(*shortcut_.nodes[state_.random_below(shortcut_.draws)], key, ec);
+        return choose(key, ec);
     }
 
     /// The same, one that is not in `tried`; if there is none, one that is, and the lease says so.
@@ -82,7 +83,16 @@ public:
     const channel_ptr& source() const noexcept { return channel_; }
 
 private:
+    static constexpr std::uint32_t no_stripe = 0xFFFFFFFF;
+
     void reload() noexcept;
+    lease choose(std::string_view key, error_code& ec) noexcept;
+    lease pass_on(node& n, std::string_view key, error_code& ec) noexcept {
+        ec = {};
+        if (n.state->standing.load(std::memory_order_relaxed) != standing::fine) [[unlikely]]
+            return lend_another(n, key, nullptr, ec);
+        return node::lend(n, 0, state_.stripe);
+    }
     lease lend_another(node& first, std::string_view key, const tried_set* tried, error_code& ec) noexcept;
     node* choose_another(node& first, std::string_view key, const tried_set* tried, error_code& ec) noexcept;
 
@@ -91,6 +101,7 @@ private:
     channel_ptr channel_;
     plan_ptr plan_;                   // null before the first pick
     const table* table_ = nullptr;    // the plan's first
+    shortcut shortcut_;               // of that
     std::uint64_t version_ = 0;       // of the plan; no channel has 0
     pick_state state_;
 };

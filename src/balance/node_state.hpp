@@ -50,9 +50,7 @@ enum class presence : std::uint8_t { listed, draining, gone };
 struct alignas(64) node_state {
     explicit node_state(service_state_ptr s);
 
-    tally common;    ///< Where there are no stripes.
-    std::atomic<std::uint32_t> references{0};
-
+    tally common;                             ///< Where there are no stripes.
     std::atomic<std::uint32_t> strikes{0};    ///< Failures of any class since the last success.
     /// How many times as expensive a lease is than it looks: 1 if all is well. Of slowness and of the load that was reported.
     std::atomic<float> handicap{1};
@@ -67,11 +65,12 @@ struct alignas(64) node_state {
     static constexpr std::uint32_t dear = 2;           ///< `handicap` is not 1.
     static constexpr std::uint32_t never_timed = 4;    ///< `typical` is unknown.
 
-    std::atomic<std::uint32_t> bounded{0};    ///< Leases of policy boundedhash that are out.
     std::atomic<balance::standing> standing{balance::standing::fine};
+    std::atomic<std::uint32_t> bounded{0};                                 ///< Leases of policy boundedhash that are out.
     std::atomic<balance::presence> presence{balance::presence::listed};    ///< Written by the membership.
     const stripe_count stripes;
     const std::unique_ptr<stripe_line[]> lines;    ///< The tallies of all versions, and the stripes of the first one.
+    std::atomic<std::uint32_t> references{0};
 
     // What picks do not read, unless the instance is in trouble.
     std::atomic<std::uint64_t> unreachable{0};    ///< Leases returned with a failure of this class; and so on.

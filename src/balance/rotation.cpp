@@ -14,16 +14,10 @@ class round_robin final : public table {
 public:
     explicit round_robin(node_list nodes) : table(std::move(nodes)), size_(static_cast<std::uint32_t>(this->nodes().size())) {}
 
-    node* pick(pick_state& s, std::string_view, error_code&) const noexcept override {
-        if (!s.goes_round(size_)) [[unlikely]]
-            return pick_first(s);
-        return nodes()[s.next_of(size_)].get();
-    }
+    node* pick(pick_state& s, std::string_view, error_code&) const noexcept override { return nodes()[s.turn(size_)].get(); }
+    shortcut in_short() const noexcept override { return {nodes().data(), nullptr, size_, 0}; }
 
 private:
-    // Apart, so that other picks keep nothing over a call that they do not make.
-    [[gnu::noinline]] node* pick_first(pick_state& s) const noexcept { return nodes()[s.turn(size_)].get(); }
-
     std::uint32_t size_;
 };
 
@@ -37,16 +31,12 @@ public:
         : table(std::move(nodes)), cycle_(smooth_cycle(weights_of(this->nodes()), max_slots(this->nodes().size()))) {}
 
     node* pick(pick_state& s, std::string_view, error_code&) const noexcept override {
-        const auto slots = static_cast<std::uint32_t>(cycle_.size());
-        if (!s.goes_round(slots)) [[unlikely]]
-            return pick_first(s, slots);
-        return nodes()[cycle_[s.next_of(slots)]].get();
+        return nodes()[cycle_[s.turn(slots())]].get();
     }
+    shortcut in_short() const noexcept override { return {nodes().data(), cycle_.data(), slots(), 0}; }
 
 private:
-    [[gnu::noinline]] node* pick_first(pick_state& s, std::uint32_t slots) const noexcept {
-        return nodes()[cycle_[s.turn(slots)]].get();
-    }
+    std::uint32_t slots() const noexcept { return static_cast<std::uint32_t>(cycle_.size()); }
 
     std::vector<std::uint32_t> cycle_;
 };

@@ -134,7 +134,7 @@ void service::divide(const subset& s) {
 void service::wait(pick_request r, pick_done done) {
     const auto id = number(done, &service::cancel);
     const auto deadline = env_->world->now() + runtime::bounded(r.wait);
-    waiter w{hot_picker(channel(r.what)), std::move(r.key), r.exclude, deadline, std::move(done)};
+    waiter w{hot_picker(channel(r.what), 0), std::move(r.key), r.exclude, deadline, std::move(done)};
     asio::post(env_->strand, [self = shared_from_this(), id, w = std::move(w)]() mutable {
         if (self->serve(w)) return;
         self->deadlines_.emplace(w.deadline, id);

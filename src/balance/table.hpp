@@ -83,6 +83,16 @@ protected:
     ~eligibility() = default;
 };
 
+/// What `table::pick` does, without a call, where that is one step.
+struct shortcut {
+    const node_ref* nodes = nullptr;
+    const std::uint32_t* cycle = nullptr;    ///< Indices of nodes whose turns they are; null: they stand in their own order.
+    std::uint32_t length = 0xFFFFFFFF;       ///< Of the cycle; by default what none is as long as: there are no turns.
+    std::uint32_t draws = 0;                 ///< Among so many one is drawn, all alike; 0: none is.
+
+    node& at_turn(std::uint32_t turn) const noexcept { return *nodes[cycle ? cycle[turn] : turn]; }
+};
+
 /// Chooses. Immutable; any number of threads may pick from one, each with a `pick_state` of its own.
 class table {
 public:
@@ -97,6 +107,9 @@ public:
     /// Another node, one that `e` allows; null if there is none, or hardly any of very many. Hash policies give the next one for
     /// the key, others go on in turn or draw: nobody inherits all picks of one that is out.
     virtual node* pick_if(pick_state& s, std::string_view key, eligibility& e) const noexcept;
+
+    /// Its shortcut, if it has one. That lives as long as the table does.
+    virtual shortcut in_short() const noexcept { return {}; }
 
     /// True if the key alone decides.
     virtual bool by_key() const noexcept { return false; }

@@ -74,7 +74,8 @@ public:
     explicit two_choices(node_list nodes)
         : table(std::move(nodes)), draw_(this->nodes()), shared_(this->nodes().front()->state->shared.get()) {
         for (const node_ref& n : this->nodes()) {
-            candidates_.push_back({n.get(), n->state.get()});
+            const auto i = static_cast<std::uint32_t>(candidates_.size());
+            candidates_.push_back({n.get(), n->state.get(), draw_.per_lease(i)});
             in_one_place_ = in_one_place_ && n->counts_in_one_place();
         }
     }
@@ -99,23 +100,25 @@ protected:
 
     static bool never_timed(const node_state& s) noexcept { return s.typical.load(relaxed) == 0; }
 
-    // Times the lease, if there is a clock.
-    void time(pick_state& s) const noexcept {
-        if (!shared_) return;
+    // Gives `n`, and times the lease, if there is a clock. Apart: what is called seldom must not cost registers every time.
+    [[gnu::noinline]] node* timed(pick_state& s, node* n) const noexcept {
+        if (!shared_) return n;
         const std::int64_t now = shared_->clock->ticks();
         shared_->pass(now);
         s.loan = loan::taken_at(now);
+        return n;
     }
 
     template <bool InOnePlace>
-    static float open(const node& n) noexcept {
-        return static_cast<float>(InOnePlace ? n.own.open() : n.open());
+    static std::uint32_t open(const node& n) noexcept {
+        return InOnePlace ? n.own.open() : n.open();
     }
 
-    // Both at once: with the state behind the node, a pick from very many would wait for memory one time more.
+    // All at once: with the state behind the node, a pick from very many would wait for memory one time more.
     struct candidate {
         node* who;
         node_state* state;
+        float per_lease;
     };
 
     Draw draw_;
@@ -134,32 +137,45 @@ public:
     node* pick(pick_state& s, std::string_view, error_code&) const noexcept override {
         s.loan = 0;
         if (this->nodes().size() == 1) return this->nodes().front().get();
-        return this->in_one_place_ ? choose<true>(s) : choose<false>(s);
+        return this->in_one_place_ ? choose<true>(s) : choose_apart(s);
     }
 
 private:
+    using candidate = typename two_choices<Draw>::candidate;
+
+    [[gnu::noinline]] node* choose_apart(pick_state& s) const noexcept { return choose<false>(s); }
+
     template <bool InOnePlace>
     node* choose(pick_state& s) const noexcept {
         const pair drawn = this->draw_.draw(s);
-        const auto [a, state_a] = this->candidates_[drawn.first];
-        const auto [b, state_b] = this->candidates_[drawn.second];
-        const float load_a = this->template open<InOnePlace>(*a) * this->draw_.per_lease(drawn.first);
-        const float load_b = this->template open<InOnePlace>(*b) * this->draw_.per_lease(drawn.second);
-        const std::uint32_t notable = state_a->notable.load(relaxed) | state_b->notable.load(relaxed);
-        if (notable != 0) [[unlikely]]
-            return look_closer<InOnePlace>({{a, state_a}, load_a}, {{b, state_b}, load_b}, s);
-        const bool second = load_b < load_a;    // a tie goes to the first
-        if ((second ? load_b : load_a) > 0 || this->template due<InOnePlace>(s, second ? *state_b : *state_a, 16)) this->time(s);
-        return second ? b : a;
+        const candidate& a = this->candidates_[drawn.first];
+        const candidate& b = this->candidates_[drawn.second];
+        const std::uint32_t open_a = this->template open<InOnePlace>(*a.who);
+        const std::uint32_t open_b = this->template open<InOnePlace>(*b.who);
+        if ((a.state->notable.load(relaxed) | b.state->notable.load(relaxed)) != 0) [[unlikely]]
+            return look_closer<InOnePlace>(a, b, s);
+        if ((open_a | open_b) == 0)    // a tie goes to the first
+            return this->template due<InOnePlace>(s, *a.state, 16) ? this->timed(s, a.who) : a.who;
+        const float load_a = static_cast<float>(open_a) * a.per_lease;
+        const float load_b = static_cast<float>(open_b) * b.per_lease;
+        const candidate& taken = load_b < load_a ? b : a;
+        const bool time = (load_b < load_a ? open_b : open_a) != 0 || this->template due<InOnePlace>(s, *taken.state, 16);
+        return time ? this->timed(s, taken.who) : taken.who;
     }
 
-    struct rated : two_choices<Draw>::candidate {
+    struct rated : candidate {
         float load;
     };
+    template <bool InOnePlace>
+    static rated rate(const candidate& c) noexcept {
+        return {c, static_cast<float>(two_choices<Draw>::template open<InOnePlace>(*c.who)) * c.per_lease};
+    }
 
     // Where one fails, is slow or was never timed.
     template <bool InOnePlace>
-    [[gnu::noinline]] node* look_closer(const rated& a, const rated& b, pick_state& s) const noexcept {
+    [[gnu::noinline]] node* look_closer(const candidate& first, const candidate& other, pick_state& s) const noexcept {
+        const rated a = rate<InOnePlace>(first);
+        const rated b = rate<InOnePlace>(other);
         const std::uint32_t strikes_a = a.state->strikes.load(relaxed);
         const std::uint32_t strikes_b = b.state->strikes.load(relaxed);
         const float handicap_a = a.state->handicap.load(relaxed);
@@ -173,9 +189,8 @@ private:
             timed = true;
         }
         const rated& taken = second ? b : a;
-        timed |= taken.load > 0 || this->never_timed(*taken.state);
-        if (timed || this->template due<InOnePlace>(s, *taken.state, 16)) this->time(s);
-        return taken.who;
+        timed |= taken.load > 0 || this->never_timed(*taken.state) || this->template due<InOnePlace>(s, *taken.state, 16);
+        return timed ? two_choices<Draw>::timed(s, taken.who) : taken.who;
     }
 
     // A lease of one with handicap h costs as h leases. The one that loses for its handicap alone is tried once in a while,
@@ -202,10 +217,12 @@ public:
     node* pick(pick_state& s, std::string_view, error_code&) const noexcept override {
         s.loan = 0;
         if (this->nodes().size() == 1) return this->nodes().front().get();
-        return this->in_one_place_ ? choose<true>(s) : choose<false>(s);
+        return this->in_one_place_ ? choose<true>(s) : choose_apart(s);
     }
 
 private:
+    [[gnu::noinline]] node* choose_apart(pick_state& s) const noexcept { return choose<false>(s); }
+
     // One that nobody knows yet is asked at once, but by one caller only until it has answered.
     static constexpr float unknown = 1e18F;
 
@@ -213,27 +230,26 @@ private:
     node* choose(pick_state& s) const noexcept {
         const std::int64_t now = this->shared_ ? this->shared_->latest.load(relaxed) : 0;
         const pair drawn = this->draw_.draw(s);
-        const auto [a, state_a] = this->candidates_[drawn.first];
-        const auto [b, state_b] = this->candidates_[drawn.second];
-        const std::uint32_t strikes_a = state_a->strikes.load(relaxed);
-        const std::uint32_t strikes_b = state_b->strikes.load(relaxed);
-        const float open_a = this->template open<InOnePlace>(*a);
-        const float open_b = this->template open<InOnePlace>(*b);
-        const bool second = this->differ(strikes_a, strikes_b)
-                                ? this->take_second(s, strikes_a, strikes_b)
-                                : cost(open_b, *state_b, drawn.second, now) < cost(open_a, *state_a, drawn.first, now);
+        const auto& a = this->candidates_[drawn.first];
+        const auto& b = this->candidates_[drawn.second];
+        const std::uint32_t strikes_a = a.state->strikes.load(relaxed);
+        const std::uint32_t strikes_b = b.state->strikes.load(relaxed);
+        const std::uint32_t open_a = this->template open<InOnePlace>(*a.who);
+        const std::uint32_t open_b = this->template open<InOnePlace>(*b.who);
+        const bool second = this->differ(strikes_a, strikes_b) ? this->take_second(s, strikes_a, strikes_b)
+                                                               : cost(open_b, b, now) < cost(open_a, a, now);
         // By index: which one it is cannot be foreseen, and so must not be a branch.
-        const auto [taken, state] = this->candidates_[second ? drawn.second : drawn.first];
-        if ((second ? open_b : open_a) > 0 || this->never_timed(*state) || this->template due<InOnePlace>(s, *state, 4))
-            this->time(s);
-        return taken;
+        const auto& taken = this->candidates_[second ? drawn.second : drawn.first];
+        const bool time = (second ? open_b : open_a) > 0 || this->never_timed(*taken.state) ||
+                          this->template due<InOnePlace>(s, *taken.state, 4);
+        return time ? this->timed(s, taken.who) : taken.who;
     }
 
-    float cost(float leases, const node_state& state, std::uint32_t i, std::int64_t now) const noexcept {
-        const float open = leases * this->draw_.per_lease(i);
-        const float latency = state.latency.load(relaxed);
+    static float cost(std::uint32_t leases, const typename two_choices<Draw>::candidate& c, std::int64_t now) noexcept {
+        const float open = static_cast<float>(leases) * c.per_lease;
+        const float latency = c.state->latency.load(relaxed);
         if (latency == 0) return unknown * open;
-        return latency * faded(now - state.latency_at.load(relaxed)) * (open + 1) * state.reported.load(relaxed);
+        return latency * faded(now - c.state->latency_at.load(relaxed)) * (open + 1) * c.state->reported.load(relaxed);
     }
 };
 

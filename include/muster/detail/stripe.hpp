@@ -37,6 +37,17 @@ struct stripe {
 
     /// One lease is over, and refers to the node still.
     void give_back() noexcept { fetch_add(count, reference - 1); }
+    /// The same, of one that has ended with a success. The flag is looked at once: it counts, for who makes no other call.
+    void give_back_after_success() noexcept {
+        if (single_threaded()) [[likely]] {
+            constexpr auto relaxed = std::memory_order_relaxed;
+            count.store(count.load(relaxed) + (reference - 1), relaxed);
+            outcomes->successes.store(outcomes->successes.load(relaxed) + 1, relaxed);
+            return;
+        }
+        give_back();
+        fetch_add(outcomes->successes, std::uint64_t{1});
+    }
     /// Gives up `unit`: 1 or `reference`. True if that was the last.
     bool give_up(std::uint64_t unit) noexcept {
         return fetch_add(count, std::uint64_t{0} - unit, std::memory_order_acq_rel) == unit;

@@ -65,6 +65,20 @@ TEST_CASE("pickers count in stripes of their own, and take turns") {
     CHECK(n.state->abandoned() == 2);
 }
 
+TEST_CASE("who waits for an instance takes no stripe from those who pick") {
+    published s({}, 2);
+    const channel_ptr c = s.pub.get(policy::roundrobin, pool::all);
+    hot_picker a(c), waits(c, 0), b(c);
+    for (hot_picker* p : {&a, &waits, &b}) {    // nobody is there yet
+        error_code ec;
+        CHECK_FALSE(p->pick("", ec));
+    }
+    s.show(normals(1));
+    const lease by_a = pick_with(a), by_b = pick_with(b);
+    CHECK(s.of(0).others[0].open() == 1);
+    CHECK(s.of(0).others[1].open() == 1);
+}
+
 TEST_CASE("policies that ask for load see what all stripes have lent") {
     for (const policy p : {policy::leastconnect, policy::p2c}) {
         for (std::uint32_t elsewhere = 0; elsewhere < 4; ++elsewhere) {

@@ -64,6 +64,26 @@ TEST_CASE("every attempt reaches another instance, under every policy, and then 
     }
 }
 
+TEST_CASE("the first choice after all, when nobody else is left, is lent as its policy lends") {
+    published s;
+    s.show({normal(numbered(0)), normal(numbered(1)), master(numbered(2))});
+    hot_picker picker(s.pub.get(policy::boundedhash, pool::normals_then_master));
+    error_code ec;
+    tried_set tried;
+    std::vector<lease> out;
+    for (int i = 0; i < 5; ++i) {
+        out.push_back(picker.pick("key", tried, ec));
+        REQUIRE(out.back());
+        tried.insert(out.back());
+    }
+    CHECK(out.back().last_chance());
+    // The master is alone in its table, where no bound is needed.
+    const auto bounded = std::count_if(out.begin(), out.end(), [](const lease& l) { return l.role() == muster::role::normal; });
+    CHECK(s.shared->bounded == static_cast<std::uint32_t>(bounded));
+    out.clear();
+    CHECK(s.shared->bounded == 0);
+}
+
 TEST_CASE("two clients whose picks go by a key retry in the same order") {
     for (const policy p : muster::all_policies()) {
         if (!muster::needs_key(p)) continue;
