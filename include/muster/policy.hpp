@@ -16,6 +16,12 @@ namespace muster {
 /// 163 to 326, and halved further while there are more than 262144 in all (from 1366 instances on). A change that takes the mean
 /// weight or the sum over such a step halves or doubles the points of all, and about half of the keys move, once. Beyond 6553
 /// instances those that go by Maglev's table take a larger one, and nearly all keys move where that begins.
+///
+/// `p2c` and `peakewma` turn away from an instance that fails after its first failure. That one is far slower only a call that
+/// was timed tells: all are while others are open on the same instance, else one in 16 under `p2c` and one in 4 under
+/// `peakewma`, to read the clock less often. Where there are several callers, or up to 5 instances, 90 % of the traffic have left
+/// it within 100 picks. One caller with a request at a time and 10 instances may give it up to 16 before `p2c` notices, which
+/// takes 160 picks.
 enum class policy {
     roundrobin,          ///< Each in turn, from a random start.
     weightroundrobin,    ///< Each in turn as often as its weight says, spread smoothly.
