@@ -17,6 +17,10 @@ namespace muster {
 /// weight or the sum over such a step halves or doubles the points of all, and about half of the keys move, once. Beyond 6553
 /// instances those that go by Maglev's table take a larger one, and nearly all keys move where that begins.
 ///
+/// `weightroundrobin`: after t picks from the beginning of its cycle an instance of weight w, of W in all, has had t*w/W, give or
+/// take less than one. A picker begins anywhere in the cycle, so that clients do not all begin with the same instance; between
+/// any two of its picks it is less than two.
+///
 /// `p2c` and `peakewma` turn away from an instance that fails after its first failure. That one is far slower only a call that
 /// was timed tells: all are while others are open on the same instance, else one in 16 under `p2c` and one in 4 under
 /// `peakewma`, to read the clock less often. Where there are several callers, or up to 5 instances, 90 % of the traffic have left
