@@ -74,7 +74,9 @@ struct balancer_params {
     /// always shown at once. 0, and more than 99: off, all are.
     std::uint32_t hold_back_percentage = 50;
 
-    /// How long the state of an instance that went is kept in case it comes back. Default: 30 s.
+    /// How long the state of an instance that went is kept in case it comes back: its open leases, latency and ejection. Default
+    /// 30 s, three session timeouts: whoever lost its session registers again within that, and what was known before a longer
+    /// absence, such as a restart on another machine, says little of how it does now.
     std::chrono::milliseconds remember{30'000};
 
     /// Reads of instances in flight at a time. Legal: 1 and more.

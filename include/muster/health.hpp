@@ -51,7 +51,9 @@ struct health_params {
     std::uint32_t panic_percentage = 50;
 
     /// On trial an instance takes so many percent of the picks that would be its own, drawn anew for each pick, also of one key,
-    /// until so many calls made on trial succeeded in a row. Defaults 10 and 3. One of them 0: no trial, all picks at once.
+    /// until so many calls made on trial succeeded in a row. Defaults 10 and 3: if it still fails, one caller in ten of its share
+    /// finds out, not all at once, and 3 are hardly chance where most calls fail, but come soon, also in a service with few
+    /// calls. One of them 0: no trial, all picks at once.
     std::uint32_t trial_percentage = 10;
     std::uint32_t trial_successes = 3;
 
@@ -59,13 +61,16 @@ struct health_params {
     /// then a share that grows from `slow_start_percentage` in proportion to the time. Under hash policies its keys come to it
     /// one by one. Where nobody else is there, each has its share at once. Default 0: off, since an instance that registers says
     /// that it is ready, and in a service of 2 the other would carry its load meanwhile. 30 s suits those that have caches or a
-    /// compiler to warm up.
+    /// compiler to warm up. The share begins with 10, as Envoy's: an instance that gets nothing does not warm up.
     std::chrono::milliseconds slow_start{0};
     std::uint32_t slow_start_percentage = 10;
 
-    /// After all instances were gone, those that come back first get only picks for what they can take: with k of
+    /// After all instances were gone from the registry, which those that are ejected are not (for them there are trials and
+    /// `panic_percentage`), those that come back first get only picks for what they can take: with k of
     /// `recovery_instances` back, k in so many picks, and the others give `registry_errc::recovering` at once. Ends when so many
     /// are back, or their number has not changed for `recovery_hold`. Default 0: off; nobody but you knows how many it takes.
+    /// Those that come back after an incident do so within a few seconds of each other: 10 s without another one, the default,
+    /// say that no more are to be expected soon, and those that are there have to do.
     std::size_t recovery_instances = 0;
     std::chrono::milliseconds recovery_hold{10'000};
 

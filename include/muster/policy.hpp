@@ -10,6 +10,22 @@
 namespace muster {
 
 /// How one instance is chosen among those of a pool.
+///
+/// Under the policies by key, an instance that comes or goes moves at most 1 % of the keys of others. Exceptions: `ringhash`
+/// has 192 points per unit of weight, halved for a mean weight of 1.7, 3.4, 6.8 and so on, so that an instance of mean weight has
+/// 163 to 326, and halved further while there are more than 262144 in all (from 1366 instances on). A change that takes the mean
+/// weight or the sum over such a step halves or doubles the points of all, and about half of the keys move, once. Beyond 6553
+/// instances those that go by Maglev's table take a larger one, and nearly all keys move where that begins.
+///
+/// `weightroundrobin`: after t picks from the beginning of its cycle an instance of weight w, of W in all, has had t*w/W, give or
+/// take less than one. A picker begins anywhere in the cycle, so that clients do not all begin with the same instance; between
+/// any two of its picks it is less than two.
+///
+/// `p2c` and `peakewma` turn away from an instance that fails after its first failure. That one is far slower only a call that
+/// was timed tells: all are while others are open on the same instance, else one in 16 under `p2c` and one in 4 under
+/// `peakewma`, to read the clock less often. Where there are several callers, or up to 5 instances, 90 % of the traffic have left
+/// it within 100 picks. One caller with a request at a time and 10 instances may give it up to 16 before `p2c` notices, which
+/// takes 160 picks.
 enum class policy {
     roundrobin,          ///< Each in turn, from a random start.
     weightroundrobin,    ///< Each in turn as often as its weight says, spread smoothly.
@@ -20,7 +36,7 @@ enum class policy {
     leastconnect,    ///< The one with the fewest open leases for its weight; among more than 128, the best of 24 drawn at random.
     p2c,             ///< Draws two by weight and takes the one with fewer open leases; one that fails or is far slower loses.
     peakewma,        ///< Draws two by weight and takes the one with the lower latency, times its open leases.
-    ringhash,        ///< By a hash of the key, on Envoy's ring: 160 points per instance of mean weight, up to 262144 in all.
+    ringhash,        ///< By a hash of the key, on a ring whose points stand where Envoy's do: see above.
     maglev,          ///< By a hash of the key, in Envoy's Maglev table. What `iphash` and `urlhash` do, under its own name.
     rendezvous,      ///< By the highest hash of key and instance: moves no key needlessly. Looks at all: for up to some hundred.
     boundedhash,     ///< As `maglev`, but none gets more than 1.25 times its share of the leases open; what exceeds goes on.

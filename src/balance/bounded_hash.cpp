@@ -75,13 +75,14 @@ private:
     double room() const noexcept { return shared_ ? per_weight_ * (open() + 1.0) : std::numeric_limits<double>::infinity(); }
 
     // The leases that are out. The service counts all of its own; where the table has only some of its instances, they are
-    // counted here, but of many not for each pick: what comes and goes in between makes a fraction of a lease for each of them.
+    // counted here, but of many not for each pick: what comes in between makes a fraction of a lease for each of them. What goes
+    // may be all, but there are never more than the service counts.
     std::uint32_t open() const noexcept {
         constexpr auto relaxed = std::memory_order_relaxed;
         if (shared_->health.present() == nodes().size()) return shared_->bounded.load(relaxed);
         if (const std::uint32_t left = picks_left_.load(relaxed); left > 0) {
             picks_left_.store(left - 1, relaxed);
-            return open_.load(relaxed);
+            return std::min(open_.load(relaxed), shared_->bounded.load(relaxed));
         }
         std::uint32_t n = 0;
         for (const node_ref& each : nodes()) n += each->state->bounded.load(relaxed);

@@ -5,9 +5,11 @@
 #include "balance/policies.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <limits>
 #include <utility>
+#include <vector>
 
 namespace muster::balance {
 namespace {
@@ -53,10 +55,59 @@ private:
     std::vector<double> per_weight_;
 };
 
+// Who has far fewer leases than the others when a table is made: those that have just joined. All picks would go to them until
+// they have caught up.
+class newcomers {
+public:
+    explicit newcomers(const node_list& nodes) {
+        std::vector<double> loads;
+        loads.reserve(nodes.size());
+        double weights = 0;
+        for (const node_ref& n : nodes) {
+            loads.push_back(static_cast<double>(n->open()) / n->weight);
+            weights += n->weight;
+        }
+        std::vector<double> sorted = loads;
+        const auto middle = sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() / 2);
+        std::nth_element(sorted.begin(), middle, sorted.end());
+        const double median = *middle;
+        // Half of its share of the next 1000 picks: who misses no more than that may well get it at once.
+        const double missing = 512 / weights;
+        double theirs = 0;
+        for (std::size_t i = 0; i < nodes.size(); ++i) {
+            const double behind = median - loads[i];
+            if (behind <= missing || behind * nodes[i]->weight <= 1) continue;    // by 1 they differ all the time
+            is_one_.resize(nodes.size());
+            is_one_[i] = true;
+            theirs += nodes[i]->weight;
+        }
+        if (theirs == 0) return;
+        step_ = static_cast<std::uint32_t>(1024 * theirs / weights) + 1;
+        end_ = step_ * sample;    // more draws would make no difference
+    }
+
+    /// True while there are some that are held back.
+    bool any() const noexcept { return taken_.load(std::memory_order_relaxed) < end_; }
+    /// Precondition: `any()` was true.
+    bool contains(std::uint32_t i) const noexcept { return is_one_[i]; }
+
+    /// One of them is looked at only when it is drawn, by so many draws: by one for the first 1000 picks or so, which gives it
+    /// its share, then by two, and so on. So it catches up within some thousand picks.
+    std::uint32_t draws() const noexcept { return 1 + taken_.load(std::memory_order_relaxed) / step_; }
+    /// One of them was taken.
+    void count() const noexcept { fetch_add(taken_, 1U); }
+
+private:
+    std::vector<bool> is_one_;
+    std::uint32_t step_ = 1;    // so many picks of them are their share of 1024
+    std::uint32_t end_ = 0;     // after so many they are held back no more; 0: there are none
+    mutable std::atomic<std::uint32_t> taken_{0};
+};
+
 template <class Order>
 class least_connect final : public table {
 public:
-    explicit least_connect(node_list nodes) : table(std::move(nodes)), order_(this->nodes()) {
+    explicit least_connect(node_list nodes) : table(std::move(nodes)), order_(this->nodes()), newcomers_(this->nodes()) {
         in_one_place_ =
             std::all_of(this->nodes().begin(), this->nodes().end(), [](const node_ref& n) { return n->counts_in_one_place(); });
     }
@@ -64,6 +115,8 @@ public:
     // Draws in proportion to the weights, so that ties do not always go to the same. One without any lease cannot be beaten;
     // three draws look for one, or else whoever follows busy ones in the list would get most of their picks.
     node* pick(pick_state& s, std::string_view, error_code&) const noexcept override {
+        if (newcomers_.any()) [[unlikely]]
+            return pick_beside_newcomers(s);
         for (int draw = 0; draw < 3; ++draw) {
             node* const n = nodes()[order_.draw(s)].get();
             if (n->open() == 0 && s.worth_trying(n->state->strikes.load(std::memory_order_relaxed))) return n;
@@ -75,24 +128,56 @@ public:
     }
 
 private:
+    static bool fails(const node& n) noexcept { return n.state->strikes.load(std::memory_order_relaxed) != 0; }
+
     node* best_of(pick_state& s, bool healthy_first) const noexcept {
-        const auto behind = [healthy_first](const node& n) {
-            return healthy_first && n.state->strikes.load(std::memory_order_relaxed) != 0 ? failing : 0;
+        const auto behind = [healthy_first](const node& n) { return healthy_first && fails(n) ? failing : 0; };
+        const auto rank_by = [&](auto open) {
+            return [&, open, all = nodes().data()](std::uint32_t i) { return order_.rank(open(*all[i]), i); };
         };
-        const std::uint32_t i = in_one_place_ ? best_one(s, [&](const node& n) { return n.own.open() + behind(n); })
-                                              : best_one(s, [&](const node& n) { return n.open() + behind(n); });
+        const auto draw = [&] { return order_.draw(s); };
+        const std::uint32_t i = in_one_place_ ? best_one(draw, rank_by([&](const node& n) { return n.own.open() + behind(n); }))
+                                              : best_one(draw, rank_by([&](const node& n) { return n.open() + behind(n); }));
         return nodes()[i].get();
     }
 
-    template <class Open>
-    std::uint32_t best_one(pick_state& s, Open open) const noexcept {
-        const auto rank = [&, all = nodes().data()](std::uint32_t i) { return order_.rank(open(*all[i]), i); };
+    // The same, but a newcomer counts only where it is drawn.
+    [[gnu::noinline]] node* pick_beside_newcomers(pick_state& s) const noexcept {
+        const auto rank = [&, all = nodes().data()](std::uint32_t i) { return order_.rank(all[i]->open(), i); };
+        std::uint64_t drawn = std::numeric_limits<std::uint64_t>::max();
+        for (std::uint32_t left = newcomers_.draws(); left > 0; --left) {
+            const std::uint32_t i = order_.draw(s);
+            if (newcomers_.contains(i) && s.worth_trying(nodes()[i]->state->strikes.load(std::memory_order_relaxed)))
+                drawn = std::min(drawn, rank(i));
+        }
+        // Begins with one of the others, or whoever follows newcomers in the list would get their part of the ties as well.
+        const auto draw_other = [&] {
+            std::uint32_t i = order_.draw(s);
+            for (int again = 0; again < 16 && newcomers_.contains(i); ++again) i = order_.draw(s);
+            return i;
+        };
+        const auto best_other = [&](bool healthy_first) {
+            return best_one(draw_other, [&, all = nodes().data()](std::uint32_t i) {
+                const bool late = newcomers_.contains(i) || (healthy_first && fails(*all[i]));
+                return order_.rank(all[i]->open() + (late ? failing : 0), i);
+            });
+        };
+        std::uint32_t other = best_other(false);
+        if (!s.worth_trying(nodes()[other]->state->strikes.load(std::memory_order_relaxed))) other = best_other(true);
+        if (drawn >> 32 > rank(other) >> 32) return nodes()[other].get();
+        newcomers_.count();
+        return nodes()[static_cast<std::uint32_t>(drawn)].get();
+    }
+
+    // Index of the lowest rank.
+    template <class Draw, class Rank>
+    std::uint32_t best_one(Draw draw, Rank rank) const noexcept {
         if (nodes().size() > exact_up_to) {
-            std::uint64_t best = rank(order_.draw(s));
-            for (std::uint32_t k = 1; k < sample; ++k) best = std::min(best, rank(order_.draw(s)));
+            std::uint64_t best = rank(draw());
+            for (std::uint32_t k = 1; k < sample; ++k) best = std::min(best, rank(draw()));
             return static_cast<std::uint32_t>(best);
         }
-        const std::uint32_t start = order_.draw(s);
+        const std::uint32_t start = draw();
         const std::uint64_t behind = best_between(start, static_cast<std::uint32_t>(nodes().size()), rank);
         const std::uint64_t before = best_between(0, start, rank);
         return static_cast<std::uint32_t>(before >> 32 < behind >> 32 ? before : behind);
@@ -106,6 +191,7 @@ private:
     }
 
     Order order_;
+    newcomers newcomers_;
     bool in_one_place_;
 };
 

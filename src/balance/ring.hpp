@@ -14,8 +14,11 @@ namespace muster::balance {
 /// hashes between the point before each of them, exclusive, and that point.
 class ring {
 public:
-    /// `points`: how many there are in all, at least. Each claimant has one at least. Precondition: claimants is not empty.
-    ring(std::span<const claimant> claimants, std::size_t points);
+    /// `per_weight`: how many points a claimant of weight 1 has, others in proportion, rounded; but each has one at least.
+    /// Precondition: claimants is not empty.
+    ring(std::span<const claimant> claimants, double per_weight);
+    /// With as many as `ring_points` says.
+    explicit ring(std::span<const claimant> claimants);
 
     /// Index of the first point at or behind `hash`, round the end. Takes the same time for any number of points: a table of as
     /// many entries tells where to begin to look.
@@ -36,9 +39,13 @@ private:
     unsigned shift_ = 0;
 };
 
-/// Points for `n` claimants: 160 each, which makes their shares differ by 8 %, and no more than Envoy's usual maximum of 2^18 in
-/// all, which bounds memory. All clients of a service must agree on it, so it depends on nothing else; where it changes, points
-/// come or go, and those that stay keep their places.
-std::size_t ring_points(std::size_t n) noexcept;
+/// Points of one unit of weight: 192 where the mean weight is 1, which makes shares differ by 7 %. It is halved as often as it
+/// takes for one of mean weight to have between 163 and 326 points, and again until there are no more than 2^18 in all, which
+/// bounds memory.
+///
+/// All clients of a service must agree on it, so it depends on nothing but the weights. Where it changes, all instances get or
+/// lose every second point, and half of the keys move. So it has few values, and keeps each while the mean weight, or the sum
+/// beyond the bound, does not double. If it followed the mean, each change would move some percent.
+double ring_points(std::span<const claimant> claimants) noexcept;
 
 }    // namespace muster::balance

@@ -12,8 +12,7 @@ namespace {
 
 class ring_hash final : public table {
 public:
-    explicit ring_hash(node_list nodes)
-        : table(std::move(nodes)), ring_(claimants_of(this->nodes()), ring_points(this->nodes().size())) {}
+    explicit ring_hash(node_list nodes) : table(std::move(nodes)), ring_(claimants_of(this->nodes())) {}
 
     node* pick(pick_state&, std::string_view key, error_code& ec) const noexcept override {
         if (key.empty()) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -96,4 +97,21 @@ TEST_CASE("leases of other policies do not count") {
     std::vector<lease> out;
     for (int i = 0; i < 100; ++i) out.push_back(c.take("/key/" + std::to_string(i)));
     CHECK(c.nodes[0]->state->bounded > 30);
+}
+
+TEST_CASE("leases that came back give no room, also where the count of a part of the service is old") {
+    published s;
+    auto seen = normals(1000);
+    seen.push_back(master(numbered(1000), 1001));
+    s.show(std::move(seen));
+    hot_picker picker(s.pub.get(policy::boundedhash, muster::pool::normals_then_master));
+    muster::error_code ec;
+    std::vector<lease> out;
+    for (int i = 0; i < 10'100; ++i) out.push_back(picker.pick("/key/" + std::to_string(i), ec));
+    out.clear();
+    std::map<std::string, int> open;
+    for (int i = 1; i <= 40; ++i) {
+        out.push_back(picker.pick("/hot", ec));
+        REQUIRE(++open[out.back()->identity()] <= std::ceil(1.25 * i / 1000));
+    }
 }

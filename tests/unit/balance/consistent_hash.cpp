@@ -116,6 +116,26 @@ TEST_CASE("one that goes moves its own keys and hardly any other") {
     }
 }
 
+TEST_CASE("of few, and of unequal weights, one that goes moves less than 1 % of the keys of others") {
+    std::vector<std::vector<std::uint32_t>> services;
+    for (std::size_t n = 2; n <= 7; ++n) services.emplace_back(n, 1);
+    services.push_back({1, 2, 3, 4, 5, 6, 7, 8, 9, 10});
+    for (const policy p : hash_policies()) {
+        CAPTURE(muster::to_string(p));
+        for (const auto& weights : services) {
+            CAPTURE(weights.size());
+            const auto before = owners(normals(weights), p);
+            for (std::size_t i = 0; i < weights.size(); ++i) {
+                CAPTURE(i);
+                auto seen = normals(weights);
+                const std::string gone(seen[i].identity);
+                seen.erase(seen.begin() + static_cast<std::ptrdiff_t>(i));
+                CHECK(moved_needlessly(before, owners(std::move(seen), p), gone) < 1);
+            }
+        }
+    }
+}
+
 TEST_CASE("one that comes takes its share and hardly moves others") {
     const auto before = owners(normals(20));
     const auto after = owners(normals(21));

@@ -4,6 +4,9 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <map>
+#include <string>
+#include <utility>
 #include <vector>
 
 using namespace muster::balance;
@@ -99,4 +102,44 @@ TEST_CASE("a new version counts the leases of the earlier ones") {
     client c{build_table(policy::leastconnect, m.nodes())};
     const lease l = c.take();
     CHECK(l->identity() == m.nodes()[1]->seen.identity);
+}
+
+TEST_CASE("who joins busy ones gets no more than twice its share of the next 1000 picks, and then as much as the others") {
+    for (const bool held : {true, false}) {
+        CAPTURE(held);
+        picked_service s(10, {}, policy::leastconnect);
+        std::vector<lease> out;
+        for (std::size_t i = 0; i < 10; ++i)
+            for (int k = 0; k < 500; ++k) out.push_back(s.lend(i));
+        s.show(11);
+        std::map<std::string, int> picks;
+        for (int i = 0; i < 1000; ++i) {
+            lease l = s.take();
+            ++picks[l->identity()];
+            if (held) out.push_back(std::move(l));
+        }
+        CHECK(picks[numbered(10).identity()] >= 45);
+        for (const auto& [who, n] : picks) CHECK(n <= 2000 / 11);
+        if (!held) continue;
+        for (int i = 0; i < 4000; ++i) out.push_back(s.take());
+        for (std::size_t i = 0; i < 10; ++i) CHECK(s.of(i).open() <= s.of(10).open() + 2);
+    }
+}
+
+TEST_CASE("among those that join busy ones weights count") {
+    auto weights = std::vector<std::uint32_t>(10, 1);
+    published s;
+    s.show(normals(weights));
+    std::vector<lease> out;
+    for (std::size_t i = 0; i < 10; ++i)
+        for (int k = 0; k < 500; ++k) out.push_back(s.lend(i));
+    weights.insert(weights.end(), {2, 3});
+    s.show(normals(weights));
+    hot_picker picker(s.pub.get(policy::leastconnect, muster::pool::all));
+    muster::error_code ec;
+    for (int i = 0; i < 1000; ++i) out.push_back(picker.pick({}, ec));
+    CHECK(s.of(10).open() <= 2 * 1000 * 2 / 15);
+    CHECK(s.of(11).open() <= 2 * 1000 * 3 / 15);
+    CHECK(s.of(10).open() >= 66);
+    CHECK(s.of(11).open() >= 100);
 }
