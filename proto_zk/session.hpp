@@ -18,6 +18,7 @@
 #include "proto_zk/watch_table.hpp"
 #include "proto_zk/writable_search.hpp"
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -180,6 +181,9 @@ public:
     const client_metrics& metrics() const noexcept { return metrics_; }
     /// How long replies took; may be read on any thread.
     const latency_recorder& latency() const noexcept { return latency_; }
+    /// The newest zxid that a reply has named, in this session or in one before; may be read on any thread. It is there before
+    /// the reply's handler is called: whatever a caller knows from this client was created by then.
+    zxid newest_seen() const noexcept { return newest_seen_.load(std::memory_order_relaxed); }
     /// What there is to be told since it was asked for the last time.
     notes& told() noexcept { return notes_; }
     bool closing() const noexcept { return closing_; }
@@ -304,6 +308,7 @@ private:
     time_point refused_at_{};
     std::int32_t xid_;
     zxid last_zxid_ = 0;    // of replies only: an event's may be ahead of what the session has seen (ZOOKEEPER-1412)
+    std::atomic<zxid> newest_seen_{0};    // the same, but that no expiry ends it
 
     time_point retry_at_{};
     time_point attempted_at_{};

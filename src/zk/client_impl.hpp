@@ -58,6 +58,7 @@ public:
     session_info session() const;
     client_metrics metrics() const;
     latency_histogram latency() const { return session_.latency().read(); }
+    zxid newest_seen() const noexcept { return session_.newest_seen(); }
     void session_change(std::uint64_t seen, asio::any_completion_handler<void(error_code, session_info)> h);
     void capacity(asio::any_completion_handler<void(error_code)> h);
     void close(asio::any_completion_handler<void(error_code)> h);

@@ -173,7 +173,7 @@ public:
     using handler = asio::any_completion_handler<void(error_code, stat)>;
 
     guarded_set(const client_ref& c, handler h, const std::string& path, std::string data, std::int32_t version)
-        : guarded_call(c, guarded_write::set(path, data, version)),
+        : guarded_call(c, guarded_write::set(path, data, version, c.impl->newest_seen())),
           data_(std::move(data)),
           version_(version),
           done_(std::move(h), c->route()) {}
@@ -195,7 +195,9 @@ public:
     using handler = asio::any_completion_handler<void(error_code)>;
 
     guarded_remove(const client_ref& c, handler h, const std::string& path, std::int32_t version)
-        : guarded_call(c, guarded_write::remove(path, version)), version_(version), done_(std::move(h), c->route()) {}
+        : guarded_call(c, guarded_write::remove(path, version, c.impl->newest_seen())),
+          version_(version),
+          done_(std::move(h), c->route()) {}
 
     asio::cancellation_slot slot() const noexcept { return done_.slot(); }
 
