@@ -159,7 +159,10 @@ private:
             made_.path = write().target();
             made_.stat = *write().found();
         }
-        done_.post(ec, ec ? create_result() : std::move(made_));
+        if (ec) made_ = {};
+        // It is all that tells what was made, if anything was: nobody else knows the UUID.
+        if (ec && outcome_of(ec) == outcome::unknown) made_.path = write().path();
+        done_.post(ec, std::move(made_));
     }
 
     const std::string data_;

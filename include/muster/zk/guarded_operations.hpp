@@ -47,7 +47,8 @@ public:
     /// UUID and "-" before the name that was asked for. That is what Curator calls protection; its recipes, which look at what
     /// follows the prefix, take such znodes for theirs.
     /// \par Completion signature
-    /// `void(error_code, create_result)`
+    /// `void(error_code, create_result)`. Where the outcome is unknown (`outcome_of`), `create_result::path` is the path with the
+    /// prefix, to recognise what may have been created; in the sequential modes without the counter.
     /// \par Errors
     /// `client_errc::connection_lost` if the outcome cannot be found out: closed, no right to list the parent, somebody deleted
     /// the znode meanwhile, or the mode is ephemeral and the session ended before. Whatever that session created goes with it.

@@ -1,6 +1,6 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 //
-// Guarded writes by version whose znode is another one by the time that they look.
+// What guarded writes leave open: by version, where the znode is another one by the time that they look; and creations.
 #include "guarded_fixture.hpp"
 
 #include <string>
@@ -8,9 +8,10 @@
 using namespace muster;
 using namespace muster::test;
 using scene = guarded_scene;
+using zk::create_mode;
 using loss = sim_registry::loss;
 
-TEST_SUITE_BEGIN("client: guarded writes of znodes created anew");
+TEST_SUITE_BEGIN("client: guarded writes of unknown outcome");
 
 TEST_CASE("a guarded deletion that was applied spares the znode that another has created since") {
     for (const std::int32_t version : {0, 3}) {    // as the new znode's, and one that it has not reached
@@ -74,6 +75,31 @@ TEST_CASE("a guarded write by version goes on in the next session where the znod
     s.come_back();
     CHECK_FALSE(set.ec());
     CHECK(s.registry.tree.find("/a")->data == "second");
+}
+
+TEST_CASE("a protected create of unknown outcome names what it may have made") {
+    for (const auto mode : {create_mode::persistent, create_mode::persistent_sequential}) {
+        CAPTURE(static_cast<int>(mode));
+        scene s;
+        s.connect();
+        outcome<zk::create_result> created;
+        s.client->with_timeout(2s).create_protected("/a/n-", "", mode, created.handler());
+        s.lose(loss::after);
+        s.sim.run_for(2100ms);
+        CHECK(created.ec() == client_errc::deadline_exceeded);
+        const auto& path = created.value().path;
+        CHECK(path.starts_with("/a/_c_"));
+        CHECK(path.ends_with("-n-"));
+        REQUIRE(s.names().size() == 1);
+        CHECK(("/a/" + s.names().front()).starts_with(path));
+        CHECK(created.value().stat == zk::stat());
+    }
+    scene s;
+    outcome<zk::create_result> refused;
+    s.client->create_protected("/none/n", "", {}, refused.handler());
+    s.settle();
+    CHECK(refused.ec() == server_errc::no_node);
+    CHECK(refused.value().path.empty());
 }
 
 TEST_SUITE_END();
