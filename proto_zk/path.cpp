@@ -3,9 +3,9 @@
 
 namespace muster::zk::proto {
 
-std::string to_server(std::string_view chroot, std::string path) {
-    if (chroot.empty() || path == config_path) return path;
-    if (path == "/") return std::string(chroot);
+std::string to_server(std::string_view chroot, std::string path, bool sequential) {
+    if (chroot.empty() || (path == config_path && !sequential)) return path;
+    if (path == "/" && !sequential) return std::string(chroot);
     std::string out;
     out.reserve(chroot.size() + path.size());
     out.append(chroot).append(path);

@@ -12,7 +12,8 @@ namespace muster::zk::proto {
 inline constexpr std::string_view config_path = "/zookeeper/config";
 
 /// The server's name for what the user calls `path`. `chroot` is empty or a legal path other than "/".
-std::string to_server(std::string_view chroot, std::string path);
+/// `sequential`: a counter gets appended to `path`. What is made of "/" then is in the chroot, and not beside it.
+std::string to_server(std::string_view chroot, std::string path, bool sequential = false);
 
 /// The user's name for what the server calls `path`: a part of `path`, or "/". Paths outside of `chroot` stay as they are.
 std::string_view to_client(std::string_view chroot, std::string_view path) noexcept;

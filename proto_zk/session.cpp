@@ -233,7 +233,7 @@ error_code session::replace_hosts(std::span<const std::optional<std::size_t>> fo
     batching_.replace_hosts(former);
     capabilities_.replace_hosts(former);
     search_.replace_hosts(former.size());
-    refusals_.assign(former.size(), false);    // these may be better
+    refusals_.assign(former.size(), refusal::none);    // these may be better
     if (const auto before = std::exchange(host_, std::nullopt)) {
         const auto now = std::find(former.begin(), former.end(), before);
         if (now != former.end()) host_ = static_cast<std::size_t>(now - former.begin());

@@ -18,6 +18,7 @@
 #include "proto_zk/watch_table.hpp"
 #include "proto_zk/writable_search.hpp"
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -54,7 +55,7 @@ struct session_settings {
 struct failure {
     error_code why;
     std::string message;     // what people should know beside it
-    bool untried = false;    // the server has other addresses, which were not tried
+    bool untried = false;    // the server has other addresses, which were not tried since it was `trusted`
 
     failure(const error_code& why_) : why(why_) {}
     failure(const error_code& why_, std::string message_, bool untried_ = false)
@@ -123,6 +124,10 @@ public:
     /// The transport stands; `fill` gives the connect request.
     void connected(time_point now);
 
+    /// False if the last attempt at this server ended because one side does not trust the other. Addresses that were tried
+    /// then, and in such attempts before, come last in the next one: see `failure::untried`.
+    bool trusted(std::size_t host) const noexcept { return refusals_[host] == refusal::none; }
+
     /// The attempt failed or the connection ended, for the reason given. It may have been the last one: see `tls_options`.
     void disconnected(const failure& f, time_point now, std::uint64_t random);
 
@@ -180,6 +185,9 @@ public:
     const client_metrics& metrics() const noexcept { return metrics_; }
     /// How long replies took; may be read on any thread.
     const latency_recorder& latency() const noexcept { return latency_; }
+    /// The newest zxid that a reply has named, in this session or in one before; may be read on any thread. It is there before
+    /// the reply's handler is called: whatever a caller knows from this client was created by then.
+    zxid newest_seen() const noexcept { return newest_seen_.load(std::memory_order_relaxed); }
     /// What there is to be told since it was asked for the last time.
     notes& told() noexcept { return notes_; }
     bool closing() const noexcept { return closing_; }
@@ -195,6 +203,13 @@ private:
         authenticating,    // the server knows the session; its user is being proven
         attached,          // the session is connected to a server
         finished,          // closed for good
+    };
+
+    /// How the last attempt at a server ended, where one side does not trust the other.
+    enum class refusal {
+        none,     // otherwise
+        some,     // so, and there are addresses that were not tried
+        total,    // so, with all of its addresses
     };
 
     using queue = std::deque<std::unique_ptr<request>>;
@@ -298,12 +313,13 @@ private:
     std::deque<time_point> pings_;    // when the unanswered ones were written
     proof sasl_;
     std::vector<std::string> credentials_;    // records that a server has accepted
-    std::vector<bool> refusals_;              // by server: the last attempt ended because one side does not trust the other
+    std::vector<refusal> refusals_;           // by server
     capabilities capabilities_;
     std::int32_t refused_ = 0;    // type of the request that the last reply called unimplemented
     time_point refused_at_{};
     std::int32_t xid_;
     zxid last_zxid_ = 0;    // of replies only: an event's may be ahead of what the session has seen (ZOOKEEPER-1412)
+    std::atomic<zxid> newest_seen_{0};    // the same, but that no expiry ends it
 
     time_point retry_at_{};
     time_point attempted_at_{};

@@ -59,13 +59,13 @@ error_code session::give_up(const error_code& why) {
 /// Before the next server is chosen.
 void session::note_refusal(const failure& f) {
     if (phase_ == phase::attached || !host_) return;
-    refusals_[*host_] = is_refusal(f.why) && !f.untried;
+    refusals_[*host_] = !is_refusal(f.why) ? refusal::none : f.untried ? refusal::some : refusal::total;
 }
 
 /// True once the last attempt at every server has ended in a refusal. Not while there is a session: it may be that certificates
 /// are being replaced, and a session is worth coming back for in time.
 bool session::refused_everywhere() const noexcept {
-    return info_.id == 0 && std::find(refusals_.begin(), refusals_.end(), false) == refusals_.end();
+    return info_.id == 0 && std::all_of(refusals_.begin(), refusals_.end(), [](refusal r) { return r == refusal::total; });
 }
 
 void session::reclaim_credentials() {

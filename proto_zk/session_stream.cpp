@@ -141,6 +141,7 @@ error_code session::on_reply(std::string_view frame) {
     if (reads > 1 && batching_.refuses(ec)) return ec;
     prove(oldest.sent_);
     if (header.zxid > last_zxid_) last_zxid_ = header.zxid;
+    if (header.zxid > newest_seen()) newest_seen_.store(header.zxid, std::memory_order_relaxed);
     if (oldest.batchable && reads == 1) batching_.answered(1);
 
     const auto body = ec ? std::string_view{} : in.rest();

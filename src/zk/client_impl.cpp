@@ -90,6 +90,7 @@ client_impl::client_impl(asio::any_io_executor ex, config cfg, std::shared_ptr<r
       strand_(asio::make_strand(ex_)),
       route_(ex_, *strand_),
       hosts_(config_.servers.hosts()),
+      tried_(hosts_.size()),
       session_(settings_of(config_), world_->random()),
       timer_(world_->make_timer(*strand_)),
       servers_(config_.servers),
@@ -200,6 +201,7 @@ void client_impl::set_servers(const connect_string& s) {
             if (it != self->hosts_.end()) former.back() = static_cast<std::size_t>(it - self->hosts_.begin());
         }
         self->hosts_ = hosts;
+        self->tried_.assign(hosts.size(), nullptr);
         self->forget_question();
         const auto why = self->session_.replace_hosts(former, self->world_->random());
         if (self->connection_)

@@ -58,6 +58,7 @@ public:
     session_info session() const;
     client_metrics metrics() const;
     latency_histogram latency() const { return session_.latency().read(); }
+    zxid newest_seen() const noexcept { return session_.newest_seen(); }
     void session_change(std::uint64_t seen, asio::any_completion_handler<void(error_code, session_info)> h);
     void capacity(asio::any_completion_handler<void(error_code)> h);
     void close(asio::any_completion_handler<void(error_code)> h);
@@ -74,6 +75,7 @@ private:
     struct inquiry;
     using connection_ptr = std::shared_ptr<connection>;
     using time_point = runtime::time_point;
+    using addresses = std::vector<runtime::endpoint>;
 
     void post_hand_over();
     bool shut_down() const;
@@ -81,7 +83,7 @@ private:
     // On the strand.
     void drive();
     void take_inbox();
-    std::shared_ptr<dialer> dial(std::size_t host);
+    std::shared_ptr<dialer> dial(std::size_t host, std::shared_ptr<addresses> tried);
     void attempt(std::size_t host);
     void greet(const connection_ptr& c);
     void authenticate();
@@ -113,7 +115,8 @@ private:
 
     // On the strand.
     std::vector<host_port> hosts_;
-    proto::load returned_;    // by requests that are done; before all that holds requests
+    std::vector<std::shared_ptr<addresses>> tried_;    // by server, since it was trusted; null: none
+    proto::load returned_;                             // by requests that are done; before all that holds requests
     proto::session session_;
     connection_ptr connection_;
     std::shared_ptr<inquiry> inquiry_;    // the server that is being asked whether it takes writes

@@ -13,8 +13,9 @@
 
 namespace muster::zk::detail {
 
-dialer::dialer(const strand& s, std::shared_ptr<runtime::world> w, runtime::tls_credentials* tls, host_port host)
-    : strand_(s), world_(std::move(w)), tls_(tls), host_(std::move(host)) {}
+dialer::dialer(const strand& s, std::shared_ptr<runtime::world> w, runtime::tls_credentials* tls, host_port host,
+               std::shared_ptr<addresses> tried)
+    : strand_(s), world_(std::move(w)), tls_(tls), host_(std::move(host)), tried_(std::move(tried)) {}
 
 template <class F>
 auto dialer::on_strand(F f) {
@@ -29,19 +30,30 @@ void dialer::start(handler done) {
                                          if (self->shut_) return;
                                          if (!ec && found.empty()) ec = asio::error::host_not_found;
                                          if (ec) return self->fail(done, ec);
-                                         self->endpoints_ = std::move(found);
-                                         // One name of many servers: each client begins with another of them.
-                                         const auto shift = self->world_->random() % self->endpoints_.size();
-                                         std::rotate(self->endpoints_.begin(),
-                                                     self->endpoints_.begin() + static_cast<std::ptrdiff_t>(shift),
-                                                     self->endpoints_.end());
+                                         self->arrange(std::move(found));
                                          self->connect_next(std::move(done));
                                      })));
+}
+
+void dialer::arrange(addresses found) {
+    // One name of many servers: each client begins with another of them.
+    const auto shift = world_->random() % found.size();
+    std::rotate(found.begin(), found.begin() + static_cast<std::ptrdiff_t>(shift), found.end());
+    std::erase_if(*tried_, [&](const auto& e) { return std::find(found.begin(), found.end(), e) == found.end(); });
+    std::stable_partition(found.begin(), found.end(), [this](const auto& e) { return was_tried(e); });
+    endpoints_ = std::move(found);
+}
+
+bool dialer::was_tried(const runtime::endpoint& e) const { return std::find(tried_->begin(), tried_->end(), e) != tried_->end(); }
+
+bool dialer::untried() const {
+    return !std::all_of(endpoints_.begin(), endpoints_.end(), [this](const auto& e) { return was_tried(e); });
 }
 
 void dialer::connect_next(handler done) {
     const auto to = endpoints_.back();
     endpoints_.pop_back();
+    if (!was_tried(to)) tried_->push_back(to);
     world_->async_connect(strand_, to,
                           asio::bind_cancellation_slot(
                               cancel_.slot(), on_strand([self = shared_from_this(), done = std::move(done)](
@@ -50,7 +62,7 @@ void dialer::connect_next(handler done) {
                                       if (s) s->close();
                                       return;
                                   }
-                                  if (ec && self->untried()) return self->connect_next(std::move(done));
+                                  if (ec && !self->endpoints_.empty()) return self->connect_next(std::move(done));
                                   if (ec) return self->fail(done, self->tls_failure_ ? *self->tls_failure_ : ec);
                                   self->stream_ = std::move(s);
                                   if (self->tls_) return self->secure(std::move(done));
@@ -68,7 +80,7 @@ void dialer::secure(handler done) {
         if (self->shut_) return;
         if (!ec) return done(nullptr);
         if (!self->tls_failure_) self->tls_failure_.emplace(ec, stream->explanation());
-        if (!self->untried()) return self->fail(done, *self->tls_failure_);
+        if (self->endpoints_.empty()) return self->fail(done, *self->tls_failure_);
         stream->close();
         self->stream_.reset();
         self->connect_next(std::move(done));

@@ -28,8 +28,12 @@ public:
     /// Told why it failed; null if the stream stands.
     using handler = std::function<void(const proto::failure*)>;
 
-    /// `tls` may be null; it outlives the handler.
-    dialer(const strand& s, std::shared_ptr<runtime::world> w, runtime::tls_credentials* tls, host_port host);
+    using addresses = std::vector<runtime::endpoint>;
+
+    /// `tls` may be null; it outlives the handler. `tried`: addresses that come last, since they were tried before; what is
+    /// tried now is added.
+    dialer(const strand& s, std::shared_ptr<runtime::world> w, runtime::tls_credentials* tls, host_port host,
+           std::shared_ptr<addresses> tried);
 
     /// Never calls `done` after `shut`.
     void start(handler done);
@@ -39,8 +43,8 @@ public:
     const host_port& host() const noexcept { return host_; }
     /// The stream, once it stands.
     const std::shared_ptr<runtime::byte_stream>& stream() const noexcept { return stream_; }
-    /// True if the server has addresses that were not tried.
-    bool untried() const noexcept { return !endpoints_.empty(); }
+    /// True if the server has addresses that were not tried, now or before.
+    bool untried() const;
 
 private:
     template <class F>
@@ -48,12 +52,15 @@ private:
     void connect_next(handler done);
     void secure(handler done);
     void fail(const handler& done, const proto::failure& f);
+    void arrange(addresses found);
+    bool was_tried(const runtime::endpoint& e) const;
 
     const strand strand_;
     const std::shared_ptr<runtime::world> world_;
     runtime::tls_credentials* const tls_;
     const host_port host_;
-    std::vector<runtime::endpoint> endpoints_;     // still to be tried, the next one last
+    const std::shared_ptr<addresses> tried_;
+    addresses endpoints_;                          // still to be tried, the next one last
     std::optional<proto::failure> tls_failure_;    // of the first address where there was one: others may just not be there
     asio::cancellation_signal cancel_;
     std::shared_ptr<runtime::byte_stream> stream_;

@@ -55,15 +55,17 @@ void client_impl::drive() {
     }
 }
 
-std::shared_ptr<dialer> client_impl::dial(std::size_t host) {
-    return std::make_shared<dialer>(*strand_, world_, tls_ ? &*tls_ : nullptr, hosts_[host]);
+std::shared_ptr<dialer> client_impl::dial(std::size_t host, std::shared_ptr<addresses> tried) {
+    return std::make_shared<dialer>(*strand_, world_, tls_ ? &*tls_ : nullptr, hosts_[host], std::move(tried));
 }
 
 void client_impl::attempt(std::size_t host) {
     session_.connecting(world_->now());
     publish();    // now: it may take long before there is more to tell
     arm(session_.deadline());
-    const auto c = connection_ = std::make_shared<connection>(dial(host));
+    auto& tried = tried_[host];
+    if (!tried || session_.trusted(host)) tried = std::make_shared<addresses>();
+    const auto c = connection_ = std::make_shared<connection>(dial(host, tried));
     c->way->start([self = shared_from_this(), c](const proto::failure* failed) {
         if (self->connection_ != c) return;
         if (failed) return self->drop(*failed);
@@ -107,7 +109,10 @@ void client_impl::authenticate() {
                         on_strand([self = shared_from_this(), c](error_code ec, std::optional<std::string> token, bool complete,
                                                                  const std::string& said) {
                             if (self->connection_ != c) return;
-                            if (ec) return self->drop({ec, c->sasl->explanation(ec) + (said.empty() ? said : ": " + said)});
+                            if (ec) {
+                                const auto why = c->sasl->explanation(ec) + (said.empty() ? said : ": " + said);
+                                return self->drop({ec, why, c->way->untried()});
+                            }
                             self->session_.respond(std::move(token), complete, self->world_->now());
                             self->proceed({});
                         }));
@@ -154,7 +159,8 @@ void client_impl::proceed(const error_code& ec) {
         forget_question();
         finish();
     } else if (ec) {
-        drop({ec, connection_ && connection_->sasl ? connection_->sasl->explanation(ec) : std::string()});
+        const auto& c = connection_;
+        drop({ec, c && c->sasl ? c->sasl->explanation(ec) : std::string(), c && c->way->untried()});
     } else {
         authenticate();
         search();

@@ -159,7 +159,10 @@ private:
             made_.path = write().target();
             made_.stat = *write().found();
         }
-        done_.post(ec, ec ? create_result() : std::move(made_));
+        if (ec) made_ = {};
+        // It is all that tells what was made, if anything was: nobody else knows the UUID.
+        if (ec && outcome_of(ec) == outcome::unknown) made_.path = write().path();
+        done_.post(ec, std::move(made_));
     }
 
     const std::string data_;
@@ -173,7 +176,7 @@ public:
     using handler = asio::any_completion_handler<void(error_code, stat)>;
 
     guarded_set(const client_ref& c, handler h, const std::string& path, std::string data, std::int32_t version)
-        : guarded_call(c, guarded_write::set(path, data, version)),
+        : guarded_call(c, guarded_write::set(path, data, version, c.impl->newest_seen())),
           data_(std::move(data)),
           version_(version),
           done_(std::move(h), c->route()) {}
@@ -195,7 +198,9 @@ public:
     using handler = asio::any_completion_handler<void(error_code)>;
 
     guarded_remove(const client_ref& c, handler h, const std::string& path, std::int32_t version)
-        : guarded_call(c, guarded_write::remove(path, version)), version_(version), done_(std::move(h), c->route()) {}
+        : guarded_call(c, guarded_write::remove(path, version, c.impl->newest_seen())),
+          version_(version),
+          done_(std::move(h), c->route()) {}
 
     asio::cancellation_slot slot() const noexcept { return done_.slot(); }
 

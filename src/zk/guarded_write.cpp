@@ -31,16 +31,18 @@ guarded_write guarded_write::create(std::string path, const std::string& prefix,
     return w;
 }
 
-guarded_write guarded_write::set(std::string path, std::string data, std::int32_t version) {
+guarded_write guarded_write::set(std::string path, std::string data, std::int32_t version, zxid before) {
     guarded_write w(kind::set, std::move(path));
     w.data_ = std::move(data);
     w.version_ = version;
+    w.before_ = before;
     return w;
 }
 
-guarded_write guarded_write::remove(std::string path, std::int32_t version) {
+guarded_write guarded_write::remove(std::string path, std::int32_t version, zxid before) {
     guarded_write w(kind::remove, std::move(path));
     w.version_ = version;
+    w.before_ = before;
     return w;
 }
 
@@ -118,11 +120,13 @@ void guarded_write::on_look(const error_code& ec, const std::string& data, const
 }
 
 void guarded_write::judge(const std::string& data, const stat& s) {
-    if (s.version == version_) return write_again();
     if (version_ == any_version) {    // it may be another's by now, and ours gone
         next_ = step::write;
         return;
     }
+    // Versions begin anew with each znode, so that those of one that was created since say nothing of the one that was meant.
+    if (s.czxid > before_) return finish(lost_);
+    if (s.version == version_) return write_again();
     const auto after = static_cast<std::int32_t>(static_cast<std::uint32_t>(version_) + 1);    // wraps, as ZooKeeper's does
     // Further on, another may have replaced what was written.
     if (kind_ == kind::set && s.version != after) return finish(lost_);

@@ -26,8 +26,10 @@ public:
 
     /// A create of the last component of `path` with `prefix` before it.
     static guarded_write create(std::string path, const std::string& prefix, bool ephemeral);
-    static guarded_write set(std::string path, std::string data, std::int32_t version);
-    static guarded_write remove(std::string path, std::int32_t version);
+    /// `before`: a zxid that the client has seen before it writes. What was created later is not what `version` was meant for,
+    /// as far as anybody can tell.
+    static guarded_write set(std::string path, std::string data, std::int32_t version, zxid before);
+    static guarded_write remove(std::string path, std::int32_t version, zxid before);
 
     step next() const noexcept { return next_; }
     /// Path of the request, and of `sync`.
@@ -66,6 +68,7 @@ private:
     std::string target_;
     std::string data_;
     std::int32_t version_ = any_version;
+    zxid before_ = 0;
     bool ephemeral_ = false;
     step next_ = step::write;
     int answered_ = 0;    // times that a server said that it does not know

@@ -34,7 +34,7 @@ proto::multi_operation encode_create(const transaction::operation& op, std::stri
 }
 
 proto::multi_operation encode(const transaction::operation& op, std::string_view chroot) {
-    auto path = proto::to_server(chroot, op.path);
+    auto path = proto::to_server(chroot, op.path, op.what == kind::create && detail::is_sequential(op.options.mode));
     switch (op.what) {
         case kind::create:
             return encode_create(op, std::move(path));

@@ -88,7 +88,7 @@ void client::start_create(asio::any_completion_handler<void(error_code, create_r
         result.path = std::string(proto::to_client(chroot, in.string()));
         proto::read(in, result.stat);
     };
-    auto server_path = proto::to_server(c.chroot(), path);
+    auto server_path = proto::to_server(c.chroot(), path, detail::is_sequential(mode));
     if (detail::has_ttl(mode)) {
         proto::create_ttl_request r;
         r.path = std::move(server_path);

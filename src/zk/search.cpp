@@ -36,7 +36,7 @@ void client_impl::search() {
     const auto host = session_.take_question(world_->now());
     if (!host) return;
     forget_question();
-    const auto q = inquiry_ = std::make_shared<inquiry>(*host, dial(*host));
+    const auto q = inquiry_ = std::make_shared<inquiry>(*host, dial(*host, std::make_shared<addresses>()));
     q->way->start([self = shared_from_this(), q](const proto::failure* failed) {
         if (self->inquiry_ != q) return;
         if (failed) return self->answered(false);

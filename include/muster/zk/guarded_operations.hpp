@@ -47,7 +47,8 @@ public:
     /// UUID and "-" before the name that was asked for. That is what Curator calls protection; its recipes, which look at what
     /// follows the prefix, take such znodes for theirs.
     /// \par Completion signature
-    /// `void(error_code, create_result)`
+    /// `void(error_code, create_result)`. Where the outcome is unknown (`outcome_of`), `create_result::path` is the path with the
+    /// prefix, to recognise what may have been created; in the sequential modes without the counter.
     /// \par Errors
     /// `client_errc::connection_lost` if the outcome cannot be found out: closed, no right to list the parent, somebody deleted
     /// the znode meanwhile, or the mode is ephemeral and the session ended before. Whatever that session created goes with it.
@@ -60,7 +61,9 @@ public:
     }
 
     /// Replaces the data if the version matches. After a loss it succeeds if the version is the next one and the data is that
-    /// which was to be written; if the version is still `version` it writes again.
+    /// which was to be written; if the version is still `version` it writes again. Versions begin anew with each znode: one that
+    /// was created since the newest reply that the client had before the call may be another's, and is left alone. So it is
+    /// where the caller knows the version from elsewhere and this client has not yet seen anything that is as new as the znode.
     ///
     /// With `any_version` it writes until it is told that it did: more than once, perhaps, and over what others wrote between,
     /// and in the next session if this one ends. Where an attempt after a loss is refused (somebody deleted the znode meanwhile,
@@ -69,7 +72,7 @@ public:
     /// `void(error_code, stat)`
     /// \par Errors
     /// `server_errc::bad_version` as well if somebody else was first. `client_errc::connection_lost` if the outcome cannot be
-    /// found out: closed, no right to read, or others have written or deleted the znode since.
+    /// found out: closed, no right to read, or others have written or deleted the znode since, or created it anew.
     template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code, stat)) Token = asio::deferred_t>
     auto set_guarded(std::string path, std::string data, std::int32_t version, Token&& token = Token{}) {
         return asio::async_initiate<Token, void(error_code, stat)>(
@@ -78,7 +81,7 @@ public:
     }
 
     /// Deletes a znode without children if the version matches. After a loss it succeeds if there is none; if the version is
-    /// still `version` it deletes again.
+    /// still `version` it deletes again. One that was created since is left alone, as by `set_guarded`: the outcome is unknown.
     ///
     /// With `any_version` it deletes what is there: perhaps a znode that somebody else has created at the path meanwhile. What
     /// refuses an attempt after a loss is told as by `set_guarded`.

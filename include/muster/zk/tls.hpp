@@ -27,7 +27,8 @@ enum class tls_version { v1_2, v1_3 };
 /// server of the connect string has ended so, and there is no session that could be saved, it gives up for good:
 /// `session_state::auth_failed`, told once, and all requests complete with that error. While there is a session the client keeps
 /// on trying until it has expired, since whoever replaces certificates may replace them one by one. A name that stands for
-/// several addresses counts as one server: it has failed so when all were tried, and one of them ended so.
+/// several addresses counts as one server: it has failed so when all were tried, in one attempt or in several that ended so one
+/// after the other, and one of them ended so.
 /// \par Object lifetimes
 /// A value; the client keeps a copy.
 struct tls_options {

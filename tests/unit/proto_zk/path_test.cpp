@@ -17,6 +17,13 @@ TEST_CASE("a chroot goes in front of what the server sees") {
     CHECK(to_server("/app", "/zookeeper/config/x") == "/app/zookeeper/config/x");
 }
 
+TEST_CASE("R8: what gets a counter appended stays in the chroot") {
+    CHECK(to_server("", "/", true) == "/");
+    CHECK(to_server("/app", "/", true) == "/app/");    // and not /app0000000007
+    CHECK(to_server("/app", "/a", true) == "/app/a");
+    CHECK(to_server("/app", "/zookeeper/config", true) == "/app/zookeeper/config");    // it is none of the ensemble's
+}
+
 TEST_CASE("R8: a chroot is taken off what the user sees") {
     CHECK(to_client("", "/a") == "/a");
     CHECK(to_client("/app", "/app") == "/");

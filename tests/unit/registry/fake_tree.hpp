@@ -50,6 +50,8 @@ public:
     node* find(const std::string& path);
     const std::map<std::string, node>& nodes() const { return nodes_; }
     std::vector<std::string> owned_by(zk::session_id s) const;
+    /// Of the last change.
+    zk::zxid zxid() const { return zxid_; }
 
     int writes = 0;
     int requests = 0;

@@ -118,7 +118,7 @@ void sim_registry::reply(connection& c, const sent_request& sent, bool silently)
     };
     if (sent.is(opcode::close_session)) {
         tree.end_session(c.session);
-        return c.end.reply(sent.xid);
+        return send(c, sent.xid);
     }
     if (sent.is(opcode::create2)) {
         const auto r = sent.as<proto::create_request>();
@@ -127,15 +127,15 @@ void sim_registry::reply(connection& c, const sent_request& sent, bool silently)
         asked.mode = static_cast<zk::create_mode>(r.flags);
         const auto made = perform(c, std::move(asked));
         if (silently) return;
-        if (made.ec) return c.end.reply(sent.xid, wire(made.ec));
-        return c.end.reply(sent.xid, 0, proto::create2_response{made.path, *made.stat});
+        if (made.ec) return send(c, sent.xid, wire(made.ec));
+        return send(c, sent.xid, 0, proto::create2_response{made.path, *made.stat});
     }
     if (sent.is(opcode::multi)) {
         const auto request = sent.as<proto::multi_request>();
         if (request.operations.size() == 1 && request.operations[0].type == opcode::check)
-            return c.end.reply(sent.xid, static_cast<std::int32_t>(server_errc::no_auth));
+            return send(c, sent.xid, static_cast<std::int32_t>(server_errc::no_auth));
         const auto done = transact(c, request);
-        if (!silently) c.end.reply(sent.xid, 0, done);
+        if (!silently) send(c, sent.xid, 0, done);
         return;
     }
     if (sent.is(opcode::set_data)) {
@@ -145,48 +145,48 @@ void sim_registry::reply(connection& c, const sent_request& sent, bool silently)
         asked.version = r.version;
         const auto done = perform(c, std::move(asked));
         if (silently) return;
-        if (done.ec) return c.end.reply(sent.xid, wire(done.ec));
-        return c.end.reply(sent.xid, 0, proto::stat_response{*done.stat});
+        if (done.ec) return send(c, sent.xid, wire(done.ec));
+        return send(c, sent.xid, 0, proto::stat_response{*done.stat});
     }
     if (sent.is(opcode::remove)) {
         const auto r = sent.as<proto::delete_request>();
         registry::request asked(kind::remove, r.path);
         asked.version = r.version;
         const auto done = perform(c, std::move(asked));
-        if (!silently) c.end.reply(sent.xid, wire(done.ec));
+        if (!silently) send(c, sent.xid, wire(done.ec));
         return;
     }
     if (sent.is(opcode::exists)) {
         const auto found = read(kind::exists);
-        if (!found.stat) return c.end.reply(sent.xid, static_cast<std::int32_t>(server_errc::no_node));
-        return c.end.reply(sent.xid, 0, proto::stat_response{*found.stat});
+        if (!found.stat) return send(c, sent.xid, static_cast<std::int32_t>(server_errc::no_node));
+        return send(c, sent.xid, 0, proto::stat_response{*found.stat});
     }
     if (sent.is(opcode::get_data)) {
         const auto found = read(kind::get);
-        if (found.ec) return c.end.reply(sent.xid, wire(found.ec));
-        return c.end.reply(sent.xid, 0, proto::get_data_response{found.data, *found.stat});
+        if (found.ec) return send(c, sent.xid, wire(found.ec));
+        return send(c, sent.xid, 0, proto::get_data_response{found.data, *found.stat});
     }
     if (sent.is(opcode::get_children2)) {
         const auto found = read(kind::children);
-        if (found.ec) return c.end.reply(sent.xid, wire(found.ec));
-        return c.end.reply(sent.xid, 0, proto::get_children2_response{found.names, zk::stat()});
+        if (found.ec) return send(c, sent.xid, wire(found.ec));
+        return send(c, sent.xid, 0, proto::get_children2_response{found.names, zk::stat()});
     }
-    if (sent.is(opcode::sync)) return c.end.reply(sent.xid, 0, sent.as<proto::path_request>());
+    if (sent.is(opcode::sync)) return send(c, sent.xid, 0, sent.as<proto::path_request>());
     if (sent.is(opcode::add_watch)) {
         c.recursive.push_back(sent.as<proto::add_watch_request>().path);
-        return c.end.reply(sent.xid, 0, proto::error_response());
+        return send(c, sent.xid, 0, proto::error_response());
     }
     if (sent.is(opcode::remove_watches)) {
         std::erase(c.recursive, sent.as<proto::remove_watches_request>().path);
-        return c.end.reply(sent.xid);
+        return send(c, sent.xid);
     }
     const bool keeps = sent.is(opcode::set_watches);    // the tree keeps the watches of a session, connected or not
-    if (sent.is(opcode::auth) || keeps) return c.end.reply(sent.xid);
+    if (sent.is(opcode::auth) || keeps) return send(c, sent.xid);
     const auto permitted_to_nobody = {
         opcode::get_acl,  opcode::set_acl,       opcode::who_am_i,  opcode::get_ephemerals, opcode::get_all_children_number,
         opcode::reconfig, opcode::check_watches, opcode::multi_read};
     if (std::any_of(permitted_to_nobody.begin(), permitted_to_nobody.end(), [&](opcode o) { return sent.is(o); }))
-        return c.end.reply(sent.xid, static_cast<std::int32_t>(server_errc::no_auth));
+        return send(c, sent.xid, static_cast<std::int32_t>(server_errc::no_auth));
     FAIL("the registry of these tests does not know request ", sent.type);
 }
 

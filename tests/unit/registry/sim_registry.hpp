@@ -60,6 +60,12 @@ private:
 
     void answer(connection& c, const sent_request& sent);
 
+    /// A reply names the last change of the tree, as a server's does.
+    template <class... Records>
+    void send(connection& c, std::int32_t xid, std::int32_t err = 0, const Records&... body) {
+        c.end.peer->send(reply_frame(xid, tree.zxid(), err, body...));
+    }
+
     /// Applies a request and answers it, or keeps the answer.
     void reply(connection& c, const sent_request& sent, bool silently);
 

@@ -1,62 +1,23 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 //
 // Writes that survive a lost reply, against a server that loses it.
-#include "unit/registry/sim_registry.hpp"
+#include "guarded_fixture.hpp"
 #include "zk/guarded_write.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 
-#include <optional>
 #include <string>
 
 using namespace muster;
 using namespace muster::test;
 using zk::create_mode;
+using scene = guarded_scene;
 using loss = sim_registry::loss;
 
 TEST_SUITE_BEGIN("client: guarded writes");
 
 namespace {
-
-struct scene {
-    scene() : registry(sim), client(std::in_place, make_client(sim.io.get_executor(), config_for_tests(), sim.world)) {
-        registry.tree.put("/a", "first");
-    }
-
-    /// Lets everything happen that will, reconnecting included.
-    void settle() {
-        for (int n = 0; n != 100; ++n) {
-            registry.serve();
-            sim.run_for(100ms);
-        }
-    }
-    void connect() {
-        client->start();
-        settle();
-    }
-    /// Loses the reply to the write that was asked for, and lets nobody connect.
-    void lose(loss l) {
-        registry.lose_next(l);
-        sim.world->set_server(at("10.0.0.1"), sim_world::answer::refuse);
-        registry.serve();
-    }
-    void come_back() {
-        sim.world->set_server(at("10.0.0.1"), sim_world::answer::accept);
-        settle();
-    }
-    std::vector<std::string> names() const {
-        std::vector<std::string> out;
-        for (const auto& [path, node] : registry.tree.nodes()) {
-            if (path.starts_with("/a/")) out.push_back(path.substr(3));
-        }
-        return out;
-    }
-
-    simulation sim;
-    sim_registry registry;
-    std::optional<zk::client> client;
-};
 
 constexpr loss losses[] = {loss::none, loss::before, loss::after};
 constexpr std::size_t prefix_length = 3 + 36 + 1;
@@ -133,6 +94,7 @@ TEST_CASE("R16: a guarded set writes once, and does not fail on its own effect")
     for (const loss l : losses) {
         CAPTURE(static_cast<int>(l));
         scene s;
+        s.connect();
         s.registry.lose_next(l);
         outcome<zk::stat> set;
         s.client->set_guarded("/a", "second", 0, set.handler());
@@ -219,6 +181,7 @@ TEST_CASE("a guarded deletion succeeds once the znode is gone, and spares anothe
             CAPTURE(version);
             CAPTURE(static_cast<int>(l));
             scene s;
+            s.connect();
             s.registry.lose_next(l);
             outcome<> removed;
             s.client->remove_guarded("/a", version, removed.handler());
@@ -302,7 +265,7 @@ TEST_CASE("what is written again, and is not, does not make the first attempt on
         }
     }
     SUBCASE("but one that was looked for and not found was not applied") {
-        auto w = zk::detail::guarded_write::set("/a", "second", 0);
+        auto w = zk::detail::guarded_write::set("/a", "second", 0, 0);
         w.on_write(client_errc::connection_lost);
         CHECK(w.lost() == client_errc::connection_lost);
         w.on_sync({});
@@ -326,13 +289,13 @@ TEST_CASE("an attempt that is refused does not tell that the one before it was n
         CHECK(set.ec() == client_errc::connection_lost);
     }
     SUBCASE("set, and somebody took the right to it away") {
-        auto w = guarded_write::set("/a", "second", zk::any_version);
+        auto w = guarded_write::set("/a", "second", zk::any_version, 0);
         w.on_write(client_errc::connection_lost);
         w.on_write(server_errc::no_auth);
         CHECK(w.error() == client_errc::connection_lost);
     }
     SUBCASE("remove, and somebody else did it behind the look: that is what was wanted") {
-        auto w = guarded_write::remove("/a", zk::any_version);
+        auto w = guarded_write::remove("/a", zk::any_version, 0);
         w.on_write(client_errc::connection_lost);
         w.on_sync({});
         w.on_look({}, "first", zk::stat(), 1);
@@ -342,7 +305,7 @@ TEST_CASE("an attempt that is refused does not tell that the one before it was n
         CHECK_FALSE(w.error());
     }
     SUBCASE("remove, and it is another's, which has children") {
-        auto w = guarded_write::remove("/a", zk::any_version);
+        auto w = guarded_write::remove("/a", zk::any_version, 0);
         w.on_write(client_errc::connection_lost);
         w.on_sync({});
         w.on_look({}, "first", zk::stat(), 1);

@@ -291,31 +291,6 @@ TEST_CASE("multi: nothing to do is legal") {
     CHECK(done.value().empty());
 }
 
-TEST_CASE("R8: a chroot is put before paths and taken off results") {
-    fixture f(config_for_tests("10.0.0.1:2181/ab"));
-    f.attach();
-    outcome<zk::create_result> created;
-    outcome<zk::create_result> foreign;
-    outcome<zk::children_result> listed;
-    outcome<zk::get_result> config;
-    f.client.create("/x", "", {}, created.handler());
-    f.client.create("/y", "", {}, foreign.handler());
-    f.client.children("/", listed.handler());
-    f.client.get("/zookeeper/config", config.handler());
-    const auto sent = f.requests();
-    REQUIRE(sent.size() == 4);
-    CHECK(sent[0].as<proto::create_request>().path == "/ab/x");
-    CHECK(sent[2].as<proto::path_watch_request>().path == "/ab");
-    CHECK(sent[3].as<proto::path_watch_request>().path == "/zookeeper/config");
-    proto::create2_response answer;
-    answer.path = "/ab/x0000000000";
-    f.reply(sent[0], 0, answer);
-    CHECK(created.value().path == "/x0000000000");
-    answer.path = "/abc/y";
-    f.reply(sent[1], 0, answer);
-    CHECK(foreign.value().path == "/abc/y");
-}
-
 TEST_CASE("an answer that cannot be read fails its operation and drops the connection") {
     fixture f;
     f.attach();

@@ -53,8 +53,8 @@ private:
     std::vector<step>& steps_;
 };
 
-zk::config sasl_config() {
-    zk::config c = config_for_tests();
+zk::config sasl_config(const char* servers = "10.0.0.1:2181") {
+    zk::config c = config_for_tests(servers);
     c.sasl.emplace();
     c.sasl->user = "me";
     c.sasl->password = "secret-4711";
@@ -65,8 +65,9 @@ struct sasl_fixture {
     std::vector<step> steps;    // outlives the client, and is destroyed behind the context's handlers
     std::optional<fixture> f;
 
-    sasl_fixture() {
-        f.emplace(sasl_config(), [&](std::shared_ptr<sim_world> w) { return std::make_shared<sasl_world>(std::move(w), steps); });
+    explicit sasl_fixture(const char* servers = "10.0.0.1:2181") {
+        f.emplace(sasl_config(servers),
+                  [&](std::shared_ptr<sim_world> w) { return std::make_shared<sasl_world>(std::move(w), steps); });
     }
     ~sasl_fixture() { steps.clear(); }
 
@@ -97,6 +98,11 @@ struct sasl_fixture {
         take().answer({}, "me", true);
         CHECK(token() == "me");
         say(std::nullopt);
+    }
+    void refuse() {
+        take().answer({}, "me", false);
+        CHECK(token() == "me");
+        say(std::nullopt, -115);
     }
     session_state state() const { return f->client.session().state; }
 
@@ -179,6 +185,58 @@ TEST_CASE("a server's refusal is final, and names who was refused") {
     CHECK(x.state() == session_state::auth_failed);
     CHECK(x.f->client.session().last_error == server_errc::auth_failed);
     CHECK(x.f->client.session().message == "as me at 10.0.0.1: authentication failed");
+}
+
+TEST_CASE("a name with several addresses has refused the user once all of them did") {
+    sasl_fixture x("zk:2181");
+    x.f->sim.world->set_name("zk", {"10.0.0.1", "10.0.0.2"});
+    x.f->sim.world->set_server(at("10.0.0.2"), sim_world::answer::accept);
+    x.f->attach();
+    const auto first = x.f->server.peer->address();
+    x.refuse();
+    CHECK(x.state() == session_state::connecting);
+    CHECK(x.f->client.session().last_error == server_errc::auth_failed);
+    x.f->attach();
+    CHECK(x.f->server.peer->address() != first);
+    SUBCASE("not while the other lets him in") {
+        x.prove();
+        CHECK(x.state() == session_state::connected);
+    }
+    SUBCASE("the other, too") {
+        x.refuse();
+        CHECK(x.state() == session_state::auth_failed);
+        CHECK(x.f->sim.world->attempts().size() == 2);
+    }
+    SUBCASE("by a step that is refused here") {
+        x.take().answer(sasl_errc::server_untrusted, std::nullopt, false);
+        x.f->sim.run_ready();
+        CHECK(x.state() == session_state::auth_failed);
+    }
+    SUBCASE("the other fails in another way, which says nothing of what it will do") {
+        (void)x.take();
+        x.f->lose();
+        x.f->attach();
+        const auto third = x.f->server.peer->address();
+        x.refuse();
+        CHECK(x.state() == session_state::connecting);
+        x.f->attach();
+        CHECK(x.f->server.peer->address() != third);
+        x.refuse();
+        CHECK(x.state() == session_state::auth_failed);
+    }
+}
+
+TEST_CASE("a step that is refused here ends an attempt at one of several addresses only") {
+    sasl_fixture x("zk:2181");
+    x.f->sim.world->set_name("zk", {"10.0.0.1", "10.0.0.2"});
+    x.f->sim.world->set_server(at("10.0.0.2"), sim_world::answer::accept);
+    x.f->attach();
+    x.take().answer(sasl_errc::server_untrusted, std::nullopt, false);
+    x.f->sim.run_ready();
+    CHECK(x.state() == session_state::connecting);
+    x.f->attach();
+    x.prove();
+    CHECK(x.state() == session_state::connected);
 }
 
 TEST_CASE("a step that ends when its connection is gone changes nothing, and each connection has an exchange of its own") {

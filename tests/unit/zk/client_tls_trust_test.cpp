@@ -264,6 +264,31 @@ TEST_CASE("R51: a server that refuses the client ends it, with the reason") {
     }
 }
 
+TEST_CASE("R51: addresses of one name that refuse the client once the connection stands are tried one after the other") {
+    for (const bool all : {true, false}) {
+        for (int i = 0; i != 8; ++i) {    // whichever is tried first
+            CAPTURE(all);
+            tls_fixture f;
+            f.sim.world->set_name("zk.test", {"10.0.0.1", "10.0.0.2"});
+            f.policy.own = f.trusted.issue("zk", {"zk.test"});
+            if (!all) f.policies[at("10.0.0.2", f.port)] = f.policy;
+            f.policy.client_authority = f.trusted.pem();    // under TLS 1.3 the client learns it by its first read
+            for (int n = 0; n != i; ++n) (void)f.sim.world->random();
+            f.start(f.config("zk.test:2281"));
+            f.run_for(2s);
+            if (all) {
+                CHECK(f.state() == session_state::auth_failed);
+                CHECK(f.last_error() == tls_errc::client_certificate_missing);
+                CHECK(f.sim.world->attempts().size() == 2);
+            } else {
+                REQUIRE(f.sim.world->attempts().size() <= 2);
+                f.greet();
+                CHECK(f.state() == session_state::connected);
+            }
+        }
+    }
+}
+
 TEST_CASE("certificates that were replaced are used by the next connection, and those that stand stay") {
     tls_fixture f;
     f.policy.client_authority = f.trusted.pem();
