@@ -231,7 +231,9 @@ void session::disconnected(const failure& f, time_point now, std::uint64_t rando
 error_code session::replace_hosts(std::span<const std::optional<std::size_t>> former, std::uint64_t random) {
     if (phase_ == phase::finished) return {};
     if (moving_) hosts_.lost();    // from where it is to be next
-    const bool leave = hosts_.replace(former, phase_ != phase::idle, random) || moving_;
+    const bool drawn = hosts_.replace(former, phase_ != phase::idle, random);
+    if (moving_ && !drawn) hosts_.next(hosts_.current());    // it goes there still
+    const bool leave = drawn || moving_;
     batching_.replace_hosts(former);
     capabilities_.replace_hosts(former);
     search_.replace_hosts(former.size());
