@@ -142,6 +142,12 @@ void session::note_removal(const request& r, const error_code& ec) {
     removed.read(in);
     if (!in.ok() || removed.type != static_cast<std::int32_t>(watcher_type::any)) return;
     leftovers_.erase(removed.path);
+    // What the session arms just then comes behind the removal, for nobody.
+    for (const queue* q : {&queued_, &written_}) {
+        for (const auto& armed : *q) {
+            if (armed->own_ && armed->arms == removed.path) unwatch(armed->arms_kind, removed.path);
+        }
+    }
     watches_.end(removed.path, client_errc::watch_ended);
 }
 
