@@ -60,6 +60,7 @@ private:
     bool under_way_ = false;     // written, and not to be written again
     bool withdrawn_ = false;     // about to be taken out of the queue
     bool abandoned_ = false;     // completed towards the user; its reply is still to be consumed
+    zxid since_ = 0;             // own: as of which it arms a watch
     std::chrono::steady_clock::time_point sent_{};
 };
 

@@ -154,6 +154,7 @@ void session::connected(time_point) {
 void session::disconnected(const failure& f, time_point now, std::uint64_t random) {
     if (phase_ == phase::finished) return;
     const bool was_attached = phase_ == phase::attached;
+    const bool was_read_only = info_.read_only;
     const error_code& why = f.why;
     const bool moved = std::exchange(moving_, false) || why == client_errc::moving;
     if (!moved) note_refusal(f);
@@ -205,10 +206,11 @@ void session::disconnected(const failure& f, time_point now, std::uint64_t rando
     for (auto& r : late) (void)r->complete(client_errc::not_sent, {});
 
     // A server that accepts and drops at once, or refuses the watches, counts as failed, or else it would be tried in a tight
-    // loop. So does one that answers before it drops: the request it answered, sent again, may be why it does.
+    // loop. So does one that answers before it drops: the request it answered, sent again, may be why it does. And so does one
+    // without a quorum that is left at once: what is said to take writes may, when it is reached, turn out to take none.
     if (std::exchange(renew_, false)) {
         retry_at_ = now;
-    } else if (moved || (was_attached && now - attached_at_ >= settings_.backoff_min)) {
+    } else if ((moved && !was_read_only) || (was_attached && now - attached_at_ >= settings_.backoff_min)) {
         hosts_.lost();
         retry_at_ = now;
     } else {
@@ -229,7 +231,9 @@ void session::disconnected(const failure& f, time_point now, std::uint64_t rando
 error_code session::replace_hosts(std::span<const std::optional<std::size_t>> former, std::uint64_t random) {
     if (phase_ == phase::finished) return {};
     if (moving_) hosts_.lost();    // from where it is to be next
-    const bool leave = hosts_.replace(former, phase_ != phase::idle, random) || moving_;
+    const bool drawn = hosts_.replace(former, phase_ != phase::idle, random);
+    if (moving_ && !drawn) hosts_.next(hosts_.current());    // it goes there still
+    const bool leave = drawn || moving_;
     batching_.replace_hosts(former);
     capabilities_.replace_hosts(former);
     search_.replace_hosts(former.size());

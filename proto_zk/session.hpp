@@ -259,6 +259,9 @@ private:
     void note_watch(const request& r, const error_code& ec, zxid at);
     void note_removal(const request& r, const error_code& ec);
     void arm(watch_kind kind, const std::string& path, zxid since);
+    void rearm_watches();
+    void note_armed(const request& r);
+    void forget_unarmed();
     void remove_watches(const std::string& path, watcher_type type);
     void forget_leftovers();
     std::unique_ptr<request> housekeeping(std::string payload, bool critical);
@@ -320,6 +323,11 @@ private:
     std::int32_t xid_;
     zxid last_zxid_ = 0;    // of replies only: an event's may be ahead of what the session has seen (ZOOKEEPER-1412)
     std::atomic<zxid> newest_seen_{0};    // the same, but that no expiry ends it
+
+    // Replies raise `last_zxid_` also while a server has not armed all watches again, whose events were told up to these only.
+    std::optional<zxid> unarmed_since_;    // of all; none if they are armed
+    std::size_t rearming_ = 0;             // requests for them that have not succeeded on this connection
+    unarmed_watches unarmed_;              // of those that are older still, or that the session arms by themselves
 
     time_point retry_at_{};
     time_point attempted_at_{};

@@ -13,10 +13,6 @@
 namespace muster::zk::proto {
 namespace {
 
-// Servers accept frames of 1 MiB by default; the field's clients keep setWatches far below (ZOOKEEPER-706).
-// Where servers accept less, the settings say so.
-constexpr std::size_t rearm_bytes = 128 * 1024 - 256;
-
 bool is_refusal_to_write(std::string_view frame) {
     reader in(frame);
     reply_header header;
@@ -86,13 +82,7 @@ void session::attach(const connect_response& granted, time_point now) {
                            : log_event::connected,
          {}, now - attempted_at_);
 
-    // Watches first: what the user asks next may rely on them. All batches name the zxid as it was before this connection.
-    auto batches = watches_.rearm(last_zxid_, std::min(rearm_bytes, settings_.max_request));
-    for (auto it = batches.rbegin(); it != batches.rend(); ++it) queued_.push_front(housekeeping(std::move(*it), true));
-    if (!batches.empty()) {
-        metrics_.watches_rearmed += watches_.size();
-        tell(log_event::watches_rearmed, {}, {}, watches_.size());
-    }
+    rearm_watches();
     set_state(session_state::connected);
     watches_.resync();
     present_credentials();    // ahead even of the watches: who may read is asked when an event is due

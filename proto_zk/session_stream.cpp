@@ -313,7 +313,7 @@ void session::append_request(std::string& out, std::unique_ptr<request> r, time_
     r->sent_ = now;
     r->under_way_ = true;
     patch_xid(r->frame, r->xid_);
-    if (!r->arms.empty()) flag_watch(*r);
+    if (!r->arms.empty() && !r->own_) flag_watch(*r);
     out += r->frame;
     if (!r->repeatable) std::string().swap(r->frame);
     if (is_lasting(r->arms_kind) && !r->arms.empty()) ++lasting_in_flight_;
@@ -325,7 +325,11 @@ void session::append_request(std::string& out, std::unique_ptr<request> r, time_
 
 /// What a reply tells beside its result.
 void session::note_reply(const request& r, const error_code& ec, zxid at) {
-    if (!r.arms.empty()) note_watch(r, ec, at);
+    if (r.own_) {
+        note_armed(r);
+    } else if (!r.arms.empty()) {
+        note_watch(r, ec, at);
+    }
     if (!leftovers_.empty()) unsettled_ = true;
 }
 

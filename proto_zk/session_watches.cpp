@@ -27,6 +27,10 @@ namespace {
 
 constexpr std::size_t before_record = 12;    // in a frame: its length, the xid, the type
 
+// Servers accept frames of 1 MiB by default; the field's clients keep setWatches far below (ZOOKEEPER-706).
+// Where servers accept less, the settings say so.
+constexpr std::size_t rearm_bytes = 128 * 1024 - 256;
+
 constexpr unsigned bit(watch_kind k) noexcept { return 1U << static_cast<unsigned>(k); }
 
 constexpr unsigned of_data = bit(watch_kind::data) | bit(watch_kind::exist);
@@ -60,7 +64,7 @@ void session::settle_watches() {
     std::set<std::string_view> arming;
     for (const queue* q : {&queued_, &written_}) {
         for (const auto& r : *q) {
-            if (!r->arms.empty() && !r->abandoned_) arming.insert(r->arms);
+            if (!r->arms.empty() && !r->abandoned_ && !r->own_) arming.insert(r->arms);
         }
     }
     for (auto it = leftovers_.begin(); it != leftovers_.end();) {
@@ -138,6 +142,12 @@ void session::note_removal(const request& r, const error_code& ec) {
     removed.read(in);
     if (!in.ok() || removed.type != static_cast<std::int32_t>(watcher_type::any)) return;
     leftovers_.erase(removed.path);
+    // What the session arms just then comes behind the removal, for nobody.
+    for (const queue* q : {&queued_, &written_}) {
+        for (const auto& armed : *q) {
+            if (armed->own_ && armed->arms == removed.path) unwatch(armed->arms_kind, removed.path);
+        }
+    }
     watches_.end(removed.path, client_errc::watch_ended);
 }
 
@@ -151,7 +161,42 @@ void session::arm(watch_kind kind, const std::string& path, zxid since) {
     writer w(payload);
     request_header{0, to_wire(opcode::set_watches)}.write(w);
     record.write(w);
-    queued_.push_front(housekeeping(std::move(payload), true));
+    auto r = housekeeping(std::move(payload), true);
+    r->arms = path;
+    r->arms_kind = kind;
+    r->since_ = since;
+    queued_.push_front(std::move(r));
+    unarmed_.emplace(path, kind, since);
+}
+
+/// Arms all watches on a new connection, before anything else: what the user asks next may rely on them. Those that the last
+/// connection has not armed are still as old as they were then, whatever was seen since.
+void session::rearm_watches() {
+    const zxid since = unarmed_since_.value_or(last_zxid_);
+    auto batches = watches_.rearm(since, std::min(rearm_bytes, settings_.max_request), unarmed_);
+    for (auto it = batches.rbegin(); it != batches.rend(); ++it) queued_.push_front(housekeeping(std::move(*it), true));
+    if (batches.empty()) return forget_unarmed();
+    unarmed_since_ = since;
+    rearming_ = batches.size();
+    metrics_.watches_rearmed += watches_.size();
+    tell(log_event::watches_rearmed, {}, {}, watches_.size());
+}
+
+/// A request of the session's own has succeeded. Until the last one of `rearm_watches` has, no watch is added: all are as old as
+/// they were, and those that a server has armed since have told what happened meanwhile.
+void session::note_armed(const request& r) {
+    if (r.type_ == to_wire(opcode::remove_watches)) return;
+    if (r.arms.empty()) {
+        if (--rearming_ == 0) forget_unarmed();
+    } else if (const auto it = unarmed_.find({r.arms, r.arms_kind, r.since_}); it != unarmed_.end()) {
+        unarmed_.erase(it);
+    }
+}
+
+void session::forget_unarmed() {
+    unarmed_since_.reset();
+    unarmed_.clear();
+    rearming_ = 0;
 }
 
 }    // namespace muster::zk::proto

@@ -8,6 +8,8 @@
 #include "proto_zk/records_watch.hpp"
 
 #include <algorithm>
+#include <limits>
+#include <map>
 #include <utility>
 
 namespace muster::zk::proto {
@@ -91,21 +93,25 @@ void watch_table::dispatch(std::int32_t wire_type, std::string_view path, zxid a
     for (const auto& sink : out) sink->on_event(type, path, at);
 }
 
-std::vector<std::string> watch_table::rearm(zxid seen, std::size_t max_bytes) const {
+std::vector<std::string> watch_table::rearm(zxid seen, std::size_t max_bytes, const unarmed_watches& unarmed) const {
     std::vector<std::string> requests;
-    std::array<std::vector<std::string>, watch_kinds> lists;
     constexpr std::size_t overhead = 8 + 8 + 5 * 4;    // header, zxid, five counts
-    std::size_t bytes = overhead;
+    struct batch {
+        std::array<std::vector<std::string>, watch_kinds> lists;
+        std::size_t bytes = overhead;
+    };
+    std::map<zxid, batch> batches;    // one for each zxid: mostly one
 
-    const auto flush = [&] {
-        if (bytes == overhead) return;
+    const auto flush = [&](zxid since, batch& b) {
+        if (b.bytes == overhead) return;
+        auto& lists = b.lists;
         const bool persistent = !lists[index(watch_kind::persistent)].empty() || !lists[index(watch_kind::recursive)].empty();
         std::string& out = requests.emplace_back();
         writer w(out);
         request_header{0, to_wire(persistent ? opcode::set_watches2 : opcode::set_watches)}.write(w);
         if (persistent) {
             set_watches2_request r;
-            r.relative_zxid = seen;
+            r.relative_zxid = since;
             r.data = std::move(lists[0]);
             r.exist = std::move(lists[1]);
             r.child = std::move(lists[2]);
@@ -114,20 +120,32 @@ std::vector<std::string> watch_table::rearm(zxid seen, std::size_t max_bytes) co
             r.write(w);
         } else {
             set_watches_request r;
-            r.relative_zxid = seen;
+            r.relative_zxid = since;
             r.data = std::move(lists[0]);
             r.exist = std::move(lists[1]);
             r.child = std::move(lists[2]);
             r.write(w);
         }
         for (auto& list : lists) list.clear();
-        bytes = overhead;
+        b.bytes = overhead;
+    };
+    const auto flush_all = [&] {
+        for (auto& [since, b] : batches) flush(since, b);
     };
 
+    const auto since_of = [&](std::size_t kind, const std::string& path) {
+        if (unarmed.empty()) return seen;
+        const auto k = static_cast<watch_kind>(kind);
+        const auto oldest = unarmed.lower_bound({path, k, std::numeric_limits<zxid>::min()});
+        const bool found = oldest != unarmed.end() && std::get<0>(*oldest) == path && std::get<1>(*oldest) == k;
+        return found ? std::min(std::get<2>(*oldest), seen) : seen;
+    };
     const auto put = [&](std::size_t kind, const std::string& path) {
-        if (bytes != overhead && bytes + 4 + path.size() > max_bytes) flush();
-        lists[kind].push_back(path);
-        bytes += 4 + path.size();
+        const zxid since = since_of(kind, path);
+        batch& b = batches[since];
+        if (b.bytes != overhead && b.bytes + 4 + path.size() > max_bytes) flush(since, b);
+        b.lists[kind].push_back(path);
+        b.bytes += 4 + path.size();
     };
     const auto replaced = [](std::size_t kind, const entry& e) {
         return kind == index(watch_kind::child) && !e[index(watch_kind::recursive)].empty();
@@ -137,12 +155,12 @@ std::vector<std::string> watch_table::rearm(zxid seen, std::size_t max_bytes) co
             if (!e[kind].empty() && !replaced(kind, e)) put(kind, path);
         }
     }
-    flush();
+    flush_all();
     if (recursive_ == 0) return requests;
     for (const auto& [path, e] : paths_) {
         if (!e[index(watch_kind::child)].empty() && replaced(index(watch_kind::child), e)) put(index(watch_kind::child), path);
     }
-    flush();
+    flush_all();
     return requests;
 }
 

@@ -9,8 +9,10 @@
 #include <array>
 #include <cstddef>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <unordered_map>
 #include <vector>
 
@@ -31,6 +33,10 @@ public:
 protected:
     watch_sink() = default;
 };
+
+/// Watches that no server has been seen to arm since the zxid up to which their events were told: what was seen later tells
+/// nothing of them.
+using unarmed_watches = std::multiset<std::tuple<std::string, watch_kind, zxid>>;
 
 /// Which paths of one session are watched, and by whom.
 ///
@@ -59,10 +65,11 @@ public:
 
     /// Payloads (header with xid 0, record) of the setWatches requests for all paths. None is larger than `max_bytes`, unless
     /// a single path is: one request for all would exceed the server's limit for ever (ZOOKEEPER-706). `seen` must be the last
-    /// zxid seen before the reconnect, in all of them. setWatches2 is used only where there are persistent watches, since
-    /// servers before 3.6 close the connection on it. Child watches of paths that are watched recursively come in requests
-    /// behind the others: before 3.9 a recursive watch replaces the child watch of the same path.
-    std::vector<std::string> rearm(zxid seen, std::size_t max_bytes) const;
+    /// zxid seen when all watches were armed; those that were not are in `unarmed`, and go by their own. Older ones for all
+    /// would have watches tell what the reads that armed them have shown. setWatches2 is used only where there are persistent
+    /// watches, since servers before 3.6 close the connection on it. Child watches of paths that are watched recursively come
+    /// in requests behind the others: before 3.9 a recursive watch replaces the child watch of the same path.
+    std::vector<std::string> rearm(zxid seen, std::size_t max_bytes, const unarmed_watches& unarmed = {}) const;
 
     /// Tells persistent sinks that events may have been missed: servers arm their watches again but replay nothing.
     void resync();

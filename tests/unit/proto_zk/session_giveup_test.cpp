@@ -106,6 +106,62 @@ TEST_CASE("R9: a recursive watch whose caller gave up has replaced the child wat
     CHECK(m.removed("/a") == any);
 }
 
+TEST_CASE("R10: a removal leaves nothing that the session arms just then") {
+    for (const bool written : {false, true}) {
+        for (const bool fails : {false, true}) {
+            CAPTURE(written);
+            CAPTURE(fails);
+            watching m;
+            m.add(watch_kind::child, "/a", "child");
+            m.add(watch_kind::data, "/a", "data");
+            m.ask(watch_kind::recursive, "/a", "recursive");
+            remove_all(m, "/a");
+            CHECK(m.sent().size() == 2);
+            CHECK(!m.reply(1, 0x30));
+            std::vector<sent_request> behind;
+            if (written) behind = m.sent();
+            CHECK(!m.reply(2, 0x30, fails ? throttled : 0));
+            const auto more = m.sent();
+            behind.insert(behind.end(), more.begin(), more.end());
+            REQUIRE(behind.size() == (fails ? 1 : 2));
+            CHECK(behind[0].as<proto::set_watches_request>().child == lines({"/a"}));
+            CHECK(m.s.watches().watched("/a") == fails);
+            CHECK(!m.reply(behind[0].xid, 0x30));
+            if (!fails) {
+                REQUIRE(behind[1].is(opcode::remove_watches));
+                CHECK(behind[1].as<proto::remove_watches_request>().path == "/a");
+                CHECK(behind[1].as<proto::remove_watches_request>().type == any);
+                CHECK(!m.reply(behind[1].xid, 0x30));
+            }
+            CHECK(m.sent().empty());
+        }
+    }
+}
+
+TEST_CASE("R9: where a removal leaves what the session arms just then, the next read is not left without a watch") {
+    watching m;
+    m.add(watch_kind::child, "/a", "child");
+    m.ask(watch_kind::recursive, "/a", "recursive");
+    remove_all(m, "/a");
+    m.ask(watch_kind::data, "/a", "read");    // nothing is known of its watch before it is written
+    CHECK(m.sent().size() == 3);
+    CHECK(!m.reply(1, 0x30));
+    CHECK(m.only().is(opcode::set_watches));
+    CHECK(!m.reply(2, 0x30));
+    CHECK(m.sent().empty());    // what the read asks for is not to be removed
+    CHECK(!m.reply(3, 0x31));
+    // What was counted on is gone: its watch is armed, and what is left of the other goes.
+    const auto sent = m.sent();
+    REQUIRE(sent.size() == 2);
+    CHECK(sent[0].as<proto::set_watches_request>().data == lines({"/a"}));
+    CHECK(sent[1].as<proto::remove_watches_request>().type == 1);
+    CHECK(!m.reply(4, 0x32));
+    CHECK(!m.reply(sent[0].xid, 0x32));
+    CHECK(!m.reply(sent[1].xid, 0x32));
+    CHECK(!m.feed(event_frame(3, "/a")));
+    CHECK(m.take_log().back() == "watch read data_changed /a");
+}
+
 TEST_CASE("R43: nothing is armed behind closeSession, whose reply is the end") {
     for (const bool replaced : {true, false}) {
         CAPTURE(replaced);

@@ -206,6 +206,30 @@ TEST_CASE("another list begins the search anew") {
     CHECK(m.s.take_question(m.now) == 0U);
 }
 
+TEST_CASE("who is about to move goes where it meant to, also if another list comes in between") {
+    const std::vector<std::optional<std::size_t>> former{0, 1, 2, std::nullopt};
+    int stayed = 0;
+    for (std::uint64_t random = 0; random != 200; ++random) {
+        CAPTURE(random);
+        reader m;
+        m.read("a");
+        const auto sent = m.sent();
+        REQUIRE(sent.size() == 1);
+        REQUIRE(m.s.take_question(m.now));
+        REQUIRE(!m.s.answered_question(2, true, m.now, 0));
+        REQUIRE(!m.s.replace_hosts(former, random));
+        REQUIRE(!m.s.replace_hosts(std::vector<std::optional<std::size_t>>{3, 2, 1, 0}, random));
+        CHECK(m.reply(sent[0].xid) == client_errc::moving);
+        m.s.disconnected(error_code(client_errc::moving), m.now, 0);
+        const auto st = m.s.next(m.now);
+        REQUIRE(st.what == machine::step::kind::connect);
+        CHECK((st.host == 0 || st.host == 1));    // the new one, which is drawn once in four times, or the former 2
+        if (st.host == 1) ++stayed;
+    }
+    CHECK(stayed > 120);
+    CHECK(stayed < 180);
+}
+
 TEST_CASE("a refused write may overtake the reads before it, and nothing else may") {
     reader m;
     m.read("a");

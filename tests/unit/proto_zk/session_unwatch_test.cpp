@@ -271,4 +271,38 @@ TEST_CASE("R9: a recursive watch and a child watch of one path are armed again i
     CHECK(sent[1].as<proto::set_watches_request>().child == std::vector<std::string>{"/a"});
 }
 
+TEST_CASE("R2: a watch that was not armed before the connection was lost is as old as it was, and later ones are not") {
+    watching m;
+    m.add(watch_kind::child, "/a", "child");
+    m.ask(watch_kind::recursive, "/a", "recursive");
+    m.ask(watch_kind::data, "/b", "data");
+    CHECK(m.sent().size() == 2);
+    CHECK(!m.reply(1, 0x20));
+    bool answered = false;
+    SUBCASE("not written") {}
+    SUBCASE("written") { CHECK(m.only().is(opcode::set_watches)); }
+    SUBCASE("answered") {
+        CHECK(m.only().is(opcode::set_watches));
+        answered = true;
+    }
+    CHECK(!m.reply(2, 0x30));    // shows what happened in between
+    if (answered) CHECK(!m.reply(3, 0x40));
+    const zk::zxid last = answered ? 0x40 : 0x30;
+    for (int i = 0; i != 2; ++i) {
+        m.now += 1s;
+        m.lose();
+        m.attach();
+        const auto sent = m.sent();
+        REQUIRE(sent.size() == 2);
+        const auto others = sent[0].as<proto::set_watches2_request>();
+        CHECK(others.relative_zxid == last);
+        CHECK(others.data == lines({"/b"}));
+        CHECK(others.persistent_recursive == lines({"/a"}));
+        const auto child = sent[1].as<proto::set_watches_request>();
+        CHECK(child.relative_zxid == (answered ? last : 0x20));
+        CHECK(child.child == lines({"/a"}));
+        CHECK(!m.reply(sent[0].xid, 0x100));
+    }
+}
+
 TEST_SUITE_END();

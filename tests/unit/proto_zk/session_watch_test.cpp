@@ -161,6 +161,46 @@ TEST_CASE("R1: no batch is larger than the largest request, in which each single
     CHECK(requests >= 8);
 }
 
+TEST_CASE("R2: a connection lost while watches are armed again leaves them as old as they were") {
+    machine m;
+    m.attach();
+    m.read("r");
+    m.sent();
+    CHECK(!m.reply(1, 0x42));
+    m.s.watches().add(proto::watch_kind::recursive, "/p", sink(m, "r"));
+    m.s.watches().add(proto::watch_kind::child, "/p", sink(m, "c"));
+    const auto rearmed = [&](std::int64_t since) {
+        const auto sent = m.sent();
+        REQUIRE(sent.size() == 2);
+        CHECK(sent[0].as<proto::set_watches2_request>().relative_zxid == since);
+        CHECK(sent[1].as<proto::set_watches_request>().relative_zxid == since);
+        CHECK(sent[1].as<proto::set_watches_request>().child == lines({"/p"}));
+        return sent;
+    };
+    m.lose();
+    m.attach();
+    auto sent = rearmed(0x42);
+    SUBCASE("behind one of two replies") { CHECK(!m.reply(sent[0].xid, 0x100)); }
+    SUBCASE("by a refusal") { CHECK(m.reply(sent[0].xid, 0x100, -6) == server_errc::unimplemented); }
+    SUBCASE("by a refusal of the last one") {
+        CHECK(!m.reply(sent[0].xid, 0x100));
+        CHECK(m.reply(sent[1].xid, 0x100, -6) == server_errc::unimplemented);
+    }
+    m.now += 1s;
+    m.lose();
+    m.open();    // nor does an attempt that fails leave them any other way
+    m.greeting();
+    m.lose();
+    m.now += 1s;
+    CHECK(m.attach().last_zxid_seen == 0x100);
+    sent = rearmed(0x42);
+    for (const auto& r : sent) CHECK(!m.reply(r.xid, 0x100));
+    m.now += 1s;
+    m.lose();
+    m.attach();
+    rearmed(0x100);
+}
+
 TEST_CASE("R4: persistent watches are told to resync at every reconnection, ahead of later events") {
     machine m;
     m.attach();

@@ -152,4 +152,24 @@ TEST_CASE("a write fails there by itself") {
     CHECK_FALSE(read.ec());
 }
 
+TEST_CASE(
+    "R39: a server that says it takes writes, and to the next connection that it takes none, is not tried in a tight loop") {
+    auto c = config_for_tests("10.0.0.1:2181");
+    c.read_only = true;
+    fixture f(std::move(c));
+    f.client.start();
+    constexpr std::size_t many = 200;
+    const auto end = f.sim.world->now() + 10s;
+    while (f.sim.world->now() < end && f.sim.world->attempts().size() < many) {
+        std::shared_ptr<sim_peer> peer;
+        if (!f.sim.run_until([&] { return (peer = f.sim.world->accept()) != nullptr; }, end - f.sim.world->now())) break;
+        f.sim.run_ready();
+        const bool question = peer->take() == "isro";
+        peer->send(question ? "rw" : handshake_frame(0x77, 9s, 'l', true, true));
+        f.sim.run_ready();
+    }
+    CHECK(f.sim.world->attempts().size() < many);
+    CHECK(f.sim.world->attempts().size() > 4);
+}
+
 TEST_SUITE_END();
