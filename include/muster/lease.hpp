@@ -56,7 +56,7 @@ public:
     }
     ~lease() {
         if (!taken_) return;
-        if (loan_ & plain)
+        if (loan_ & balance::loan::open)
             abandon();
         else if (taken_->give_up(balance::stripe::reference))
             given_up();
@@ -92,7 +92,8 @@ public:
 
     /// The call to the instance succeeded. Returns the loan; the instance remains readable.
     void success() noexcept {
-        if (loan_ != plain || taken_->outcomes->failing.load(std::memory_order_relaxed) != 0) return succeed();
+        // Neither timed nor on trial nor counted for a bound: then there is no more to do, unless the instance has failed.
+        if (loan_ != balance::loan::open || taken_->outcomes->failing.load(std::memory_order_relaxed) != 0) return succeed();
         loan_ = 0;
         taken_->give_back_after_success();
     }
@@ -116,9 +117,8 @@ private:
     void abandon() noexcept;
     void given_up() noexcept;
 
-    static constexpr std::uint64_t plain = 1;    // a loan that is not over, and of which there is nothing else to say
-    balance::stripe* taken_ = nullptr;           // counts this lease, and holds the instance for it
-    std::uint64_t loan_ = 0;                     // see balance/node_state.hpp
+    balance::stripe* taken_ = nullptr;    // counts this lease, and holds the instance for it
+    std::uint64_t loan_ = 0;              // see balance::loan
 };
 
 /// The instances that a request was sent to in vain, so that the next pick takes another. By identity: an instance that is

@@ -34,6 +34,7 @@ enum class policy {
     iphash,              ///< By a hash of the caller's address: the same key gives the same instance on every client.
     urlhash,             ///< By a hash of a URL, in the same way.
     leastconnect,    ///< The one with the fewest open leases for its weight; among more than 128, the best of 24 drawn at random.
+                     ///< Who joins others that are busy gets its share at first, and catches up within some thousand picks.
     p2c,             ///< Draws two by weight and takes the one with fewer open leases; one that fails or is far slower loses.
     peakewma,        ///< Draws two by weight and takes the one with the lower latency, times its open leases.
     ringhash,        ///< By a hash of the key, on a ring whose points stand where Envoy's do: see above.

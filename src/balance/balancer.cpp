@@ -81,8 +81,8 @@ lease balancer_impl::try_pick(std::string_view service, const pick_options& o, e
             return {};
         }
     }
-    const bool plain = !is_special(o, env_->params);
-    balance::hot_picker* p = plain ? known_plain(*e, o) : known_special(*e, selection_of(o));
+    const bool special = is_special(o, env_->params);
+    balance::hot_picker* p = special ? known_special(*e, selection_of(o)) : known_plain(*e, o);
     if (!p) [[unlikely]] {
         // Its tables may have to be built, which can take long: meanwhile others pick from other services.
         const auto what = selection_of(o);
@@ -95,7 +95,7 @@ lease balancer_impl::try_pick(std::string_view service, const pick_options& o, e
             ec = registry_errc::closed;
             return {};
         }
-        p = &keep(still->second, what, channel, plain);
+        p = &keep(still->second, what, channel);
     }
     return o.exclude.empty() ? p->pick(o.key, ec) : p->pick(o.key, o.exclude, ec);
 }
@@ -116,8 +116,8 @@ balance::hot_picker* balancer_impl::known_special(entry& e, const balance::selec
     return &e.specials.back().hot;
 }
 
-balance::hot_picker& balancer_impl::keep(entry& e, const balance::selection& what, const balance::channel_ptr& c, bool plain) {
-    if (plain) {
+balance::hot_picker& balancer_impl::keep(entry& e, const balance::selection& what, const balance::channel_ptr& c) {
+    if (what.plain()) {
         auto& p = plain_picker(e, what.how, what.where);
         return p ? *p : p.emplace(c);    // another thread may have been faster
     }

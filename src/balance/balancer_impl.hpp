@@ -72,7 +72,7 @@ private:
     // The picker that picks by name use, of which there is one for each selection; null: not made yet.
     balance::hot_picker* known_plain(entry& e, const pick_options& o) const;
     static balance::hot_picker* known_special(entry& e, const balance::selection& what);
-    static balance::hot_picker& keep(entry& e, const balance::selection& what, const balance::channel_ptr& c, bool plain);
+    static balance::hot_picker& keep(entry& e, const balance::selection& what, const balance::channel_ptr& c);
     entry* find_locked(std::string_view service, diagnostic& why);
     void stop_services();
 

@@ -42,22 +42,15 @@ void hot_picker::reload() noexcept {
     shortcut_ = table_->in_short();
 }
 
-lease hot_picker::choose(std::string_view key, error_code& ec) noexcept {
+lease hot_picker::choose(std::string_view key, const tried_set* tried, error_code& ec) noexcept {
     if (channel_->version() != version_) reload();
     ec = {};
     node* n = table_->pick(state_, key, ec);
-    if (n && n->state->standing.load(std::memory_order_relaxed) != standing::fine) [[unlikely]]
-        return lend_another(*n, key, nullptr, ec);
-    return n ? node::lend(*n, state_.loan, state_.stripe) : lease();
-}
-
-lease hot_picker::pick(std::string_view key, const tried_set& tried, error_code& ec) noexcept {
-    if (channel_->version() != version_) reload();
-    ec = {};
-    node* n = table_->pick(state_, key, ec);
-    if (n && (tried.contains(n->id) || n->state->standing.load(std::memory_order_relaxed) != standing::fine))
-        return lend_another(*n, key, &tried, ec);
-    return n ? node::lend(*n, state_.loan, state_.stripe) : lease();
+    if (!n) return {};
+    const bool passed_over = tried && tried->contains(n->id);
+    if (passed_over || n->state->standing.load(std::memory_order_relaxed) != standing::fine) [[unlikely]]
+        return lend_another(*n, key, tried, ec);
+    return node::lend(*n, state_.loan, state_.stripe);
 }
 
 lease hot_picker::lend_another(node& first, std::string_view key, const tried_set* tried, error_code& ec) noexcept {

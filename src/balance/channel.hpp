@@ -68,16 +68,16 @@ public:
     /// all_ejected, recovering, closed, or what a custom policy gives. `ec` is cleared otherwise.
     lease pick(std::string_view key, error_code& ec) noexcept {
         // With a shortcut there is nothing to call, and so nothing to be kept over a call.
-        if (channel_->version() != version_) return choose(key, ec);
+        if (channel_->version() != version_) return choose(key, nullptr, ec);
         if (state_.goes_round(shortcut_.length)) return pass_on(shortcut_.at_turn(state_.next_of(shortcut_.length)), key, ec);
         if (shortcut_.draws != 0) return pass_on(*shortcut_.nodes[state_.random_below(shortcut_.draws)], key, ec);
-        return choose(key, ec);
+        return choose(key, nullptr, ec);
     }
 
     /// The same, one that is not in `tried`; if there is none, one that is, and the lease says so.
     ///
     /// Where nobody of the plan's first table is to be had, the next ones are tried in turn.
-    lease pick(std::string_view key, const tried_set& tried, error_code& ec) noexcept;
+    lease pick(std::string_view key, const tried_set& tried, error_code& ec) noexcept { return choose(key, &tried, ec); }
 
     /// The channel it picks from.
     const channel_ptr& source() const noexcept { return channel_; }
@@ -86,7 +86,7 @@ private:
     static constexpr std::uint32_t no_stripe = 0xFFFFFFFF;
 
     void reload() noexcept;
-    lease choose(std::string_view key, error_code& ec) noexcept;
+    lease choose(std::string_view key, const tried_set* tried, error_code& ec) noexcept;
     lease pass_on(node& n, std::string_view key, error_code& ec) noexcept {
         ec = {};
         if (n.state->standing.load(std::memory_order_relaxed) != standing::fine) [[unlikely]]

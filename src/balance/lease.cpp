@@ -62,7 +62,6 @@ inline bool lease::take_back() noexcept {
 }
 
 void lease::succeed() noexcept {
-    static_assert(plain == loan::open);
     if (!take_back()) return;
     fetch_add(taken_->outcomes->successes, std::uint64_t{1});
     const bool tried = (loan_ & loan::on_trial) != 0;

@@ -34,7 +34,7 @@ public:
         const auto b = static_cast<std::uint32_t>((static_cast<std::uint32_t>(r) * std::uint64_t{size_ - 1}) >> 32);
         return {a, b + static_cast<std::uint32_t>(b >= a)};
     }
-    static float per_lease(std::uint32_t) noexcept { return 1; }
+    static float per_lease(const node&) noexcept { return 1; }
 
 private:
     std::uint32_t size_;
@@ -45,15 +45,14 @@ public:
     explicit by_weight(const node_list& nodes) : alias_(weights_of(nodes)) {
         const double total =
             std::accumulate(nodes.begin(), nodes.end(), 0.0, [](double sum, const node_ref& n) { return sum + n->weight; });
-        for (const node_ref& n : nodes)
-            per_lease_.push_back(static_cast<float>(total / static_cast<double>(nodes.size()) / n->weight));
+        mean_ = total / static_cast<double>(nodes.size());
     }
 
     pair draw(pick_state& s) const noexcept {
         const pair p{alias_.draw(s), alias_.draw(s)};
         return p.second != p.first ? p : draw_again(s, p.first);
     }
-    float per_lease(std::uint32_t i) const noexcept { return per_lease_[i]; }
+    float per_lease(const node& n) const noexcept { return static_cast<float>(mean_ / n.weight); }
 
 private:
     // Where one has nearly all the weight, three draws may give it three times: it competes with itself then.
@@ -63,7 +62,7 @@ private:
     }
 
     alias_table alias_;
-    std::vector<float> per_lease_;
+    double mean_ = 1;    // weight
 };
 
 // What both policies do. One that failed loses to one that did not, however idle it is: a failing instance is idle because it
@@ -74,8 +73,7 @@ public:
     explicit two_choices(node_list nodes)
         : table(std::move(nodes)), draw_(this->nodes()), shared_(this->nodes().front()->state->shared.get()) {
         for (const node_ref& n : this->nodes()) {
-            const auto i = static_cast<std::uint32_t>(candidates_.size());
-            candidates_.push_back({n.get(), n->state.get(), draw_.per_lease(i)});
+            candidates_.push_back({n.get(), n->state.get(), draw_.per_lease(*n)});
             in_one_place_ = in_one_place_ && n->counts_in_one_place();
         }
     }

@@ -13,6 +13,18 @@ namespace muster::balance {
 
 struct node;
 
+/// What a lease carries besides its instance, in one word: when it was taken, and flags.
+namespace loan {
+inline constexpr std::uint64_t open = 1;           ///< Not returned yet.
+inline constexpr std::uint64_t counted = 2;        ///< Counts for the bound of boundedhash.
+inline constexpr std::uint64_t last_chance = 4;    ///< All others had been tried.
+inline constexpr std::uint64_t on_trial = 8;       ///< The instance was on trial.
+inline constexpr int time_shift = 4;               ///< The time stands above, in ns; 0: not timed.
+
+inline std::uint64_t taken_at(std::int64_t ticks) noexcept { return static_cast<std::uint64_t>(ticks) << time_shift; }
+inline std::int64_t time_of(std::uint64_t l) noexcept { return static_cast<std::int64_t>(l >> time_shift); }
+}    // namespace loan
+
 /// How leases ended, as far as every lease counts it.
 struct tally {
     std::atomic<std::uint64_t> successes{0};    ///< Leases returned with `success()`.

@@ -18,6 +18,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 namespace muster::test {
@@ -48,6 +49,18 @@ struct heard {
         return record;
     }
 };
+
+/// What the operations of a multi came to: the error of each, 0 for those that one of them undid, or `succeeded`.
+inline constexpr std::int32_t succeeded = 1;
+inline std::vector<std::int32_t> errors(const heard& h) {
+    CHECK(h.err == 0);
+    std::vector<std::int32_t> all;
+    for (const auto& r : h.as<proto::multi_response>().results) {
+        const auto* e = std::get_if<proto::error_response>(&r.body);
+        all.push_back(e != nullptr ? e->err : succeeded);
+    }
+    return all;
+}
 
 /// One client.
 class wire_client final : public embedded::connection_sink {

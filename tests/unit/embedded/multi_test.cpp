@@ -22,16 +22,6 @@ proto::multi_operation set(std::string path, std::string data) {
     return op(opcode::set_data, proto::set_data_request{std::move(path), std::move(data), -1});
 }
 
-std::vector<std::int32_t> errors(const heard& h) {
-    CHECK(h.err == 0);
-    std::vector<std::int32_t> all;
-    for (const auto& r : h.as<proto::multi_response>().results) {
-        const auto* e = std::get_if<proto::error_response>(&r.body);
-        all.push_back(e != nullptr ? e->err : 1);
-    }
-    return all;
-}
-
 using errs = std::vector<std::int32_t>;
 
 }    // namespace
