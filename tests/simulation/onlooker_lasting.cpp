@@ -64,7 +64,9 @@ void onlooker::hear(kept& k, const zk::watch_event& e) {
 /// What comes next has no place right behind what came before: the watch was armed again, or unread events were forgotten.
 void onlooker::rearmed(kept& k) {
     const auto now = client_->session();
-    if (std::exchange(k.connection, now.connection) == now.connection) {
+    // What lay unread may tell of several connections, one after the other.
+    const auto before = std::exchange(k.connection, k.late ? std::min(k.connection + 1, now.connection) : now.connection);
+    if (before == now.connection) {
         env_.faults.count(fault::watch_overflow);
         return k.told.skipped();
     }
