@@ -247,6 +247,7 @@ private:
     void leave_read_only();
     time_point question_due() const noexcept;
     void note_refusal(const failure& f);
+    void note_silence(bool silent);
     void pass_over_old_servers(time_point now);
     bool refused_everywhere() const noexcept;
     std::int32_t next_xid() noexcept;
@@ -304,6 +305,7 @@ private:
     bool moving_ = false;      // to another server, once nothing is under way: until then nothing is sent
     bool renew_ = false;       // the session was found expired: the next one is asked for at once
     bool connect_request_due_ = false;
+    bool spoken_to_ = false;    // this connection's server has said something
     bool ping_due_ = false;
     error_code close_result_;
     error_code finished_with_;    // what requests complete with that come too late
@@ -317,6 +319,7 @@ private:
     proof sasl_;
     std::vector<std::string> credentials_;    // records that a server has accepted
     std::vector<refusal> refusals_;           // by server
+    std::vector<bool> silent_;                // by server: its last answer to the session was to close without a word
     capabilities capabilities_;
     std::int32_t refused_ = 0;    // type of the request that the last reply called unimplemented
     time_point refused_at_{};

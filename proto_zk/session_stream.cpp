@@ -59,6 +59,7 @@ error_code session::received(std::size_t n, time_point now) {
     // Any byte proves that the server lives, also one in the middle of a reply that takes long. But only the end of the
     // handshake proves that it knows the session.
     if (phase_ == phase::attached) last_received_ = now;
+    spoken_to_ = true;
     metrics_.bytes_received += n;
     frames_.commit(n);
     error_code ec;

@@ -48,6 +48,7 @@ struct client_metrics {
     std::uint64_t connects = 0;       ///< Handshakes that gave or resumed a session.
     std::uint64_t resumptions = 0;    ///< Of those, the ones that resumed a session.
     std::uint64_t connect_failures = 0;
+    std::uint64_t rounds_behind = 0;    ///< Over all servers, none of which said a word: see `log_event::servers_behind`.
     std::uint64_t expiries = 0;
     std::uint64_t pings_sent = 0;
     std::uint64_t watches_rearmed = 0;         ///< Paths whose watches were armed again on another connection.
