@@ -39,7 +39,7 @@ struct session_settings {
     std::chrono::milliseconds timeout{10'000};
     std::chrono::milliseconds connect_timeout{3'333};
     std::chrono::milliseconds close_timeout{3'000};
-    std::chrono::milliseconds backoff_min{100};
+    std::chrono::milliseconds backoff_min{1'000};
     std::chrono::milliseconds backoff_max{10'000};
     std::size_t hosts = 1;
     std::size_t max_frame = 1'048'575;      // of what is read
