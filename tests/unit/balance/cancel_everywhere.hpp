@@ -86,7 +86,8 @@ struct operation {
     std::string name;
     std::function<void(scene&)> before;
     std::function<void(scene&, asio::cancellation_slot, completion)> start;
-    std::function<void(scene&)> after;    ///< What must hold once everything has come to rest.
+    std::function<void(scene&)> after;                     ///< What must hold once everything has come to rest.
+    std::function<void(scene&)> at_end = [](scene&) {};    ///< And when all has been closed.
 };
 
 inline auto bind(asio::cancellation_slot s, completion d) {
@@ -146,6 +147,7 @@ inline bool cancelled_after(const operation& op, int steps, asio::cancellation_t
     CHECK(calls == 1);
     op.after(s);
     check_end(s);
+    op.at_end(s);
     CHECK(calls == 1);
     return before;
 }
