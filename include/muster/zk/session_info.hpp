@@ -17,7 +17,7 @@ struct session_info {
     std::uint64_t generation = 0;    ///< 1 for the first session established, one more for each that replaced another.
     std::uint64_t connection = 0;    ///< 1 for the first that gave the session, one more for each that resumed or replaced it.
     session_id id = 0;    ///< 0 while there is no session: before the first one, and between one that is over and the next.
-    session_password password{};
+    session_password password{};    ///< What the server gave with it. Nothing of muster takes it: see `client`.
     /// The server it is connected to has lost its quorum: reads give what it knows, and writes fail with
     /// `server_errc::not_read_only`. Such a session is that server's own; another replaces it. See `config::read_only`.
     bool read_only = false;
