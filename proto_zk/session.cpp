@@ -151,6 +151,7 @@ void session::connected(time_point) {
     frames_ = frame_reader(settings_.max_frame);
     connect_request_due_ = true;
     spoken_to_ = false;
+    delivery_ = {};
 }
 
 void session::disconnected(const failure& f, time_point now, std::uint64_t random) {
@@ -282,8 +283,8 @@ session::time_point session::deadline() const noexcept {
         case phase::authenticating:
             return std::min({attempt_deadline_, expiry(), close_deadline_, deadlines_.next()});
         case phase::attached:
-            return std::min({last_received_ + fraction_of_timeout(2, 3), ping_time(last_sent_, duration(info_.timeout)),
-                             close_deadline_, deadlines_.next(), question_due()});
+            return std::min({silence_ends(), look_due(), ping_time(last_sent_, duration(info_.timeout)), close_deadline_,
+                             deadlines_.next(), question_due()});
         case phase::finished:
             break;
     }
@@ -300,7 +301,7 @@ error_code session::tick(time_point now) {
     }
     switch (phase_) {
         case phase::attached:
-            if (now >= last_received_ + fraction_of_timeout(2, 3)) return client_errc::timed_out;
+            if (now >= silence_ends()) return client_errc::timed_out;
             if (now >= ping_time(last_sent_, duration(info_.timeout))) {
                 ping_due_ = true;
                 last_sent_ = now;
