@@ -114,6 +114,8 @@ inline void check_end(scene& s) {
     s.reg->close(ends[0].handler());
     s.lb->close(ends[1].handler());
     s.pass(1s);
+    const auto session = s.of_registrar.session().id;
+    CHECK((session == 0 || s.registry.tree.owned_by(session).empty()));    // removed, not left to the end of the session
     s.of_registrar.close(ends[2].handler());
     s.of_balancer.close(ends[3].handler());
     s.client.close(ends[4].handler());
