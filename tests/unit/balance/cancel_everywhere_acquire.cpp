@@ -15,8 +15,6 @@ namespace {
 
 using loss = sim_registry::loss;
 
-constexpr const char* master_path = "/micro-service/s/master";
-
 /// The tree has what was there before, and parents, which are for everybody.
 void nothing_of_mine(scene& s) {
     for (const auto& [path, node] : s.registry.tree.nodes()) {
