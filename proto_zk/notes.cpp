@@ -24,6 +24,7 @@ log_level level_of(log_event e) noexcept {
             return log_level::warning;
         case log_event::protocol_error:
         case log_event::auth_refused:
+        case log_event::servers_behind:
             break;
     }
     return log_level::error;
@@ -53,6 +54,8 @@ const char* describe(log_event e) noexcept {
             return "session expired";
         case log_event::auth_refused:
             return "credentials refused; the client has given up";
+        case log_event::servers_behind:
+            return "every server closes without a word: all are behind what was seen, or none serves";
         case log_event::unimplemented:
             return "the server does not know this type of request";
         case log_event::batching_refused:

@@ -61,6 +61,7 @@ private:
     bool withdrawn_ = false;     // about to be taken out of the queue
     bool abandoned_ = false;     // completed towards the user; its reply is still to be consumed
     zxid since_ = 0;             // own: as of which it arms a watch
+    std::uint64_t ends_ = 0;     // where its frame ends in what was written on the connection
     std::chrono::steady_clock::time_point sent_{};
 };
 

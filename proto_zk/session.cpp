@@ -36,6 +36,7 @@ session::session(const session_settings& settings, std::uint64_t seed)
       search_(settings.connect_timeout),
       notes_(settings.log),
       refusals_(settings.hosts),
+      silent_(settings.hosts),
       capabilities_(settings.hosts),
       xid_(settings.first_xid) {}
 
@@ -149,6 +150,8 @@ void session::connected(time_point) {
     phase_ = phase::handshaking;
     frames_ = frame_reader(settings_.max_frame);
     connect_request_due_ = true;
+    spoken_to_ = false;
+    delivery_ = {};
 }
 
 void session::disconnected(const failure& f, time_point now, std::uint64_t random) {
@@ -156,6 +159,8 @@ void session::disconnected(const failure& f, time_point now, std::uint64_t rando
     const bool was_attached = phase_ == phase::attached;
     const bool was_read_only = info_.read_only;
     const error_code& why = f.why;
+    const bool silent =
+        phase_ == phase::handshaking && !connect_request_due_ && !spoken_to_ && why.category() != client_category();
     const bool moved = std::exchange(moving_, false) || why == client_errc::moving;
     if (!moved) note_refusal(f);
     phase_ = phase::idle;
@@ -172,6 +177,7 @@ void session::disconnected(const failure& f, time_point now, std::uint64_t rando
     } else if (!renew_) {
         tell(log_event::attempt_failed, why, now - attempted_at_);
     }
+    if (!moved) note_silence(silent);
     if (batching_.take_refusal()) tell(log_event::batching_refused);
     leave_read_only();
     unrepeatable_ = 0;
@@ -238,6 +244,7 @@ error_code session::replace_hosts(std::span<const std::optional<std::size_t>> fo
     capabilities_.replace_hosts(former);
     search_.replace_hosts(former.size());
     refusals_.assign(former.size(), refusal::none);    // these may be better
+    silent_.assign(former.size(), false);
     if (const auto before = std::exchange(host_, std::nullopt)) {
         const auto now = std::find(former.begin(), former.end(), before);
         if (now != former.end()) host_ = static_cast<std::size_t>(now - former.begin());
@@ -276,8 +283,8 @@ session::time_point session::deadline() const noexcept {
         case phase::authenticating:
             return std::min({attempt_deadline_, expiry(), close_deadline_, deadlines_.next()});
         case phase::attached:
-            return std::min({last_received_ + fraction_of_timeout(2, 3), ping_time(last_sent_, duration(info_.timeout)),
-                             close_deadline_, deadlines_.next(), question_due()});
+            return std::min({silence_ends(), look_due(), ping_time(last_sent_, duration(info_.timeout)), close_deadline_,
+                             deadlines_.next(), question_due()});
         case phase::finished:
             break;
     }
@@ -294,7 +301,7 @@ error_code session::tick(time_point now) {
     }
     switch (phase_) {
         case phase::attached:
-            if (now >= last_received_ + fraction_of_timeout(2, 3)) return client_errc::timed_out;
+            if (now >= silence_ends()) return client_errc::timed_out;
             if (now >= ping_time(last_sent_, duration(info_.timeout))) {
                 ping_due_ = true;
                 last_sent_ = now;
@@ -318,13 +325,6 @@ error_code session::tick(time_point now) {
             break;
     }
     return {};
-}
-
-void session::prove(time_point sent) noexcept {
-    // The server had the session alive when it read a request, which was after it was written here. Without a quorum it says
-    // nothing about anything that others may take over.
-    if (info_.read_only || closing_ || denied_) return;
-    info_.safe_until = std::max(info_.safe_until, sent + duration(info_.timeout));
 }
 
 // State --------------------------------------------------------------------------------------------------------------------
@@ -380,7 +380,9 @@ void session::tell(log_event e, const error_code& ec, std::optional<duration> to
     note n;
     n.event = e;
     n.session = info_.id;
-    if (e != log_event::closed && e != log_event::close_timed_out && e != log_event::session_expired) n.host = host_;
+    const bool of_none = e == log_event::closed || e == log_event::close_timed_out || e == log_event::session_expired ||
+                         e == log_event::servers_behind;
+    if (!of_none) n.host = host_;
     n.error = ec;
     n.duration = took;
     n.count = count;

@@ -39,7 +39,7 @@ struct session_settings {
     std::chrono::milliseconds timeout{10'000};
     std::chrono::milliseconds connect_timeout{3'333};
     std::chrono::milliseconds close_timeout{3'000};
-    std::chrono::milliseconds backoff_min{100};
+    std::chrono::milliseconds backoff_min{1'000};
     std::chrono::milliseconds backoff_max{10'000};
     std::size_t hosts = 1;
     std::size_t max_frame = 1'048'575;      // of what is read
@@ -151,6 +151,10 @@ public:
     /// Appends what is to be written now: at most `limit` bytes and what completes the last request.
     void fill(std::string& out, std::size_t limit, time_point now);
 
+    /// So many of the bytes that `fill` gave have not arrived at the server's machine yet, as far as anybody can tell. To be told
+    /// before `tick`, or a request that takes long to get there costs the connection.
+    void undelivered(std::size_t bytes, time_point now);
+
     // SASL, if set: between the handshake and everything else ----------------------------------------------------------------
 
     /// What the server said, for the mechanism to answer with `respond`; given once. Empty at first, as it says nothing then.
@@ -173,7 +177,7 @@ public:
     // Time -----------------------------------------------------------------------------------------------------------------
 
     /// When `tick` or `take_question` is due; it never moves to an earlier time but by a call of `submit`, `connecting`,
-    /// `connected`, `received` with the handshake, `respond`, or `close`.
+    /// `connected`, `received` with the handshake, `undelivered`, `respond`, or `close`.
     time_point deadline() const noexcept;
 
     /// Lets time act: pings, time-outs, expiry, deadlines of requests. An error is the reason to drop the connection.
@@ -247,6 +251,11 @@ private:
     void leave_read_only();
     time_point question_due() const noexcept;
     void note_refusal(const failure& f);
+    void note_silence(bool silent);
+    time_point silence_ends() const noexcept;
+    time_point look_due() const noexcept;
+    std::uint64_t awaited() const noexcept;
+    bool large_after_silence(time_point now) const noexcept;
     void pass_over_old_servers(time_point now);
     bool refused_everywhere() const noexcept;
     std::int32_t next_xid() noexcept;
@@ -269,6 +278,22 @@ private:
     time_point expiry() const noexcept;
 
     class housekeeping_request;
+
+    /// A ping that is not answered.
+    struct ping {
+        time_point sent;
+        std::uint64_t ends;    // as `request::ends_`
+    };
+
+    /// How what is written on a connection gets to the server.
+    struct delivery {
+        std::uint64_t written = 0;
+        std::uint64_t buffer = 0;     // where what is being filled begins
+        std::uint64_t arrived = 0;    // of what was written, when it was looked at
+        time_point looked_at{};       // when that was
+        time_point progress{};        // some of a request arrived after that
+        bool under_way = false;       // then, some had not arrived
+    };
 
     /// A user's proof that is under way.
     struct proof {
@@ -304,6 +329,7 @@ private:
     bool moving_ = false;      // to another server, once nothing is under way: until then nothing is sent
     bool renew_ = false;       // the session was found expired: the next one is asked for at once
     bool connect_request_due_ = false;
+    bool spoken_to_ = false;    // this connection's server has said something
     bool ping_due_ = false;
     error_code close_result_;
     error_code finished_with_;    // what requests complete with that come too late
@@ -313,10 +339,12 @@ private:
     queue written_;                   // waiting for their replies, oldest first
     std::size_t unrepeatable_ = 0;    // of those, the ones that must not be sent twice
     queue auths_;                     // credentials waiting for their replies, oldest first
-    std::deque<time_point> pings_;    // when the unanswered ones were written
+    std::deque<ping> pings_;          // the unanswered ones, oldest first
+    delivery delivery_;
     proof sasl_;
     std::vector<std::string> credentials_;    // records that a server has accepted
     std::vector<refusal> refusals_;           // by server
+    std::vector<bool> silent_;                // by server: its last answer to the session was to close without a word
     capabilities capabilities_;
     std::int32_t refused_ = 0;    // type of the request that the last reply called unimplemented
     time_point refused_at_{};

@@ -59,6 +59,7 @@ error_code session::received(std::size_t n, time_point now) {
     // Any byte proves that the server lives, also one in the middle of a reply that takes long. But only the end of the
     // handshake proves that it knows the session.
     if (phase_ == phase::attached) last_received_ = now;
+    spoken_to_ = true;
     metrics_.bytes_received += n;
     frames_.commit(n);
     error_code ec;
@@ -106,7 +107,7 @@ error_code session::on_frame(std::string_view frame, time_point now) {
         }
         case xid_ping:
             if (!pings_.empty()) {    // an unsolicited one is ignored (ZOOKEEPER-2253)
-                prove(pings_.front());
+                prove(pings_.front().sent);
                 pings_.pop_front();
             }
             return {};
@@ -206,6 +207,7 @@ bool session::wants_write() const noexcept {
 
 void session::fill(std::string& out, std::size_t limit, time_point now) {
     const std::size_t before = out.size();
+    delivery_.buffer = delivery_.written - before;
     if (phase_ == phase::handshaking && connect_request_due_) {
         // Nothing else may follow before the response: a server that refuses would reset the connection over unread input,
         // and the refusal would be lost.
@@ -224,11 +226,11 @@ void session::fill(std::string& out, std::size_t limit, time_point now) {
     } else if (phase_ == phase::authenticating && sasl_.token) {
         append_token(out);
     } else if (phase_ == phase::attached) {
-        if (ping_due_) {    // ahead of everything queued, so that a session lives while much is sent
-            ping_due_ = false;
+        // Ahead of everything queued, so that a session lives while much is sent.
+        if (std::exchange(ping_due_, false) || large_after_silence(now)) {
             out += header_only(xid_ping, opcode::ping);
             ++metrics_.pings_sent;
-            pings_.push_back(now);
+            pings_.push_back({now, delivery_.buffer + out.size()});
         }
         expire_requests(now);    // what is late is not written any more
         if (unsettled_) settle_watches();
@@ -249,6 +251,7 @@ void session::fill(std::string& out, std::size_t limit, time_point now) {
         last_sent_ = now;
         ++metrics_.writes;
         metrics_.bytes_sent += out.size() - before;
+        delivery_.written += out.size() - before;
     }
 }
 
@@ -294,6 +297,9 @@ void session::append_frame(std::string& out, std::size_t requests, time_point no
         written_.push_back(std::move(r));
     }
     batch.end();
+    for (auto r = written_.end() - static_cast<std::ptrdiff_t>(requests); r != written_.end(); ++r) {
+        (*r)->ends_ = delivery_.buffer + out.size();
+    }
     batching_.sent(requests);
     metrics_.requests_sent += requests;
     metrics_.reads_batched += requests;
@@ -315,6 +321,7 @@ void session::append_request(std::string& out, std::unique_ptr<request> r, time_
     patch_xid(r->frame, r->xid_);
     if (!r->arms.empty() && !r->own_) flag_watch(*r);
     out += r->frame;
+    r->ends_ = delivery_.buffer + out.size();
     if (!r->repeatable) std::string().swap(r->frame);
     if (is_lasting(r->arms_kind) && !r->arms.empty()) ++lasting_in_flight_;
     if (r->batchable) batching_.sent(1);

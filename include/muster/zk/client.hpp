@@ -84,6 +84,10 @@ std::shared_ptr<runtime::world> world_of(const client& c);
 /// \par Object lifetimes
 /// A client is a handle: copies stand for the same session. When the last copy is destroyed the connection is dropped
 /// without a word to the server, and the session expires there. Call `close()` to end it at once.
+///
+/// A session is one client's: nothing takes the id and the password of one from outside, or keeps them beyond the client. Two
+/// processes with the same session would take it away from each other without end, each as the other's former connection. A
+/// program that starts again begins a session, and whatever the one before has left ends with that.
 class client : public watch_operations<client>,
                public access_operations<client>,
                public ensemble_operations<client>,

@@ -25,8 +25,10 @@ struct config {
     std::chrono::milliseconds connect_timeout{0};
 
     /// Back-off between rounds over all servers: a delay drawn uniformly from 0 to a bound that starts at `backoff_min` and
-    /// doubles up to `backoff_max`. Within a round there is no delay. Legal: greater than 0.
-    std::chrono::milliseconds backoff_min{100};
+    /// doubles up to `backoff_max`; while there is a session to save it is a quarter of its timeout at most. Within a round, and
+    /// before the first one after a connection that lasted that long, there is no delay: who loses a server is at another one at
+    /// once, but thousands that lose theirs together do not come back together again and again. Legal: greater than 0.
+    std::chrono::milliseconds backoff_min{1'000};
     std::chrono::milliseconds backoff_max{10'000};
 
     /// How long `close()` waits for the server to confirm. 0: does not wait; the session expires by itself.

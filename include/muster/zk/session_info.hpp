@@ -17,7 +17,7 @@ struct session_info {
     std::uint64_t generation = 0;    ///< 1 for the first session established, one more for each that replaced another.
     std::uint64_t connection = 0;    ///< 1 for the first that gave the session, one more for each that resumed or replaced it.
     session_id id = 0;    ///< 0 while there is no session: before the first one, and between one that is over and the next.
-    session_password password{};
+    session_password password{};    ///< What the server gave with it. Nothing of muster takes it: see `client`.
     /// The server it is connected to has lost its quorum: reads give what it knows, and writes fail with
     /// `server_errc::not_read_only`. Such a session is that server's own; another replaces it. See `config::read_only`.
     bool read_only = false;
@@ -48,6 +48,7 @@ struct client_metrics {
     std::uint64_t connects = 0;       ///< Handshakes that gave or resumed a session.
     std::uint64_t resumptions = 0;    ///< Of those, the ones that resumed a session.
     std::uint64_t connect_failures = 0;
+    std::uint64_t rounds_behind = 0;    ///< Over all servers, none of which said a word: see `log_event::servers_behind`.
     std::uint64_t expiries = 0;
     std::uint64_t pings_sent = 0;
     std::uint64_t watches_rearmed = 0;         ///< Paths whose watches were armed again on another connection.
