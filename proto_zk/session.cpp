@@ -348,7 +348,8 @@ void session::expire(const error_code& why) {
     set_state(session_state::expired);
     fail(queued_, client_errc::session_expired);
     watches_.end(client_errc::session_expired);
-    if (closing_) finish(end_without_session());
+    if (closing_) return finish(end_without_session());
+    if (!settings_.renew) finish(end_without_session(), session_state::expired, client_errc::session_expired);
 }
 
 /// How closing ends where there is no session to be closed. One that was given up by the own clock may be kept by the ensemble
@@ -368,9 +369,12 @@ void session::finish(const error_code& result, session_state last, const error_c
     fail(queued_, why);
     watches_.end(why);
     info_.safe_until = {};
+    info_.ended = true;
     set_state(last);
     if (last == session_state::auth_failed) {
         tell(log_event::auth_refused, result);
+    } else if (last == session_state::expired) {
+        tell(log_event::closed, why);    // nobody has tried to close it
     } else {
         tell(result ? log_event::close_timed_out : log_event::closed, result);
     }

@@ -47,6 +47,7 @@ struct session_settings {
     std::int32_t first_xid = 1;
     bool batch_reads = false;
     bool sasl = false;                 // the user is to be proven on each connection
+    bool renew = true;                 // a session that has expired is replaced by another
     bool read_only = false;            // a server without a quorum will do
     log_level log = log_level::off;    // the least that is noted
 };

@@ -92,6 +92,8 @@ private:
         if (cancelled_) return complete(asio::error::operation_aborted);
         const auto impl = impl_.lock();
         if (!impl) return complete(write_.lost() ? write_.lost() : error_code(client_errc::closed));
+        // There is no next session that could be asked: see `config::session_renewal`.
+        if (write_.lost() && impl->session().ended) return complete(write_.lost());
         const client_ref c(impl, time_left(*impl));
         switch (write_.next()) {
             case step::write:

@@ -12,6 +12,12 @@
 
 namespace muster::zk {
 
+/// What a client does once its session has expired.
+enum class session_renewal {
+    automatic,    ///< It begins another one and goes on.
+    never,        ///< It has ended.
+};
+
 /// How a client reaches its ensemble.
 struct config {
     connect_string servers{"127.0.0.1:2181"};    ///< Where the ensemble is. One server of it is enough, all are better.
@@ -23,6 +29,15 @@ struct config {
     /// How long a connection attempt, including the handshakes of TLS, ZooKeeper and SASL, may take. 0: a third of the session
     /// timeout, and 100 ms at least.
     std::chrono::milliseconds connect_timeout{0};
+
+    /// Whether a session that has expired is replaced by another one. `never` is for programs that are wrong from then on, since
+    /// what they hold by ephemerals and watches is gone, and that begin anew or end. The client ends with its session: the state
+    /// `session_state::expired` is told once, with `session_info::ended`, and stays; what waits, watchers included, and all that
+    /// is asked later completes with `client_errc::session_expired` at once; no server is connected to any more. `client::close`
+    /// completes at once, too: with success where a server said that the session is over, with `client_errc::close_timed_out`
+    /// where the client's own clock did, since a server may keep it for longer. Registrars and balancers end with such a client
+    /// as with one that is closed. A session that is dropped for one of a server with a quorum (`read_only`) has not expired.
+    zk::session_renewal session_renewal = zk::session_renewal::automatic;
 
     /// Back-off between rounds over all servers: a delay drawn uniformly from 0 to a bound that starts at `backoff_min` and
     /// doubles up to `backoff_max`. Within a round there is no delay. Legal: greater than 0.
