@@ -60,6 +60,7 @@ proto::session_settings settings_of(const config& c) {
         throw boost::system::system_error(client_errc::invalid_argument,
                                           fmt::format("{} of {}: expected {} to {}", name, value, least, most));
     };
+    limit("max_retries", c.max_retries, 0);
     limit("max_requests", c.max_requests, 1);
     limit("max_request_bytes", c.max_request_bytes, smallest_frame);
     frame("max_frame", c.max_frame);
@@ -73,6 +74,7 @@ proto::session_settings settings_of(const config& c) {
     s.hosts = c.servers.hosts().size();
     s.max_frame = c.max_reply != 0 ? c.max_reply : c.max_frame;
     s.max_request = c.max_frame;
+    s.max_retries = c.max_retries;
     s.batch_reads = c.batch_reads;
     s.renew = c.session_renewal == session_renewal::automatic;
     s.read_only = c.read_only;

@@ -55,7 +55,8 @@ std::shared_ptr<runtime::world> world_of(const client& c);
 /// Requests are sent in the order in which they are made and answered in that order. Requests made while there is no
 /// connection wait for the next one; when the session expires first they complete with `client_errc::session_expired`.
 /// Requests that were written when the connection broke complete with `client_errc::connection_lost`, except for reads and
-/// `sync`, which change nothing and are sent again.
+/// `sync`, which change nothing and are sent again. What an overloaded server throws back, unapplied, is sent again in its
+/// order (`config::max_retries`).
 ///
 /// A client that is asked for more than its servers keep up with would keep all of it in memory. So it takes so many requests at
 /// a time (`config::max_requests`, `config::max_request_bytes`), and completes what comes then with `client_errc::overloaded`,
