@@ -24,6 +24,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -284,6 +285,8 @@ private:
 
     class housekeeping_request;
 
+    static constexpr std::size_t unlimited = std::numeric_limits<std::size_t>::max();
+
     /// A user's proof that is under way.
     struct proof {
         connect_response granted;                // what the server said of the session
@@ -347,6 +350,7 @@ private:
     bool holding_ = false;    // nothing is written: there are some that were thrown back, and others or some time are awaited
     duration hold_bound_;     // of the next time
     std::minstd_rand hold_draws_;
+    std::size_t window_ = unlimited;    // how many requests may be under way, while a server recovers
     time_point resume_at_ = time_point::max();
 
     time_point retry_at_{};

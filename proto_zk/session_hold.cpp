@@ -15,6 +15,14 @@
 #include <utility>
 
 namespace muster::zk::proto {
+namespace {
+
+// So many requests are under way behind a pause, and one more for each that is served, until the server has coped with many:
+// what was too much for it once would be so again, and be served in part.
+constexpr std::size_t first_window = 16;
+constexpr std::size_t last_window = 1'024;
+
+}    // namespace
 
 /// True if sending it again is all that is to be done about this answer.
 bool session::thrown_back(const request& r, const error_code& ec) const noexcept {
@@ -33,6 +41,7 @@ void session::hold(std::unique_ptr<request> r, const error_code& ec) {
     ++r->repeats_;
     ++metrics_.requests_repeated;
     holding_ = true;
+    window_ = first_window;
     held_.push_back(std::move(r));
 }
 
@@ -40,6 +49,7 @@ void session::hold(std::unique_ptr<request> r, const error_code& ec) {
 /// be armed, whose place in the order is nobody's.
 void session::overtake_held() {
     hold_bound_ = settings_.backoff_min;
+    if (window_ != unlimited && ++window_ > last_window) window_ = unlimited;
     if (held_.empty()) return;
     queue overtaken;
     overtaken.swap(held_);

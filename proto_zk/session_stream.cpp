@@ -261,7 +261,7 @@ void session::fill(std::string& out, std::size_t limit, time_point now) {
 
 /// How many of the requests that wait the next frame takes: several reads may share one. None if they should wait.
 std::size_t session::next_frame() const noexcept {
-    if (queued_.empty() || holding_ || (moving_ && !closing_)) return 0;
+    if (queued_.empty() || holding_ || written_.size() >= window_ || (moving_ && !closing_)) return 0;
     const request& first = *queued_.front();
     if (!first.repeatable && batching_.trying()) return 0;
     const std::size_t limit = first.batchable ? batching_.limit() : 1;

@@ -216,7 +216,27 @@ TEST_CASE("to throw back a hundred thousand requests costs no more each than one
     for (const auto& r : all) replies += reply_frame(r.xid, 1, throttled);
     CHECK(!m.feed(replies));
     m.resume();
-    CHECK(m.take(2 * many).size() == 2 * many);
+    m.answer(m.take(16));
+    CHECK(m.take_log() == journal(16, "a ok"));
+}
+
+TEST_CASE("a server that has thrown requests back is asked for few at a time, and for more as it copes") {
+    constexpr std::size_t many = 3'000;
+    holding m;
+    for (std::size_t i = 0; i != many; ++i) m.write("a");
+    m.answer(m.take(many), throttled);
+    m.resume();
+    std::size_t served = 0;
+    for (std::size_t window = 16; window <= 1'024; window *= 2) {
+        const auto some = m.take(std::min(window, many - served));
+        m.answer(some);
+        served += some.size();
+    }
+    CHECK(served == 2'032);
+    m.answer(m.take(many - served));
+    CHECK(m.take_log().size() == many);
+    for (std::size_t i = 0; i != many; ++i) m.write("b");
+    CHECK(m.take(many).size() == many);
 }
 
 TEST_SUITE_END();
