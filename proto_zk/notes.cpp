@@ -20,6 +20,7 @@ log_level level_of(log_event e) noexcept {
         case log_event::session_expired:
         case log_event::unimplemented:
         case log_event::overloaded:
+        case log_event::throttled:
         case log_event::close_timed_out:
             return log_level::warning;
         case log_event::protocol_error:
@@ -62,6 +63,8 @@ const char* describe(log_event e) noexcept {
             return "the server does not take batches of reads";
         case log_event::overloaded:
             return "too many requests wait; requests are refused";
+        case log_event::throttled:
+            return "the server is overloaded and has thrown requests back; they wait";
         case log_event::closed:
             return "closed";
         case log_event::close_timed_out:

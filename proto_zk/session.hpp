@@ -24,9 +24,11 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
+#include <random>
 #include <span>
 #include <string>
 #include <utility>
@@ -45,8 +47,10 @@ struct session_settings {
     std::size_t max_frame = 1'048'575;      // of what is read
     std::size_t max_request = 1'048'575;    // of what is written
     std::int32_t first_xid = 1;
+    std::size_t max_retries = 0;    // of a request that was thrown back
     bool batch_reads = false;
     bool sasl = false;                 // the user is to be proven on each connection
+    bool renew = true;                 // a session that has expired is replaced by another
     bool read_only = false;            // a server without a quorum will do
     log_level log = log_level::off;    // the least that is noted
 };
@@ -71,8 +75,9 @@ struct failure {
 /// the connection, which `disconnected` confirms.
 ///
 ///   submit --> queued --fill--> written --received--> complete
-///                 ^                |
-///                 +--- reads ------+-- others: connection_lost      (disconnected)
+///                 ^               |  |
+///                 |               |  +-- thrown back: held until nothing is under way, then queued    (session_hold.cpp)
+///                 +--- reads -----+-- others: connection_lost      (disconnected)
 class session {
 public:
     using clock = std::chrono::steady_clock;
@@ -177,7 +182,7 @@ public:
     // Time -----------------------------------------------------------------------------------------------------------------
 
     /// When `tick` or `take_question` is due; it never moves to an earlier time but by a call of `submit`, `connecting`,
-    /// `connected`, `received` with the handshake, `undelivered`, `respond`, or `close`.
+    /// `connected`, `received`, `undelivered`, `respond`, or `close`.
     time_point deadline() const noexcept;
 
     /// Lets time act: pings, time-outs, expiry, deadlines of requests. An error is the reason to drop the connection.
@@ -227,6 +232,15 @@ private:
     error_code answer_each(std::size_t requests, const error_code& ec, std::string_view body, zxid at);
     error_code refuse_write(const reply_header& header);
     error_code answer(std::unique_ptr<request> r, const error_code& ec, std::string_view body, zxid at);
+    bool thrown_back(const request& r, const error_code& ec) const noexcept;
+    void hold(std::unique_ptr<request> r, const error_code& ec);
+    void overtake_held();
+    void await_resumption(time_point now);
+    void resume() noexcept;
+    void leave_held();
+    void queue_held();
+    /// Of the session's own requests: without it a connection is of no use.
+    static bool is_vital(const request& r) noexcept { return r.own_ && r.type_ != to_wire(opcode::remove_watches); }
     error_code answer_oldest(const error_code& ec, std::string_view body, zxid at);
     void begin_sasl(connect_response granted, time_point now);
     void append_token(std::string& out);
@@ -242,6 +256,7 @@ private:
     void allow_frame() noexcept;
     bool too_late(const request& r) const noexcept;
     std::size_t next_frame() const noexcept;
+    bool close_due() const noexcept { return closing_ && !close_sent_ && queued_.empty() && held_.empty(); }
     void append_frame(std::string& out, std::size_t requests, time_point now);
     void append_request(std::string& out, std::unique_ptr<request> r, time_point now);
     error_code move_if_idle() const noexcept;
@@ -294,6 +309,7 @@ private:
         time_point progress{};        // some of a request arrived after that
         bool under_way = false;       // then, some had not arrived
     };
+    static constexpr std::size_t unlimited = std::numeric_limits<std::size_t>::max();
 
     /// A user's proof that is under way.
     struct proof {
@@ -338,6 +354,7 @@ private:
     queue queued_;                    // not written yet
     queue written_;                   // waiting for their replies, oldest first
     std::size_t unrepeatable_ = 0;    // of those, the ones that must not be sent twice
+    queue held_;                      // thrown back while others are under way, oldest first
     queue auths_;                     // credentials waiting for their replies, oldest first
     std::deque<ping> pings_;          // the unanswered ones, oldest first
     delivery delivery_;
@@ -356,6 +373,12 @@ private:
     std::optional<zxid> unarmed_since_;    // of all; none if they are armed
     std::size_t rearming_ = 0;             // requests for them that have not succeeded on this connection
     unarmed_watches unarmed_;              // of those that are older still, or that the session arms by themselves
+
+    bool holding_ = false;    // nothing is written: there are some that were thrown back, and others or some time are awaited
+    duration hold_bound_;     // of the next time
+    std::minstd_rand hold_draws_;
+    std::size_t window_ = unlimited;    // how many requests may be under way, while a server recovers
+    time_point resume_at_ = time_point::max();
 
     time_point retry_at_{};
     time_point attempted_at_{};

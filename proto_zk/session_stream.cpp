@@ -70,6 +70,7 @@ error_code session::received(std::size_t n, time_point now) {
         ec = on_frame(*frame, now);
         if (ec || phase_ == phase::finished) return ec;
     }
+    if (holding_) await_resumption(now);
     // Events are small: this is the oldest request's reply. Sent again, the request would have the same reply again. Of reads
     // that shared it nobody knows which was too large: expecting that of all, they are asked for one by one.
     if (ec == protocol_errc::frame_too_large && !written_.empty()) {
@@ -193,6 +194,12 @@ error_code session::answer(std::unique_ptr<request> r, const error_code& ec, std
     if (r->type_ == to_wire(opcode::remove_watches)) note_removal(*r, ec);
     refused_ = ec == server_errc::unimplemented ? r->type_ : 0;
     refused_at_ = last_received_;
+    if (thrown_back(*r, ec)) {
+        hold(std::move(r), ec);
+        return {};
+    }
+    // One that was given up, and not applied, has overtaken nobody.
+    if (!r->own_ && !(r->abandoned_ && ec == server_errc::throttled)) overtake_held();
     const auto undecodable = r->abandoned_ ? error_code{} : r->complete(ec, body);
     if (!undecodable) note_reply(*r, ec, at);
     return undecodable;
@@ -202,7 +209,7 @@ bool session::wants_write() const noexcept {
     if (phase_ == phase::handshaking) return connect_request_due_;
     if (phase_ == phase::authenticating) return sasl_.token.has_value();
     if (phase_ != phase::attached) return false;
-    return ping_due_ || unsettled_ || next_frame() != 0 || (closing_ && !close_sent_ && queued_.empty());
+    return ping_due_ || unsettled_ || next_frame() != 0 || close_due();
 }
 
 void session::fill(std::string& out, std::size_t limit, time_point now) {
@@ -239,7 +246,7 @@ void session::fill(std::string& out, std::size_t limit, time_point now) {
             if (requests == 0) break;
             append_frame(out, requests, now);
         }
-        if (closing_ && !close_sent_ && queued_.empty()) {
+        if (close_due()) {
             close_sent_ = true;
             auto r = std::make_unique<housekeeping_request>(false);
             r->frame = header_only(0, opcode::close_session);
@@ -257,7 +264,7 @@ void session::fill(std::string& out, std::size_t limit, time_point now) {
 
 /// How many of the requests that wait the next frame takes: several reads may share one. None if they should wait.
 std::size_t session::next_frame() const noexcept {
-    if (queued_.empty() || (moving_ && !closing_)) return 0;
+    if (queued_.empty() || holding_ || written_.size() >= window_ || (moving_ && !closing_)) return 0;
     const request& first = *queued_.front();
     if (!first.repeatable && batching_.trying()) return 0;
     const std::size_t limit = first.batchable ? batching_.limit() : 1;
@@ -308,8 +315,7 @@ void session::append_frame(std::string& out, std::size_t requests, time_point no
 void session::append_request(std::string& out, std::unique_ptr<request> r, time_point now) {
     r->type_ = r->type();
     // Without its watches and credentials a connection is of no use: rather than left out they are refused once more.
-    const bool vital = r->own_ && r->type_ != to_wire(opcode::remove_watches);
-    if (!vital && host_ && capabilities_.missing(*host_, r->type_, now)) {
+    if (!is_vital(*r) && host_ && capabilities_.missing(*host_, r->type_, now)) {
         (void)r->complete(server_errc::unimplemented, {});
         return;
     }
@@ -322,7 +328,7 @@ void session::append_request(std::string& out, std::unique_ptr<request> r, time_
     if (!r->arms.empty() && !r->own_) flag_watch(*r);
     out += r->frame;
     r->ends_ = delivery_.buffer + out.size();
-    if (!r->repeatable) std::string().swap(r->frame);
+    if (!r->repeatable && settings_.max_retries == 0) std::string().swap(r->frame);
     if (is_lasting(r->arms_kind) && !r->arms.empty()) ++lasting_in_flight_;
     if (r->batchable) batching_.sent(1);
     if (!auth && !r->repeatable && !r->own_) ++unrepeatable_;

@@ -41,6 +41,7 @@ enum class log_event {
     unimplemented,          ///< warning. A server does not know requests of type `count`; they are not sent to it for an hour.
     batching_refused,       ///< info. A server dropped the connection over a batch of reads, as those before 3.6 do.
     overloaded,             ///< warning. The first request was refused; `count` wait or are under way.
+    throttled,              ///< warning. A server has thrown `count` requests back; they are sent again after `duration`.
     closed,                 ///< info. The client has ended.
     close_timed_out,        ///< warning. It has ended, and no server has confirmed that its session has.
 };

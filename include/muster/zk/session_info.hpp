@@ -30,16 +30,23 @@ struct session_info {
     /// acts on refuse whoever comes with an older `czxid` than the newest that was seen there (fencing).
     /// In the past from `client::close` on, and from when a server has called the session expired.
     std::chrono::steady_clock::time_point safe_until{};
+    /// No other state follows: the client is closed, has given up, or does not renew sessions (`config::session_renewal`).
+    bool ended = false;
     error_code last_error;    ///< Why the last connection ended or the last attempt failed; success while connected.
     std::string message;      ///< What people should know beside `last_error`, such as names and files; often empty.
 
     session_info() = default;    // not an aggregate: GCC 12 destroys aggregate temporaries in co_await expressions twice
 };
 
+/// True if no other state follows this one.
+inline bool is_final(const session_info& s) noexcept { return s.ended; }
+
 /// Counters since construction.
 struct client_metrics {
     std::uint64_t requests_sent = 0;
-    std::uint64_t reads_batched = 0;       ///< Of the requests sent, those that shared a frame: see `config::batch_reads`.
+    std::uint64_t reads_batched = 0;    ///< Of the requests sent, those that shared a frame: see `config::batch_reads`.
+    std::uint64_t requests_repeated =
+        0;    ///< Times that a server threw one back that was to be sent again: `config::max_retries`.
     std::uint64_t replies_received = 0;    ///< Each is in `client::latency()`, too.
     std::uint64_t events_received = 0;
     std::uint64_t bytes_sent = 0;
