@@ -34,7 +34,6 @@ session::session(const session_settings& settings, std::uint64_t seed)
       silent_(settings.hosts),
       capabilities_(settings.hosts),
       xid_(settings.first_xid),
-      hold_bound_(settings.backoff_min),
       hold_draws_(static_cast<std::minstd_rand::result_type>(seed)) {}
 
 // Requests -----------------------------------------------------------------------------------------------------------------

@@ -374,8 +374,8 @@ private:
     std::size_t rearming_ = 0;             // requests for them that have not succeeded on this connection
     unarmed_watches unarmed_;              // of those that are older still, or that the session arms by themselves
 
-    bool holding_ = false;    // nothing is written: there are some that were thrown back, and others or some time are awaited
-    duration hold_bound_;     // of the next time
+    bool holding_ = false;     // nothing is written: there are some that were thrown back, and others or some time are awaited
+    duration hold_bound_{};    // of the next time; 0: of the first
     std::minstd_rand hold_draws_;
     std::size_t window_ = unlimited;    // how many requests may be under way, while a server recovers
     time_point resume_at_ = time_point::max();

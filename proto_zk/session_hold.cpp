@@ -22,6 +22,9 @@ namespace {
 constexpr std::size_t first_window = 16;
 constexpr std::size_t last_window = 1'024;
 
+// The server is there, and nobody has lost it: there is no reason to wait for as long as for one that is not.
+constexpr session::duration first_pause = std::chrono::milliseconds(100);
+
 }    // namespace
 
 /// True if sending it again is all that is to be done about this answer.
@@ -48,7 +51,7 @@ void session::hold(std::unique_ptr<request> r, const error_code& ec) {
 /// One that was written behind them is about to be completed: they are not sent again. That does not hold for watches that are to
 /// be armed, whose place in the order is nobody's.
 void session::overtake_held() {
-    hold_bound_ = settings_.backoff_min;
+    hold_bound_ = {};
     if (window_ != unlimited && ++window_ > last_window) window_ = unlimited;
     if (held_.empty()) return;
     queue overtaken;
@@ -66,6 +69,7 @@ void session::overtake_held() {
 void session::await_resumption(time_point now) {
     if (!written_.empty() || resume_at_ != time_point::max()) return;
     if (held_.empty()) return resume();
+    if (hold_bound_ == hold_bound_.zero()) hold_bound_ = std::min(duration(settings_.backoff_min), first_pause);
     const auto half = hold_bound_ / 2;
     const auto draw = static_cast<double>(hold_draws_() - hold_draws_.min()) / (hold_draws_.max() - hold_draws_.min());
     const auto delay = half + duration(static_cast<duration::rep>(static_cast<double>(half.count()) * draw));
@@ -83,7 +87,7 @@ void session::resume() noexcept {
 /// The connection is gone. They go ahead of the reads behind them, unless something behind them may have been applied.
 void session::leave_held() {
     if (unrepeatable_ != 0) overtake_held();
-    hold_bound_ = settings_.backoff_min;
+    hold_bound_ = {};
     resume();
     std::erase_if(held_, [](const auto& r) { return r->own_; });    // the next connection has its own
 }

@@ -65,10 +65,11 @@ struct config {
     /// How often a request is sent again that a server has thrown back: any request that an overloaded server has not looked at
     /// (`server_errc::throttled`), and one that changes nothing where the server could not finish it in time
     /// (`server_errc::operation_timeout`, `request_timeout`, or `connection_loss`, which some other than Apache's say). Until
-    /// then the client waits: a bound that starts at `backoff_min` and doubles up to `backoff_max`, half of it drawn uniformly.
-    /// Nothing else is written meanwhile, and what was thrown back goes first, in its order, few at a time to begin with. Where
-    /// that order cannot be kept, since the server has served something that was written behind it, the error is told at once,
-    /// as it is after the last attempt: `throttled` was not applied, and may be asked again. Legal: 0 (never) to 2^31 - 1.
+    /// then the client waits: a bound that starts at 100 ms, or at `backoff_min` if that is less, and doubles up to
+    /// `backoff_max`, half of it drawn uniformly. Nothing else is written meanwhile, and what was thrown back goes first, in its
+    /// order, few at a time to begin with. Where that order cannot be kept, since the server has served something that was
+    /// written behind it, the error is told at once, as it is after the last attempt: `throttled` was not applied, and may be
+    /// asked again. Legal: 0 (never) to 2^31 - 1.
     std::size_t max_retries = 8;
 
     /// How many requests may wait or be under way at a time, and with how many bytes. A request that comes when so many do
