@@ -70,6 +70,7 @@ struct tally {
     pick_case what;
     std::vector<pick_sample> rounds;
     std::vector<double> floors;
+    std::vector<double> speedups;    // of several threads over one of them alone
     std::optional<failure> failed;
 
     std::string name() const {
@@ -86,19 +87,25 @@ struct tally {
 struct turn {
     pick_sample floor;
     pick_sample picks;
+    double speedup = 1;
 };
 
 turn run_once(balancer& lb, const pick_case& c, std::chrono::nanoseconds duration) {
     turn t;
     t.floor = run_floor(c.instances, c.threads, duration / 4);
     t.picks = run_picks(lb, service_of(c.instances), c, duration);
+    if (c.threads > 1) {    // alone behind them: it counts with atomic operations as they do
+        pick_case alone = c;
+        alone.threads = 1;
+        t.speedup = t.picks.ops_per_s / run_picks(lb, service_of(c.instances), alone, duration).ops_per_s;
+    }
     return t;
 }
 
 /// One thread is measured in this process, which has no other, and several in a process of their own: once a process had a
 /// second thread, the library and shared_ptr count with atomic operations for good.
 std::variant<turn, failure> run_in_place(balancer& lb, const pick_case& c, std::chrono::nanoseconds duration) {
-    const auto limit = std::chrono::ceil<std::chrono::milliseconds>(2 * duration) + std::chrono::seconds(20);
+    const auto limit = std::chrono::ceil<std::chrono::milliseconds>(3 * duration) + std::chrono::seconds(20);
     if (c.threads > 1) return in_child<turn>([&] { return run_once(lb, c, duration); }, limit);
     try {
         return run_once(lb, c, duration);
@@ -113,6 +120,7 @@ void add_round(tally& t, balancer& lb, std::chrono::nanoseconds duration) {
     if (auto* one = std::get_if<turn>(&outcome)) {
         t.floors.push_back(one->floor.ns_per_op);
         t.rounds.push_back(one->picks);
+        t.speedups.push_back(one->speedup);
     } else {
         t.failed = std::get<failure>(std::move(outcome));
     }
@@ -124,7 +132,7 @@ json_line line_of(const tally& t) {
     l.add("instances", t.what.instances).add("threads", std::size_t{t.what.threads});
     if (t.failed) return l.add("error", t.failed->reason);
     l.add("ns_per_op", t.median_of(&pick_sample::ns_per_op)).add("floor_ns", median(t.floors));
-    l.add("ops_per_s", t.median_of(&pick_sample::ops_per_s));
+    l.add("ops_per_s", t.median_of(&pick_sample::ops_per_s)).add("speedup", median(t.speedups));
     return l.add("allocs_per_op", t.median_of(&pick_sample::allocs_per_op));
 }
 
@@ -141,6 +149,7 @@ std::vector<std::string> row_of(const tally& t) {
     row.push_back(cell(floor));
     row.push_back(cell(ns / floor));
     row.push_back(cell(t.median_of(&pick_sample::ops_per_s) / 1e6));
+    row.push_back(cell(median(t.speedups)));
     row.push_back(cell(t.median_of(&pick_sample::allocs_per_op)));
     return row;
 }
@@ -172,7 +181,7 @@ void bench_picks(const picks_options& o, report& out) {
     for (const policy p : o.policies)
         for (const pick_api api : o.apis)
             for (const std::size_t n : o.instances)
-                for (const unsigned threads : o.threads) tallies.push_back({{p, n, threads, api}, {}, {}, {}});
+                for (const unsigned threads : o.threads) tallies.push_back({{p, n, threads, api}, {}, {}, {}, {}});
     out.say(fmt::format("picks: medians of {} rounds of {} s", o.rounds, std::chrono::duration<double>(o.duration).count()));
     std::vector<share_of_picks> shares;
     try {
@@ -189,7 +198,7 @@ void bench_picks(const picks_options& o, report& out) {
     } catch (const std::exception& e) {
         return out.fail("picks", {e.what()});
     }
-    table t(2, {"policy", "api", "instances", "threads", "ns/op", "floor ns", "x floor", "Mop/s", "allocs/op"});
+    table t(2, {"policy", "api", "instances", "threads", "ns/op", "floor ns", "x floor", "Mop/s", "x alone", "allocs/op"});
     for (const tally& one : tallies) {
         out.write(line_of(one));
         t.add(row_of(one));
@@ -206,7 +215,8 @@ void bench_picks(const picks_options& o, report& out) {
     out.say(
         "try_pick: balancer.try_pick(service, options); picker: picker.try_pick(ec, key);\n"
         "co_await: co_await balancer.pick(service, options); co_await_picker: co_await picker.pick(key).\n"
-        "In each the lease is returned by success(). floor: the next element of a plain array behind one version check.");
+        "In each the lease is returned by success(). floor: the next element of a plain array behind one version check.\n"
+        "x alone: the rate over that of one such thread alone, which counts for several threads as they do.");
 }
 
 }    // namespace muster::bench

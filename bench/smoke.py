@@ -8,7 +8,8 @@ import sys
 import tempfile
 import xml.etree.ElementTree
 
-PICKS = ["bench", "policy", "api", "instances", "threads", "ns_per_op", "floor_ns", "ops_per_s", "allocs_per_op"]
+PICKS = ["bench", "policy", "api", "instances", "threads", "ns_per_op", "floor_ns", "ops_per_s", "speedup",
+         "allocs_per_op"]
 CLIENT = ["bench", "impl", "op", "window", "server", "ops_per_s", "cpu_us_per_op", "p50_us", "p99_us"]
 DISCOVERY = ["bench", "impl", "instances", "server", "bootstrap_ms", "add_visible_us_p50", "add_visible_us_p99",
              "remove_visible_us_p50", "remove_visible_us_p99", "bytes_per_change", "rss_mib"]

@@ -20,10 +20,12 @@ log_level level_of(log_event e) noexcept {
         case log_event::session_expired:
         case log_event::unimplemented:
         case log_event::overloaded:
+        case log_event::throttled:
         case log_event::close_timed_out:
             return log_level::warning;
         case log_event::protocol_error:
         case log_event::auth_refused:
+        case log_event::servers_behind:
             break;
     }
     return log_level::error;
@@ -53,12 +55,16 @@ const char* describe(log_event e) noexcept {
             return "session expired";
         case log_event::auth_refused:
             return "credentials refused; the client has given up";
+        case log_event::servers_behind:
+            return "every server closes without a word: all are behind what was seen, or none serves";
         case log_event::unimplemented:
             return "the server does not know this type of request";
         case log_event::batching_refused:
             return "the server does not take batches of reads";
         case log_event::overloaded:
             return "too many requests wait; requests are refused";
+        case log_event::throttled:
+            return "the server is overloaded and has thrown requests back; they wait";
         case log_event::closed:
             return "closed";
         case log_event::close_timed_out:

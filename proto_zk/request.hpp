@@ -53,14 +53,17 @@ public:
 private:
     friend class session;
     std::int32_t xid_ = 0;
-    std::int32_t type_ = 0;      // kept when the frame is not
-    std::uint32_t batch_ = 1;    // reads in the frame that begins with this one
-    bool own_ = false;           // the session's own, made anew for each connection
-    bool flagged_ = false;       // the server was asked to watch
-    bool under_way_ = false;     // written, and not to be written again
-    bool withdrawn_ = false;     // about to be taken out of the queue
-    bool abandoned_ = false;     // completed towards the user; its reply is still to be consumed
-    zxid since_ = 0;             // own: as of which it arms a watch
+    std::int32_t type_ = 0;        // kept when the frame is not
+    std::uint32_t batch_ = 1;      // reads in the frame that begins with this one
+    bool own_ = false;             // the session's own, made anew for each connection
+    bool flagged_ = false;         // the server was asked to watch
+    bool under_way_ = false;       // written, and not to be written again
+    bool withdrawn_ = false;       // about to be taken out of the queue
+    bool abandoned_ = false;       // completed towards the user; its reply is still to be consumed
+    std::int32_t held_for_ = 0;    // held: what the server said when it threw it back
+    std::size_t repeats_ = 0;      // times that it was thrown back
+    zxid since_ = 0;               // own: as of which it arms a watch
+    std::uint64_t ends_ = 0;       // where its frame ends in what was written on the connection
     std::chrono::steady_clock::time_point sent_{};
 };
 

@@ -1,11 +1,6 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 #include "proto_zk/session.hpp"
 
-#include "proto_zk/jute.hpp"
-#include "proto_zk/opcodes.hpp"
-#include "proto_zk/records_connect.hpp"
-#include "proto_zk/records_watch.hpp"
-
 #include <algorithm>
 #include <utility>
 
@@ -36,8 +31,10 @@ session::session(const session_settings& settings, std::uint64_t seed)
       search_(settings.connect_timeout),
       notes_(settings.log),
       refusals_(settings.hosts),
+      silent_(settings.hosts),
       capabilities_(settings.hosts),
-      xid_(settings.first_xid) {}
+      xid_(settings.first_xid),
+      hold_draws_(static_cast<std::minstd_rand::result_type>(seed)) {}
 
 // Requests -----------------------------------------------------------------------------------------------------------------
 
@@ -61,9 +58,11 @@ bool session::too_late(const request& r) const noexcept {
 
 void session::cancel(std::uint64_t id, const error_code& ec) {
     const auto named = [id](const std::unique_ptr<request>& r) { return r->id == id; };
-    if (const auto it = std::find_if(queued_.begin(), queued_.end(), named); it != queued_.end()) {
+    for (queue* q : {&held_, &queued_}) {
+        const auto it = std::find_if(q->begin(), q->end(), named);
+        if (it == q->end()) continue;
         const auto r = std::move(*it);
-        queued_.erase(it);
+        q->erase(it);
         (void)r->complete(ec, {});
         unsettled_ = !leftovers_.empty();
         if (closing_ && info_.id == 0 && queued_.empty()) finish(end_without_session());
@@ -95,12 +94,11 @@ void session::abandon() {
 
 void session::discard() {
     phase_ = phase::finished;
-    queue queued;
-    queued.swap(queued_);
-    queue written;
-    written.swap(written_);
-    queue auths;
-    auths.swap(auths_);
+    queue gone[4];
+    gone[0].swap(queued_);
+    gone[1].swap(held_);
+    gone[2].swap(written_);
+    gone[3].swap(auths_);
 }
 
 void session::fail(queue& q, const error_code& ec) {
@@ -128,14 +126,6 @@ session::step session::next(time_point now) {
     return s;
 }
 
-/// A server that cannot arm the lasting watches would be left again, and what was written behind them be lost. Where no other
-/// is left, it is tried: it may have been replaced.
-void session::pass_over_old_servers(time_point now) {
-    const auto old = [&] { return capabilities_.missing(hosts_.current(), to_wire(opcode::set_watches2), now); };
-    if (!old() || !watches_.lasting()) return;
-    for (std::size_t others = refusals_.size(); others != 0 && old(); --others) hosts_.skip();
-}
-
 void session::connecting(time_point now) {
     phase_ = phase::connecting;
     host_ = hosts_.current();
@@ -149,6 +139,8 @@ void session::connected(time_point) {
     phase_ = phase::handshaking;
     frames_ = frame_reader(settings_.max_frame);
     connect_request_due_ = true;
+    spoken_to_ = false;
+    delivery_ = {};
 }
 
 void session::disconnected(const failure& f, time_point now, std::uint64_t random) {
@@ -156,6 +148,8 @@ void session::disconnected(const failure& f, time_point now, std::uint64_t rando
     const bool was_attached = phase_ == phase::attached;
     const bool was_read_only = info_.read_only;
     const error_code& why = f.why;
+    const bool silent =
+        phase_ == phase::handshaking && !connect_request_due_ && !spoken_to_ && why.category() != client_category();
     const bool moved = std::exchange(moving_, false) || why == client_errc::moving;
     if (!moved) note_refusal(f);
     phase_ = phase::idle;
@@ -172,8 +166,10 @@ void session::disconnected(const failure& f, time_point now, std::uint64_t rando
     } else if (!renew_) {
         tell(log_event::attempt_failed, why, now - attempted_at_);
     }
+    if (!moved) note_silence(silent);
     if (batching_.take_refusal()) tell(log_event::batching_refused);
     leave_read_only();
+    leave_held();
     unrepeatable_ = 0;
     if (!was_attached && !renew_ && !moved) ++metrics_.connect_failures;
 
@@ -193,6 +189,7 @@ void session::disconnected(const failure& f, time_point now, std::uint64_t rando
         (*it)->under_way_ = false;
         queued_.push_front(std::move(*it));
     }
+    queue_held();
     for (auto& r : unanswered) {
         if (r && !r->abandoned_) (void)r->complete(client_errc::connection_lost, {});
     }
@@ -228,34 +225,6 @@ void session::disconnected(const failure& f, time_point now, std::uint64_t rando
     if (!moved && refused_everywhere()) finish(why, session_state::auth_failed, why);
 }
 
-error_code session::replace_hosts(std::span<const std::optional<std::size_t>> former, std::uint64_t random) {
-    if (phase_ == phase::finished) return {};
-    if (moving_) hosts_.lost();    // from where it is to be next
-    const bool drawn = hosts_.replace(former, phase_ != phase::idle, random);
-    if (moving_ && !drawn) hosts_.next(hosts_.current());    // it goes there still
-    const bool leave = drawn || moving_;
-    batching_.replace_hosts(former);
-    capabilities_.replace_hosts(former);
-    search_.replace_hosts(former.size());
-    refusals_.assign(former.size(), refusal::none);    // these may be better
-    if (const auto before = std::exchange(host_, std::nullopt)) {
-        const auto now = std::find(former.begin(), former.end(), before);
-        if (now != former.end()) host_ = static_cast<std::size_t>(now - former.begin());
-    }
-    refused_ = 0;
-    if (phase_ == phase::idle) retry_at_ = {};
-    if (!leave || closing_) return {};
-    if (phase_ != phase::attached) return client_errc::moving;
-    moving_ = true;
-    return move_if_idle();
-}
-
-/// Who moves at once would leave requests without their replies, and nobody would know whether they were applied.
-error_code session::move_if_idle() const noexcept {
-    if (!moving_ || closing_ || awaits_replies()) return {};
-    return client_errc::moving;
-}
-
 // Time ---------------------------------------------------------------------------------------------------------------------
 
 session::duration session::fraction_of_timeout(int numerator, int denominator) const noexcept {
@@ -276,8 +245,8 @@ session::time_point session::deadline() const noexcept {
         case phase::authenticating:
             return std::min({attempt_deadline_, expiry(), close_deadline_, deadlines_.next()});
         case phase::attached:
-            return std::min({last_received_ + fraction_of_timeout(2, 3), ping_time(last_sent_, duration(info_.timeout)),
-                             close_deadline_, deadlines_.next(), question_due()});
+            return std::min({silence_ends(), look_due(), ping_time(last_sent_, duration(info_.timeout)), close_deadline_,
+                             deadlines_.next(), question_due(), resume_at_});
         case phase::finished:
             break;
     }
@@ -294,7 +263,8 @@ error_code session::tick(time_point now) {
     }
     switch (phase_) {
         case phase::attached:
-            if (now >= last_received_ + fraction_of_timeout(2, 3)) return client_errc::timed_out;
+            if (now >= resume_at_) resume();
+            if (now >= silence_ends()) return client_errc::timed_out;
             if (now >= ping_time(last_sent_, duration(info_.timeout))) {
                 ping_due_ = true;
                 last_sent_ = now;
@@ -320,13 +290,6 @@ error_code session::tick(time_point now) {
     return {};
 }
 
-void session::prove(time_point sent) noexcept {
-    // The server had the session alive when it read a request, which was after it was written here. Without a quorum it says
-    // nothing about anything that others may take over.
-    if (info_.read_only || closing_ || denied_) return;
-    info_.safe_until = std::max(info_.safe_until, sent + duration(info_.timeout));
-}
-
 // State --------------------------------------------------------------------------------------------------------------------
 
 void session::set_state(session_state s) {
@@ -348,7 +311,8 @@ void session::expire(const error_code& why) {
     set_state(session_state::expired);
     fail(queued_, client_errc::session_expired);
     watches_.end(client_errc::session_expired);
-    if (closing_) finish(end_without_session());
+    if (closing_) return finish(end_without_session());
+    if (!settings_.renew) finish(end_without_session(), session_state::expired, client_errc::session_expired);
 }
 
 /// How closing ends where there is no session to be closed. One that was given up by the own clock may be kept by the ensemble
@@ -365,12 +329,16 @@ void session::finish(const error_code& result, session_state last, const error_c
     finished_with_ = why;
     fail(written_, client_errc::connection_lost);
     fail(auths_, client_errc::connection_lost);
+    fail(held_, why);
     fail(queued_, why);
     watches_.end(why);
     info_.safe_until = {};
+    info_.ended = true;
     set_state(last);
     if (last == session_state::auth_failed) {
         tell(log_event::auth_refused, result);
+    } else if (last == session_state::expired) {
+        tell(log_event::closed, why);    // nobody has tried to close it
     } else {
         tell(result ? log_event::close_timed_out : log_event::closed, result);
     }
@@ -380,7 +348,9 @@ void session::tell(log_event e, const error_code& ec, std::optional<duration> to
     note n;
     n.event = e;
     n.session = info_.id;
-    if (e != log_event::closed && e != log_event::close_timed_out && e != log_event::session_expired) n.host = host_;
+    const bool of_none = e == log_event::closed || e == log_event::close_timed_out || e == log_event::session_expired ||
+                         e == log_event::servers_behind;
+    if (!of_none) n.host = host_;
     n.error = ec;
     n.duration = took;
     n.count = count;

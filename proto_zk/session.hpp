@@ -24,9 +24,11 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
+#include <random>
 #include <span>
 #include <string>
 #include <utility>
@@ -39,14 +41,16 @@ struct session_settings {
     std::chrono::milliseconds timeout{10'000};
     std::chrono::milliseconds connect_timeout{3'333};
     std::chrono::milliseconds close_timeout{3'000};
-    std::chrono::milliseconds backoff_min{100};
+    std::chrono::milliseconds backoff_min{1'000};
     std::chrono::milliseconds backoff_max{10'000};
     std::size_t hosts = 1;
     std::size_t max_frame = 1'048'575;      // of what is read
     std::size_t max_request = 1'048'575;    // of what is written
     std::int32_t first_xid = 1;
+    std::size_t max_retries = 0;    // of a request that was thrown back
     bool batch_reads = false;
     bool sasl = false;                 // the user is to be proven on each connection
+    bool renew = true;                 // a session that has expired is replaced by another
     bool read_only = false;            // a server without a quorum will do
     log_level log = log_level::off;    // the least that is noted
 };
@@ -71,8 +75,9 @@ struct failure {
 /// the connection, which `disconnected` confirms.
 ///
 ///   submit --> queued --fill--> written --received--> complete
-///                 ^                |
-///                 +--- reads ------+-- others: connection_lost      (disconnected)
+///                 ^               |  |
+///                 |               |  +-- thrown back: held until nothing is under way, then queued    (session_hold.cpp)
+///                 +--- reads -----+-- others: connection_lost      (disconnected)
 class session {
 public:
     using clock = std::chrono::steady_clock;
@@ -151,6 +156,10 @@ public:
     /// Appends what is to be written now: at most `limit` bytes and what completes the last request.
     void fill(std::string& out, std::size_t limit, time_point now);
 
+    /// So many of the bytes that `fill` gave have not arrived at the server's machine yet, as far as anybody can tell. To be told
+    /// before `tick`, or a request that takes long to get there costs the connection.
+    void undelivered(std::size_t bytes, time_point now);
+
     // SASL, if set: between the handshake and everything else ----------------------------------------------------------------
 
     /// What the server said, for the mechanism to answer with `respond`; given once. Empty at first, as it says nothing then.
@@ -173,7 +182,7 @@ public:
     // Time -----------------------------------------------------------------------------------------------------------------
 
     /// When `tick` or `take_question` is due; it never moves to an earlier time but by a call of `submit`, `connecting`,
-    /// `connected`, `received` with the handshake, `respond`, or `close`.
+    /// `connected`, `received`, `undelivered`, `respond`, or `close`.
     time_point deadline() const noexcept;
 
     /// Lets time act: pings, time-outs, expiry, deadlines of requests. An error is the reason to drop the connection.
@@ -223,6 +232,15 @@ private:
     error_code answer_each(std::size_t requests, const error_code& ec, std::string_view body, zxid at);
     error_code refuse_write(const reply_header& header);
     error_code answer(std::unique_ptr<request> r, const error_code& ec, std::string_view body, zxid at);
+    bool thrown_back(const request& r, const error_code& ec) const noexcept;
+    void hold(std::unique_ptr<request> r, const error_code& ec);
+    void overtake_held();
+    void await_resumption(time_point now);
+    void resume() noexcept;
+    void leave_held();
+    void queue_held();
+    /// Of the session's own requests: without it a connection is of no use.
+    static bool is_vital(const request& r) noexcept { return r.own_ && r.type_ != to_wire(opcode::remove_watches); }
     error_code answer_oldest(const error_code& ec, std::string_view body, zxid at);
     void begin_sasl(connect_response granted, time_point now);
     void append_token(std::string& out);
@@ -238,6 +256,7 @@ private:
     void allow_frame() noexcept;
     bool too_late(const request& r) const noexcept;
     std::size_t next_frame() const noexcept;
+    bool close_due() const noexcept { return closing_ && !close_sent_ && queued_.empty() && held_.empty(); }
     void append_frame(std::string& out, std::size_t requests, time_point now);
     void append_request(std::string& out, std::unique_ptr<request> r, time_point now);
     error_code move_if_idle() const noexcept;
@@ -247,6 +266,11 @@ private:
     void leave_read_only();
     time_point question_due() const noexcept;
     void note_refusal(const failure& f);
+    void note_silence(bool silent);
+    time_point silence_ends() const noexcept;
+    time_point look_due() const noexcept;
+    std::uint64_t awaited() const noexcept;
+    bool large_after_silence(time_point now) const noexcept;
     void pass_over_old_servers(time_point now);
     bool refused_everywhere() const noexcept;
     std::int32_t next_xid() noexcept;
@@ -269,6 +293,23 @@ private:
     time_point expiry() const noexcept;
 
     class housekeeping_request;
+
+    /// A ping that is not answered.
+    struct ping {
+        time_point sent;
+        std::uint64_t ends;    // as `request::ends_`
+    };
+
+    /// How what is written on a connection gets to the server.
+    struct delivery {
+        std::uint64_t written = 0;
+        std::uint64_t buffer = 0;     // where what is being filled begins
+        std::uint64_t arrived = 0;    // of what was written, when it was looked at
+        time_point looked_at{};       // when that was
+        time_point progress{};        // some of a request arrived after that
+        bool under_way = false;       // then, some had not arrived
+    };
+    static constexpr std::size_t unlimited = std::numeric_limits<std::size_t>::max();
 
     /// A user's proof that is under way.
     struct proof {
@@ -304,6 +345,7 @@ private:
     bool moving_ = false;      // to another server, once nothing is under way: until then nothing is sent
     bool renew_ = false;       // the session was found expired: the next one is asked for at once
     bool connect_request_due_ = false;
+    bool spoken_to_ = false;    // this connection's server has said something
     bool ping_due_ = false;
     error_code close_result_;
     error_code finished_with_;    // what requests complete with that come too late
@@ -312,11 +354,14 @@ private:
     queue queued_;                    // not written yet
     queue written_;                   // waiting for their replies, oldest first
     std::size_t unrepeatable_ = 0;    // of those, the ones that must not be sent twice
+    queue held_;                      // thrown back while others are under way, oldest first
     queue auths_;                     // credentials waiting for their replies, oldest first
-    std::deque<time_point> pings_;    // when the unanswered ones were written
+    std::deque<ping> pings_;          // the unanswered ones, oldest first
+    delivery delivery_;
     proof sasl_;
     std::vector<std::string> credentials_;    // records that a server has accepted
     std::vector<refusal> refusals_;           // by server
+    std::vector<bool> silent_;                // by server: its last answer to the session was to close without a word
     capabilities capabilities_;
     std::int32_t refused_ = 0;    // type of the request that the last reply called unimplemented
     time_point refused_at_{};
@@ -328,6 +373,12 @@ private:
     std::optional<zxid> unarmed_since_;    // of all; none if they are armed
     std::size_t rearming_ = 0;             // requests for them that have not succeeded on this connection
     unarmed_watches unarmed_;              // of those that are older still, or that the session arms by themselves
+
+    bool holding_ = false;     // nothing is written: there are some that were thrown back, and others or some time are awaited
+    duration hold_bound_{};    // of the next time; 0: of the first
+    std::minstd_rand hold_draws_;
+    std::size_t window_ = unlimited;    // how many requests may be under way, while a server recovers
+    time_point resume_at_ = time_point::max();
 
     time_point retry_at_{};
     time_point attempted_at_{};

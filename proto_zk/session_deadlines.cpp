@@ -9,26 +9,34 @@ namespace muster::zk::proto {
 
 void session::expire_requests(time_point now) {
     std::size_t waiting = 0;
+    std::size_t held = 0;
     while (request* r = deadlines_.take_due(now)) {
         if (r->under_way_) {
             r->abandoned_ = true;    // as if it was cancelled: the entry must stay until its reply has come
             (void)r->complete(client_errc::deadline_exceeded, {});
         } else {
             r->withdrawn_ = true;
-            ++waiting;
+            ++(r->held_for_ != 0 ? held : waiting);
         }
     }
-    if (waiting == 0) return;
+    if (waiting + held == 0) return;
+    queue late;
+    if (held != 0) {
+        for (auto& r : held_) {
+            if (r->withdrawn_) late.push_back(std::move(r));
+        }
+        std::erase(held_, nullptr);
+    }
     // Those that wait are mostly the oldest: the queue is looked at only as far as there are some.
     std::size_t end = 0;
     for (std::size_t found = 0; found != waiting; ++end) {
         if (queued_[end]->withdrawn_) ++found;
     }
-    queue late;
     std::size_t keep = end;
+    const auto before = static_cast<std::ptrdiff_t>(late.size());
     while (end-- != 0) {
         if (queued_[end]->withdrawn_) {
-            late.push_front(std::move(queued_[end]));
+            late.insert(late.begin() + before, std::move(queued_[end]));
         } else if (--keep != end) {
             queued_[keep] = std::move(queued_[end]);
         }

@@ -73,6 +73,7 @@ void session::attach(const connect_response& granted, time_point now) {
     info_.last_error = {};
     info_.message.clear();
     refusals_.assign(refusals_.size(), refusal::none);
+    silent_.assign(silent_.size(), false);
     ++info_.version;
     denied_ = false;
     info_.safe_until = {};    // of another timeout, which may have been longer

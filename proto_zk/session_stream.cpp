@@ -59,6 +59,7 @@ error_code session::received(std::size_t n, time_point now) {
     // Any byte proves that the server lives, also one in the middle of a reply that takes long. But only the end of the
     // handshake proves that it knows the session.
     if (phase_ == phase::attached) last_received_ = now;
+    spoken_to_ = true;
     metrics_.bytes_received += n;
     frames_.commit(n);
     error_code ec;
@@ -69,6 +70,7 @@ error_code session::received(std::size_t n, time_point now) {
         ec = on_frame(*frame, now);
         if (ec || phase_ == phase::finished) return ec;
     }
+    if (holding_) await_resumption(now);
     // Events are small: this is the oldest request's reply. Sent again, the request would have the same reply again. Of reads
     // that shared it nobody knows which was too large: expecting that of all, they are asked for one by one.
     if (ec == protocol_errc::frame_too_large && !written_.empty()) {
@@ -106,7 +108,7 @@ error_code session::on_frame(std::string_view frame, time_point now) {
         }
         case xid_ping:
             if (!pings_.empty()) {    // an unsolicited one is ignored (ZOOKEEPER-2253)
-                prove(pings_.front());
+                prove(pings_.front().sent);
                 pings_.pop_front();
             }
             return {};
@@ -192,6 +194,12 @@ error_code session::answer(std::unique_ptr<request> r, const error_code& ec, std
     if (r->type_ == to_wire(opcode::remove_watches)) note_removal(*r, ec);
     refused_ = ec == server_errc::unimplemented ? r->type_ : 0;
     refused_at_ = last_received_;
+    if (thrown_back(*r, ec)) {
+        hold(std::move(r), ec);
+        return {};
+    }
+    // One that was given up, and not applied, has overtaken nobody.
+    if (!r->own_ && !(r->abandoned_ && ec == server_errc::throttled)) overtake_held();
     const auto undecodable = r->abandoned_ ? error_code{} : r->complete(ec, body);
     if (!undecodable) note_reply(*r, ec, at);
     return undecodable;
@@ -201,11 +209,12 @@ bool session::wants_write() const noexcept {
     if (phase_ == phase::handshaking) return connect_request_due_;
     if (phase_ == phase::authenticating) return sasl_.token.has_value();
     if (phase_ != phase::attached) return false;
-    return ping_due_ || unsettled_ || next_frame() != 0 || (closing_ && !close_sent_ && queued_.empty());
+    return ping_due_ || unsettled_ || next_frame() != 0 || close_due();
 }
 
 void session::fill(std::string& out, std::size_t limit, time_point now) {
     const std::size_t before = out.size();
+    delivery_.buffer = delivery_.written - before;
     if (phase_ == phase::handshaking && connect_request_due_) {
         // Nothing else may follow before the response: a server that refuses would reset the connection over unread input,
         // and the refusal would be lost.
@@ -224,11 +233,11 @@ void session::fill(std::string& out, std::size_t limit, time_point now) {
     } else if (phase_ == phase::authenticating && sasl_.token) {
         append_token(out);
     } else if (phase_ == phase::attached) {
-        if (ping_due_) {    // ahead of everything queued, so that a session lives while much is sent
-            ping_due_ = false;
+        // Ahead of everything queued, so that a session lives while much is sent.
+        if (std::exchange(ping_due_, false) || large_after_silence(now)) {
             out += header_only(xid_ping, opcode::ping);
             ++metrics_.pings_sent;
-            pings_.push_back(now);
+            pings_.push_back({now, delivery_.buffer + out.size()});
         }
         expire_requests(now);    // what is late is not written any more
         if (unsettled_) settle_watches();
@@ -237,7 +246,7 @@ void session::fill(std::string& out, std::size_t limit, time_point now) {
             if (requests == 0) break;
             append_frame(out, requests, now);
         }
-        if (closing_ && !close_sent_ && queued_.empty()) {
+        if (close_due()) {
             close_sent_ = true;
             auto r = std::make_unique<housekeeping_request>(false);
             r->frame = header_only(0, opcode::close_session);
@@ -249,12 +258,13 @@ void session::fill(std::string& out, std::size_t limit, time_point now) {
         last_sent_ = now;
         ++metrics_.writes;
         metrics_.bytes_sent += out.size() - before;
+        delivery_.written += out.size() - before;
     }
 }
 
 /// How many of the requests that wait the next frame takes: several reads may share one. None if they should wait.
 std::size_t session::next_frame() const noexcept {
-    if (queued_.empty() || (moving_ && !closing_)) return 0;
+    if (queued_.empty() || holding_ || written_.size() >= window_ || (moving_ && !closing_)) return 0;
     const request& first = *queued_.front();
     if (!first.repeatable && batching_.trying()) return 0;
     const std::size_t limit = first.batchable ? batching_.limit() : 1;
@@ -294,6 +304,9 @@ void session::append_frame(std::string& out, std::size_t requests, time_point no
         written_.push_back(std::move(r));
     }
     batch.end();
+    for (auto r = written_.end() - static_cast<std::ptrdiff_t>(requests); r != written_.end(); ++r) {
+        (*r)->ends_ = delivery_.buffer + out.size();
+    }
     batching_.sent(requests);
     metrics_.requests_sent += requests;
     metrics_.reads_batched += requests;
@@ -302,8 +315,7 @@ void session::append_frame(std::string& out, std::size_t requests, time_point no
 void session::append_request(std::string& out, std::unique_ptr<request> r, time_point now) {
     r->type_ = r->type();
     // Without its watches and credentials a connection is of no use: rather than left out they are refused once more.
-    const bool vital = r->own_ && r->type_ != to_wire(opcode::remove_watches);
-    if (!vital && host_ && capabilities_.missing(*host_, r->type_, now)) {
+    if (!is_vital(*r) && host_ && capabilities_.missing(*host_, r->type_, now)) {
         (void)r->complete(server_errc::unimplemented, {});
         return;
     }
@@ -315,7 +327,8 @@ void session::append_request(std::string& out, std::unique_ptr<request> r, time_
     patch_xid(r->frame, r->xid_);
     if (!r->arms.empty() && !r->own_) flag_watch(*r);
     out += r->frame;
-    if (!r->repeatable) std::string().swap(r->frame);
+    r->ends_ = delivery_.buffer + out.size();
+    if (!r->repeatable && settings_.max_retries == 0) std::string().swap(r->frame);
     if (is_lasting(r->arms_kind) && !r->arms.empty()) ++lasting_in_flight_;
     if (r->batchable) batching_.sent(1);
     if (!auth && !r->repeatable && !r->own_) ++unrepeatable_;

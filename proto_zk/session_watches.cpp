@@ -62,7 +62,7 @@ void session::settle_watches() {
     if (closing_) return leftovers_.clear();
     // What is being armed just now may be what is to be removed. Its reply will tell.
     std::set<std::string_view> arming;
-    for (const queue* q : {&queued_, &written_}) {
+    for (const queue* q : {&queued_, &held_, &written_}) {
         for (const auto& r : *q) {
             if (!r->arms.empty() && !r->abandoned_ && !r->own_) arming.insert(r->arms);
         }
@@ -143,7 +143,7 @@ void session::note_removal(const request& r, const error_code& ec) {
     if (!in.ok() || removed.type != static_cast<std::int32_t>(watcher_type::any)) return;
     leftovers_.erase(removed.path);
     // What the session arms just then comes behind the removal, for nobody.
-    for (const queue* q : {&queued_, &written_}) {
+    for (const queue* q : {&queued_, &held_, &written_}) {
         for (const auto& armed : *q) {
             if (armed->own_ && armed->arms == removed.path) unwatch(armed->arms_kind, removed.path);
         }

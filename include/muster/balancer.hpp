@@ -255,8 +255,8 @@ public:
     /// was reached and has not told of the service, `registry_errc::no_chroot` when the chroot of the connect string did not
     /// exist; `zk::server_errc`, as `no_auth`, or `zk::protocol_errc::frame_too_large` when that was the answer to reading the
     /// service; with a wait of 0 `registry_errc::unknown_service` for all of these; `asio::error::operation_aborted`. Where the
-    /// client was closed or has given up for good (`zk::session_state::auth_failed`) nothing can change any more, and what would
-    /// wait ends at once.
+    /// client has ended (`zk::session_info::ended`: it was closed, has given up, or does not renew its session) nothing can
+    /// change any more, and what would wait ends at once.
     /// \par Per-operation cancellation
     /// Terminal, partial, total: no side effect, the waiter is removed.
     asio::awaitable<lease> pick(std::string_view service, const pick_options& o = {});

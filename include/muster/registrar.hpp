@@ -71,7 +71,8 @@ registrar make_registrar(zk::client client, registration r, bool own_session);
 ///
 /// The first instance becomes master, the others are normals; when the master goes, the normal that has been registered
 /// longest takes its place. The registration survives lost connections without a write; it is made anew after the session
-/// expired and repaired when somebody else deletes its znode.
+/// expired and repaired when somebody else deletes its znode. Where the client does not renew its session
+/// (`zk::config::session_renewal`), the registrar ends with it, and `registration_status::{closed, last_error}` tell.
 /// \par Executor
 /// Handlers are posted to their associated executor, else to `get_executor()`; they are never called inline.
 /// \par Thread safety
@@ -115,7 +116,8 @@ public:
     /// \par Errors
     /// At once: `registry_errc::{invalid_name, invalid_instance}`; `status().message` tells the value and what was expected.
     /// `registry_errc::closed`. `registry_errc::no_chroot` if the chroot of the connect string does not exist; it goes on trying,
-    /// in case somebody creates it. What the client gave up for (`session_state::auth_failed`). `asio::error::operation_aborted`.
+    /// in case somebody creates it. What the client gave up for (`session_state::auth_failed`), or
+    /// `zk::client_errc::session_expired` if it does not renew its session. `asio::error::operation_aborted`.
     /// Other problems with ZooKeeper are no errors of this call: they are retried and shown in `status().last_error`.
     /// \par Per-operation cancellation
     /// Terminal, partial, total: the caller stops waiting, registering goes on until `close()`.

@@ -53,6 +53,10 @@ lease hot_picker::choose(std::string_view key, const tried_set* tried, error_cod
     return node::lend(*n, state_.loan, state_.stripe);
 }
 
+lease hot_picker::choose_ahead(std::string_view key, error_code& ec) noexcept {
+    return pass_on(*shortcut_.look_ahead(state_), key, ec);
+}
+
 lease hot_picker::lend_another(node& first, std::string_view key, const tried_set* tried, error_code& ec) noexcept {
     node* const n = choose_another(first, key, tried, ec);
     if (!n) return {};

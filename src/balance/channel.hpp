@@ -71,6 +71,7 @@ public:
         if (channel_->version() != version_) return choose(key, nullptr, ec);
         if (state_.goes_round(shortcut_.length)) return pass_on(shortcut_.at_turn(state_.next_of(shortcut_.length)), key, ec);
         if (shortcut_.draws != 0) return pass_on(*shortcut_.nodes[state_.random_below(shortcut_.draws)], key, ec);
+        if (shortcut_.ahead) return choose_ahead(key, ec);
         return choose(key, nullptr, ec);
     }
 
@@ -87,6 +88,7 @@ private:
 
     void reload() noexcept;
     lease choose(std::string_view key, const tried_set* tried, error_code& ec) noexcept;
+    lease choose_ahead(std::string_view key, error_code& ec) noexcept;
     lease pass_on(node& n, std::string_view key, error_code& ec) noexcept {
         ec = {};
         if (n.state->standing.load(std::memory_order_relaxed) != standing::fine) [[unlikely]]

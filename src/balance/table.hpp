@@ -6,6 +6,7 @@
 #include <muster/error.hpp>
 #include <muster/policy.hpp>
 
+#include "balance/look_ahead.hpp"
 #include "balance/node.hpp"
 #include "balance/uint128.hpp"
 
@@ -41,6 +42,14 @@ public:
 
     /// Uniform in [0, n). Precondition: n > 0.
     std::uint32_t random_below(std::uint32_t n) noexcept { return static_cast<std::uint32_t>(((random() >> 32) * n) >> 32); }
+
+    /// A copy that draws next what this one will draw when `look_ahead::distance` picks have been made, the one whose draws are
+    /// over included; each draws `draws` times.
+    pick_state later(std::uint32_t draws = 1) const noexcept {
+        pick_state s = *this;
+        s.random_ += (look_ahead::distance - 1) * draws * step;
+        return s;
+    }
 
     /// The position in a cycle of `n`, then moves on by one. When `n` is another than last time, the position is kept in
     /// proportion: clients that were spread evenly stay so, and none begins again at the front. Precondition: n > 0.
@@ -83,14 +92,30 @@ protected:
     ~eligibility() = default;
 };
 
-/// What `table::pick` does, without a call, where that is one step.
+/// What `table::pick` does, without a call, where that is one step. At most one of `length`, `draws` and `ahead` is set: picks
+/// from few are not to pay for what picks from very many need.
 struct shortcut {
     const node_ref* nodes = nullptr;
     const std::uint32_t* cycle = nullptr;    ///< Indices of nodes whose turns they are; null: they stand in their own order.
     std::uint32_t length = 0xFFFFFFFF;       ///< Of the cycle; by default what none is as long as: there are no turns.
     std::uint32_t draws = 0;                 ///< Among so many one is drawn, all alike; 0: none is.
+    const balance::look_ahead* ahead = nullptr;    ///< Not null: turns of the cycle or, if there is none, draws, looking ahead.
+    std::uint32_t far = 0;                         ///< Its length, or among how many one is drawn.
 
     node& at_turn(std::uint32_t turn) const noexcept { return *nodes[cycle ? cycle[turn] : turn]; }
+
+    /// Precondition: `ahead`.
+    node* look_ahead(pick_state& s) const noexcept {
+        if (!cycle) {
+            const std::uint32_t i = s.random_below(far);
+            ahead->fetch(s.later().random_below(far));
+            return (*ahead)[i];
+        }
+        const std::uint32_t turn = s.turn(far);
+        const std::uint32_t later = turn + balance::look_ahead::distance;
+        ahead->fetch(cycle[later < far ? later : later - far]);
+        return (*ahead)[cycle[turn]];
+    }
 };
 
 /// Chooses. Immutable; any number of threads may pick from one, each with a `pick_state` of its own.

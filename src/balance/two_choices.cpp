@@ -6,6 +6,7 @@
 // Weights decide how often one is drawn. Dividing the load by the weight as well would keep callers with one request at a time
 // from the light ones for ever: 0 leases are 0 leases for each of them.
 #include "balance/alias.hpp"
+#include "balance/look_ahead.hpp"
 #include "balance/policies.hpp"
 
 #include <algorithm>
@@ -25,6 +26,8 @@ struct pair {
 // How two are drawn, and what one lease weighs on an instance: 1 on one of mean weight.
 class equally {
 public:
+    static constexpr std::uint32_t draws = 1;    // of random numbers
+
     explicit equally(const node_list& nodes) : size_(static_cast<std::uint32_t>(nodes.size())) {}
 
     // One random number for both: its halves. Precondition: there are two.
@@ -42,6 +45,8 @@ private:
 
 class by_weight {
 public:
+    static constexpr std::uint32_t draws = 2;    // of random numbers, if they differ
+
     explicit by_weight(const node_list& nodes) : alias_(weights_of(nodes)) {
         const double total =
             std::accumulate(nodes.begin(), nodes.end(), 0.0, [](double sum, const node_ref& n) { return sum + n->weight; });
@@ -79,6 +84,26 @@ public:
     }
 
 protected:
+    // All at once: with the state behind the node, a pick from very many would wait for memory one time more.
+    struct candidate {
+        node* who;
+        node_state* state;
+        float per_lease;
+    };
+
+    // Which two. Of very many, what a later pick will need of its two is fetched (see look_ahead: here they are at hand).
+    template <bool Many>
+    pair draw(pick_state& s) const noexcept {
+        const pair drawn = draw_.draw(s);
+        if constexpr (Many) {
+            pick_state later = s.later(Draw::draws);
+            const pair two = draw_.draw(later);
+            look_ahead::fetch(candidates_[two.first].who, candidates_[two.first].state);
+            look_ahead::fetch(candidates_[two.second].who, candidates_[two.second].state);
+        }
+        return drawn;
+    }
+
     // Of the two, by index, the one to take if their costs do not decide: none if both fail or neither does.
     static bool differ(std::uint32_t strikes_a, std::uint32_t strikes_b) noexcept { return (strikes_a == 0) != (strikes_b == 0); }
 
@@ -112,17 +137,11 @@ protected:
         return InOnePlace ? n.own.open() : n.open();
     }
 
-    // All at once: with the state behind the node, a pick from very many would wait for memory one time more.
-    struct candidate {
-        node* who;
-        node_state* state;
-        float per_lease;
-    };
-
     Draw draw_;
     std::vector<candidate> candidates_;
     service_state* shared_;    // the nodes keep it; null: nothing is timed
     bool in_one_place_ = true;
+    bool many_ = this->nodes().size() >= look_ahead::from;
 };
 
 /// p2c: fewer open leases for the weight. The time of some leases is taken, and an instance that is far slower than others counts
@@ -135,17 +154,21 @@ public:
     node* pick(pick_state& s, std::string_view, error_code&) const noexcept override {
         s.loan = 0;
         if (this->nodes().size() == 1) return this->nodes().front().get();
-        return this->in_one_place_ ? choose<true>(s) : choose_apart(s);
+        return this->in_one_place_ && !this->many_ ? choose<true, false>(s) : choose_apart(s);
     }
 
 private:
     using candidate = typename two_choices<Draw>::candidate;
 
-    [[gnu::noinline]] node* choose_apart(pick_state& s) const noexcept { return choose<false>(s); }
+    // Picks from few are not to pay for what others need.
+    [[gnu::noinline]] node* choose_apart(pick_state& s) const noexcept {
+        if (!this->many_) return choose<false, false>(s);
+        return this->in_one_place_ ? choose<true, true>(s) : choose<false, true>(s);
+    }
 
-    template <bool InOnePlace>
+    template <bool InOnePlace, bool Many>
     node* choose(pick_state& s) const noexcept {
-        const pair drawn = this->draw_.draw(s);
+        const pair drawn = this->template draw<Many>(s);
         const candidate& a = this->candidates_[drawn.first];
         const candidate& b = this->candidates_[drawn.second];
         const std::uint32_t open_a = this->template open<InOnePlace>(*a.who);
@@ -215,19 +238,22 @@ public:
     node* pick(pick_state& s, std::string_view, error_code&) const noexcept override {
         s.loan = 0;
         if (this->nodes().size() == 1) return this->nodes().front().get();
-        return this->in_one_place_ ? choose<true>(s) : choose_apart(s);
+        return this->in_one_place_ && !this->many_ ? choose<true, false>(s) : choose_apart(s);
     }
 
 private:
-    [[gnu::noinline]] node* choose_apart(pick_state& s) const noexcept { return choose<false>(s); }
+    [[gnu::noinline]] node* choose_apart(pick_state& s) const noexcept {
+        if (!this->many_) return choose<false, false>(s);
+        return this->in_one_place_ ? choose<true, true>(s) : choose<false, true>(s);
+    }
 
     // One that nobody knows yet is asked at once, but by one caller only until it has answered.
     static constexpr float unknown = 1e18F;
 
-    template <bool InOnePlace>
+    template <bool InOnePlace, bool Many>
     node* choose(pick_state& s) const noexcept {
         const std::int64_t now = this->shared_ ? this->shared_->latest.load(relaxed) : 0;
-        const pair drawn = this->draw_.draw(s);
+        const pair drawn = this->template draw<Many>(s);
         const auto& a = this->candidates_[drawn.first];
         const auto& b = this->candidates_[drawn.second];
         const std::uint32_t strikes_a = a.state->strikes.load(relaxed);

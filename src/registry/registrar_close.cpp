@@ -65,10 +65,13 @@ void registrar_impl::on_client_closed(const zk::session_info& s) {
     {
         const std::lock_guard lock(mutex_);
         status_.session = s;
-        if (s.state == zk::session_state::auth_failed) {
-            status_.last_error = s.last_error;
-            status_.message = describe(s.last_error, s);
-            start_waiters_.complete(s.last_error);
+        error_code why;    // none if somebody has closed it
+        if (s.state == zk::session_state::auth_failed) why = s.last_error;
+        if (s.state == zk::session_state::expired) why = zk::client_errc::session_expired;
+        if (why) {
+            status_.last_error = why;
+            status_.message = describe(why, s);
+            start_waiters_.complete(why);
         }
     }
     finish_removed();
@@ -102,7 +105,7 @@ void registrar_impl::begin_close() {
     // our having heard: what stands of the one before does not go with that.
     const zk::session_info s = client_->session();
     hear(s);
-    if (zk::is_final(s.state)) return on_client_closed(s);
+    if (zk::is_final(s)) return on_client_closed(s);
     if (own_session_ && !machine_->former_left()) return close_client();
     machine_->close(own_session_ ? machine::removal::former : machine::removal::all);
     drive();

@@ -5,12 +5,16 @@
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/bind_executor.hpp>
+#include <boost/asio/completion_condition.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/asio/write.hpp>
 
+#include <sys/ioctl.h>
+
+#include <memory>
 #include <mutex>
 #include <random>
 #include <utility>
@@ -25,6 +29,14 @@ asio::any_io_executor without_strand(const asio::any_io_executor& ex) {
     const auto* strand = ex.target<asio::strand<asio::any_io_executor>>();
     return strand ? strand->get_inner_executor() : ex;
 }
+
+/// What the system keeps of a socket's bytes since the peer has not acknowledged them, for `io_control`.
+struct unacknowledged_bytes {
+    int value = 0;
+
+    static int name() noexcept { return TIOCOUTQ; }
+    void* data() noexcept { return &value; }
+};
 
 /// A connected socket. All calls come from one executor, mostly a strand. Asio asks the executors of an operation for forms of
 /// themselves, which costs several allocations where they are erased and do not fit in place, as strands: half of what a read
@@ -44,7 +56,22 @@ public:
         return n;
     }
     void async_write(asio::const_buffer b, size_handler h) override {
-        asio::async_write(socket_, b, asio::bind_executor(ex_, std::move(h)));
+        // The stream may be gone when these are called; the count is not asked when the last byte is written.
+        auto count = [left = left_, size = b.size()](const error_code& ec, std::size_t written) {
+            *left = size - written;
+            return asio::transfer_all()(ec, written);
+        };
+        auto done = [left = left_, h = std::move(h)](const error_code& ec, std::size_t written) mutable {
+            *left = 0;
+            std::move(h)(ec, written);
+        };
+        asio::async_write(socket_, b, std::move(count), asio::bind_executor(ex_, std::move(done)));
+    }
+    std::size_t undelivered() noexcept override {
+        unacknowledged_bytes sent;
+        error_code unknown;
+        socket_.io_control(sent, unknown);
+        return *left_ + (unknown ? 0 : static_cast<std::size_t>(sent.value));
     }
     void close() noexcept override {
         error_code ignored;
@@ -56,6 +83,7 @@ public:
 private:
     const asio::any_io_executor ex_;
     tcp::socket socket_;
+    const std::shared_ptr<std::size_t> left_ = std::make_shared<std::size_t>(0);    // what a write waits with
 };
 
 class asio_timer final : public timer {

@@ -4,6 +4,7 @@
 #include <boost/asio/append.hpp>
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/bind_executor.hpp>
+#include <boost/asio/completion_condition.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/post.hpp>
@@ -196,13 +197,21 @@ public:
     void async_write(asio::const_buffer b, size_handler h) override {
         const auto ex = asio::get_associated_executor(h, ex_);
         writing_ = true;
+        auto count = [self = shared_from_this(), size = b.size()](const error_code& ec, std::size_t written) {
+            self->left_ = size - written;
+            return asio::transfer_all()(ec, written);
+        };
         asio::async_write(
-            stream_, b,
+            stream_, b, std::move(count),
             asio::bind_executor(ex, [self = shared_from_this(), h = std::move(h)](error_code ec, std::size_t n) mutable {
                 self->writing_ = false;
+                self->left_ = 0;
                 std::move(h)(ec, n);
             }));
     }
+
+    /// Encrypted it is a little more, and what is being encrypted counts twice: nobody needs to know it that well.
+    std::size_t undelivered() noexcept override { return left_ + stream_.next_layer().stream().undelivered(); }
 
     std::string explanation() const override { return explanation_; }
 
@@ -326,7 +335,8 @@ private:
     std::string explanation_;
     bool established_ = false;
     bool writing_ = false;
-    bool named_ = true;    // OpenSSL knows the name to be verified; without, it would verify none
+    std::size_t left_ = 0;    // what a write has not encrypted yet
+    bool named_ = true;       // OpenSSL knows the name to be verified; without, it would verify none
     bool closed_ = false;
 };
 

@@ -56,6 +56,9 @@ public:
     }
     /// Writes all of `b`.
     virtual void async_write(asio::const_buffer b, size_handler h) = 0;
+    /// How many of the bytes that were given to it have not arrived at the peer's machine, as far as is known: those that a write
+    /// waits with included. 0 where nobody can tell.
+    virtual std::size_t undelivered() noexcept { return 0; }
     /// What people should know about the last error beyond its message; empty where that says it all.
     virtual std::string explanation() const { return {}; }
     virtual void close() noexcept = 0;

@@ -60,6 +60,7 @@ proto::session_settings settings_of(const config& c) {
         throw boost::system::system_error(client_errc::invalid_argument,
                                           fmt::format("{} of {}: expected {} to {}", name, value, least, most));
     };
+    limit("max_retries", c.max_retries, 0);
     limit("max_requests", c.max_requests, 1);
     limit("max_request_bytes", c.max_request_bytes, smallest_frame);
     frame("max_frame", c.max_frame);
@@ -73,7 +74,9 @@ proto::session_settings settings_of(const config& c) {
     s.hosts = c.servers.hosts().size();
     s.max_frame = c.max_reply != 0 ? c.max_reply : c.max_frame;
     s.max_request = c.max_frame;
+    s.max_retries = c.max_retries;
     s.batch_reads = c.batch_reads;
+    s.renew = c.session_renewal == session_renewal::automatic;
     s.read_only = c.read_only;
     if (c.sasl) check(*c.sasl);
     s.sasl = c.sasl.has_value();
@@ -240,7 +243,7 @@ void client_impl::session_change(std::uint64_t seen, asio::any_completion_handle
     start();
     std::unique_lock lock(mutex_);
     if (shut_down_) return;
-    if (info_.version > seen || is_final(info_.state)) {
+    if (info_.version > seen || is_final(info_)) {
         session_info now = info_;
         lock.unlock();
         done.post(error_code{}, std::move(now));
@@ -312,7 +315,7 @@ void client_impl::publish() {
         info_ = session_.info();
         metrics_ = session_.metrics();
         metrics_.watched_paths = session_.watches().size();
-        const auto due = [this](std::uint64_t seen) { return info_.version > seen || is_final(info_.state); };
+        const auto due = [this](std::uint64_t seen) { return info_.version > seen || is_final(info_); };
         if (changed) session_waiters_.complete_if(due, {}, info_);
     }
     log();    // of what can be seen by now

@@ -197,6 +197,7 @@ void client_impl::arm(time_point t) {
 void client_impl::on_timer() {
     if (session_.finished()) return;
     if (!connection_) return drive();
+    if (connection_->stream) session_.undelivered(connection_->stream->undelivered(), world_->now());
     proceed(session_.tick(world_->now()));
 }
 

@@ -17,6 +17,7 @@
 #include <mutex>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace muster::zk::detail {
 
@@ -74,6 +75,13 @@ protected:
                           }),
                           c, write_.path(), std::move(data), version);
     }
+    void send_set_acl(const client_ref& c, std::vector<acl> acls, std::int32_t version, stat& s) {
+        start_set_acl(answer([this, &s](error_code ec, const stat& now) {
+                          s = now;
+                          write_.on_write(ec);
+                      }),
+                      c, write_.path(), std::move(acls), version);
+    }
     void send_remove(const client_ref& c, std::int32_t version) {
         client::start_remove(answer([this](error_code ec) { write_.on_write(ec); }), c, write_.path(), version);
     }
@@ -92,6 +100,8 @@ private:
         if (cancelled_) return complete(asio::error::operation_aborted);
         const auto impl = impl_.lock();
         if (!impl) return complete(write_.lost() ? write_.lost() : error_code(client_errc::closed));
+        // There is no next session that could be asked: see `config::session_renewal`.
+        if (write_.lost() && impl->session().ended) return complete(write_.lost());
         const client_ref c(impl, time_left(*impl));
         switch (write_.next()) {
             case step::write:
@@ -104,6 +114,10 @@ private:
             case step::look:
                 return client::start_get(answer([this](error_code ec, const get_result& r) { looked(ec, r); }), c,
                                          write_.target());
+            case step::look_at_acl:
+                return start_get_acl(
+                    answer([this](error_code ec, const acl_result& r) { write_.on_look_at_acl(ec, r.acls, r.stat); }), c,
+                    write_.target());
             case step::done:
                 return;
         }
@@ -212,6 +226,28 @@ private:
     runtime::completion<void(error_code)> done_;
 };
 
+class guarded_set_acl final : public guarded_call {
+public:
+    using handler = asio::any_completion_handler<void(error_code, stat)>;
+
+    guarded_set_acl(const client_ref& c, handler h, const std::string& path, std::vector<acl> acls, std::int32_t version)
+        : guarded_call(c, guarded_write::set_acl(path, acls, version, c.impl->newest_seen())),
+          acls_(std::move(acls)),
+          version_(version),
+          done_(std::move(h), c->route()) {}
+
+    asio::cancellation_slot slot() const noexcept { return done_.slot(); }
+
+private:
+    void send(const client_ref& c) override { send_set_acl(c, acls_, version_, stat_); }
+    void complete(const error_code& ec) override { done_.post(ec, ec ? stat() : write().found().value_or(stat_)); }
+
+    const std::vector<acl> acls_;
+    const std::int32_t version_;
+    stat stat_;
+    runtime::completion<void(error_code, stat)> done_;
+};
+
 template <class Call, class... Args>
 void start(const client_ref& c, Args&&... args) {
     const auto call = std::make_shared<Call>(c, std::forward<Args>(args)...);
@@ -237,6 +273,11 @@ void start_set_guarded(asio::any_completion_handler<void(error_code, stat)> h, c
 void start_remove_guarded(asio::any_completion_handler<void(error_code)> h, client_ref c, std::string path,
                           std::int32_t version) {
     start<guarded_remove>(c, std::move(h), path, version);
+}
+
+void start_set_acl_guarded(asio::any_completion_handler<void(error_code, stat)> h, client_ref c, std::string path,
+                           std::vector<acl> acls, std::int32_t version) {
+    start<guarded_set_acl>(c, std::move(h), path, std::move(acls), version);
 }
 
 }    // namespace muster::zk::detail

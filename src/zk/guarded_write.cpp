@@ -14,6 +14,12 @@ constexpr int answers_taken = 3;
 
 bool is_late(const error_code& ec) { return ec == client_errc::deadline_exceeded || ec == client_errc::deadline_exceeded_unsent; }
 
+/// As a server shows it to who may not administer.
+acl masked(acl a) {
+    if (a.scheme == "digest") a.id = a.id.substr(0, a.id.find(':')) + ":x";
+    return a;
+}
+
 bool is_lost(const error_code& ec) {
     return ec && outcome_of(ec) == outcome::unknown && ec != boost::asio::error::operation_aborted;
 }
@@ -46,6 +52,14 @@ guarded_write guarded_write::remove(std::string path, std::int32_t version, zxid
     return w;
 }
 
+guarded_write guarded_write::set_acl(std::string path, std::vector<acl> acls, std::int32_t version, zxid before) {
+    guarded_write w(kind::set_acl, std::move(path));
+    w.acls_ = std::move(acls);
+    w.version_ = version;
+    w.before_ = before;
+    return w;
+}
+
 void guarded_write::finish(const error_code& ec) {
     error_ = ec;
     next_ = step::done;
@@ -56,7 +70,8 @@ void guarded_write::on_write(const error_code& ec) {
     const bool by_server = ec.category() == server_category();
     if (!is_lost(ec) || (by_server && ++answered_ > answers_taken)) return finish(ec);
     lost_ = ec;
-    next_ = kind_ == kind::set && version_ == any_version ? step::write : step::sync;
+    const bool whatever_is_there = version_ == any_version && (kind_ == kind::set || kind_ == kind::set_acl);
+    next_ = whatever_is_there ? step::write : step::sync;
 }
 
 /// Not to have written this time does not tell what became of the attempts before.
@@ -89,7 +104,8 @@ bool guarded_write::asked_again(const error_code& ec) {
 }
 
 void guarded_write::on_sync(const error_code& ec) {
-    if (!asked_again(ec)) next_ = kind_ == kind::create ? step::list : step::look;
+    if (asked_again(ec)) return;
+    next_ = kind_ == kind::create ? step::list : kind_ == kind::set_acl ? step::look_at_acl : step::look;
 }
 
 void guarded_write::on_list(const error_code& ec, const std::vector<std::string>& names) {
@@ -106,6 +122,7 @@ void guarded_write::on_look(const error_code& ec, const std::string& data, const
         switch (kind_) {
             case kind::create:    // it was there a moment ago, and somebody has deleted it
             case kind::set:       // whether before or after it was written
+            case kind::set_acl:
                 return finish(lost_);
             case kind::remove:
                 return finish({});
@@ -116,23 +133,47 @@ void guarded_write::on_look(const error_code& ec, const std::string& data, const
         found_ = s;
         return finish({});
     }
-    judge(data, s);
+    judge(kind_ == kind::set && data == data_ ? match::same : match::other, s.version, s);
 }
 
-void guarded_write::judge(const std::string& data, const stat& s) {
+void guarded_write::on_look_at_acl(const error_code& ec, const std::vector<acl>& found, const stat& s) {
+    if (asked_again(ec)) return;
+    if (ec == server_errc::no_node) return finish(lost_);
+    judge(compare(acls_, found), s.aversion, s);
+}
+
+/// A server drops what is there twice, puts the identities of the connection in the place of `auth`, and masks digests for who
+/// may not administer: what differs by no more than that may be what was written, and may be another's.
+guarded_write::match guarded_write::compare(const std::vector<acl>& wanted, const std::vector<acl>& found) {
+    const auto has = [&found](const acl& a) { return std::find(found.begin(), found.end(), a) != found.end(); };
+    bool unclear = false;
+    for (const acl& w : wanted) {
+        const bool shows = w.scheme != "auth" && has(w);
+        if (!shows && w.scheme != "auth" && !has(masked(w))) return match::other;
+        if (!shows) unclear = true;
+    }
+    for (const acl& f : found) {
+        const auto may_be = [&f](const acl& w) {
+            return w == f || masked(w) == f || (w.scheme == "auth" && w.permissions == f.permissions);
+        };
+        if (std::none_of(wanted.begin(), wanted.end(), may_be)) return match::other;
+    }
+    return unclear ? match::unclear : match::same;
+}
+
+void guarded_write::judge(match m, std::int32_t version, const stat& s) {
     if (version_ == any_version) {    // it may be another's by now, and ours gone
         next_ = step::write;
         return;
     }
     // Versions begin anew with each znode, so that those of one that was created since say nothing of the one that was meant.
     if (s.czxid > before_) return finish(lost_);
-    if (s.version == version_) return write_again();
+    if (version == version_) return write_again();
     const auto after = static_cast<std::int32_t>(static_cast<std::uint32_t>(version_) + 1);    // wraps, as ZooKeeper's does
     // Further on, another may have replaced what was written.
-    if (kind_ == kind::set && s.version != after) return finish(lost_);
-    const bool ours = kind_ == kind::set && data == data_;
-    if (ours) found_ = s;
-    finish(ours ? error_code() : error_code(server_errc::bad_version));
+    if (m == match::unclear || (kind_ != kind::remove && version != after)) return finish(lost_);
+    if (m == match::same) found_ = s;
+    finish(m == match::same ? error_code() : error_code(server_errc::bad_version));
 }
 
 }    // namespace muster::zk::detail

@@ -17,12 +17,12 @@ namespace muster::zk::detail {
 ///
 ///     write ── lost ── sync ──┬─ create: list the parent ── found ── look ── done
 ///       ^                     │                 └─ not there ── write again
-///       └── not applied ──────┴─ set, remove: look ── done
+///       └── not applied ──────┴─ set, remove, set_acl: look ── done
 class guarded_write {
 public:
-    enum class kind { create, set, remove };
-    /// What to ask next. `write`: the request itself. `look`: data and stat of `target()`.
-    enum class step { write, sync, list, look, done };
+    enum class kind { create, set, remove, set_acl };
+    /// What to ask next. `write`: the request itself. `look`: data and stat of `target()`. `look_at_acl`: its ACL and stat.
+    enum class step { write, sync, list, look, look_at_acl, done };
 
     /// A create of the last component of `path` with `prefix` before it.
     static guarded_write create(std::string path, const std::string& prefix, bool ephemeral);
@@ -30,6 +30,8 @@ public:
     /// as far as anybody can tell.
     static guarded_write set(std::string path, std::string data, std::int32_t version, zxid before);
     static guarded_write remove(std::string path, std::int32_t version, zxid before);
+    /// `version`: of the ACL.
+    static guarded_write set_acl(std::string path, std::vector<acl> acls, std::int32_t version, zxid before);
 
     step next() const noexcept { return next_; }
     /// Path of the request, and of `sync`.
@@ -44,6 +46,7 @@ public:
     void on_list(const error_code& ec, const std::vector<std::string>& names);
     /// `now`: the session that the client has.
     void on_look(const error_code& ec, const std::string& data, const stat& s, session_id now);
+    void on_look_at_acl(const error_code& ec, const std::vector<acl>& found, const stat& s);
 
     /// Why it is not known whether the write was applied; none while that is known.
     const error_code& lost() const noexcept { return lost_; }
@@ -53,13 +56,17 @@ public:
     const std::optional<stat>& found() const noexcept { return found_; }
 
 private:
+    /// Whether what is there is what was to be written, as far as it shows.
+    enum class match { same, other, unclear };
+
     guarded_write(kind k, std::string path);
 
     void finish(const error_code& ec);
     void not_written_again(const error_code& ec);
     void write_again();
     bool asked_again(const error_code& ec);
-    void judge(const std::string& data, const stat& s);
+    void judge(match m, std::int32_t version, const stat& s);
+    static match compare(const std::vector<acl>& wanted, const std::vector<acl>& found);
 
     kind kind_;
     std::string path_;
@@ -67,6 +74,7 @@ private:
     std::string prefix_;    // of the name, with what was asked for
     std::string target_;
     std::string data_;
+    std::vector<acl> acls_;
     std::int32_t version_ = any_version;
     zxid before_ = 0;
     bool ephemeral_ = false;

@@ -109,6 +109,7 @@ private:
         session_settings s;
         s.batch_reads = batches;
         s.read_only = read_only;
+        s.max_retries = 2;
         s.max_frame = fuzz::max_frame;
         return s;
     }

@@ -246,6 +246,7 @@ TEST_CASE("Kerberos: a KDC that is away is waited for, and servers of another na
     s.realm.stop();
     loop l;
     auto cfg = kerberos_config(s.server->server->connect_string());
+    cfg.backoff_min = 100ms;
     cfg.backoff_max = 200ms;
     client c(l.io, cfg);
     c.start();

@@ -69,6 +69,12 @@ void connection::write(asio::const_buffer from, size_completion done) {
     sent(bytes);
 }
 
+std::size_t connection::undelivered() const noexcept {
+    std::size_t bytes = outbox_.size();
+    for (const segment& s : up_.on_the_way) bytes += s.bytes.size();
+    return bytes;
+}
+
 /// They are on their way, unless a fault was waiting for them.
 void connection::sent(std::string_view bytes) {
     if (broken_ || end_of_stream_) return;

@@ -66,6 +66,8 @@ public:
     /// Takes all there is room for: everything; nothing while it is stalled; now and then a part.
     std::size_t try_write(asio::const_buffer from, error_code& ec);
     void write(asio::const_buffer from, size_completion done);
+    /// What was written and has not arrived.
+    std::size_t undelivered() const noexcept;
     void close() noexcept;
 
     // The server's end.

@@ -25,6 +25,7 @@ public:
     void async_read_some(asio::mutable_buffer b, runtime::size_handler h) override { connection_->read(b, {std::move(h), ex_}); }
     std::size_t try_write(asio::const_buffer b, error_code& ec) override { return connection_->try_write(b, ec); }
     void async_write(asio::const_buffer b, runtime::size_handler h) override { connection_->write(b, {std::move(h), ex_}); }
+    std::size_t undelivered() noexcept override { return connection_->undelivered(); }
     void close() noexcept override { connection_->close(); }
 
 private:

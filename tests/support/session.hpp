@@ -23,6 +23,7 @@ namespace muster::test {
 inline zk::config config_for(const std::string& servers, std::chrono::milliseconds timeout) {
     zk::config c(servers);
     c.session_timeout = timeout;
+    c.backoff_min = std::chrono::milliseconds(100);
     c.backoff_max = std::chrono::milliseconds(300);
     return c;
 }

@@ -37,7 +37,8 @@ public:
         } else if (peer_->server_closed_) {
             ec = asio::error::broken_pipe;
         } else if (!peer_->stalled_) {
-            const std::size_t n = std::min(b.size(), peer_->write_limit_);
+            const std::size_t room = peer_->room_.value_or(b.size() + peer_->to_server_.size());
+            const std::size_t n = std::min({b.size(), peer_->write_limit_, room - std::min(room, peer_->to_server_.size())});
             if (n != 0) ++peer_->writes_;
             peer_->to_server_.append(static_cast<const char*>(b.data()), n);
             return n;
@@ -57,7 +58,7 @@ public:
             } else {
                 ++peer_->writes_;
                 peer_->to_server_.append(static_cast<const char*>(b.data()), b.size());
-                if (peer_->stalled_) {
+                if (peer_->stalled_ || peer_->room_) {
                     peer_->write_ = std::move(write);
                     peer_->write_bytes_ = b.size();
                     return;
@@ -65,6 +66,11 @@ public:
             }
         }
         write->complete(ec, ec ? std::size_t{0} : b.size());
+    }
+
+    std::size_t undelivered() noexcept override {
+        const std::lock_guard lock(peer_->mutex_);
+        return peer_->room_ ? peer_->to_server_.size() : 0;
     }
 
     void close() noexcept override {
@@ -86,9 +92,17 @@ private:
     const std::shared_ptr<sim_peer> peer_;
 };
 
-std::string sim_peer::take() {
-    const std::lock_guard lock(mutex_);
-    return std::exchange(to_server_, {});
+std::string sim_peer::take(std::size_t most) {
+    std::shared_ptr<transfer> write;
+    std::string taken;
+    {
+        const std::lock_guard lock(mutex_);
+        taken = to_server_.substr(0, most);
+        to_server_.erase(0, most);
+        if (room_ && !stalled_ && to_server_.size() <= *room_) write.swap(write_);
+    }
+    if (write) write->complete(error_code(), write_bytes_);
+    return taken;
 }
 
 std::size_t sim_peer::writes() const {
@@ -131,6 +145,11 @@ void sim_peer::limit_reads(std::size_t bytes) {
 void sim_peer::limit_writes(std::size_t bytes) {
     const std::lock_guard lock(mutex_);
     write_limit_ = bytes;
+}
+
+void sim_peer::slow(std::size_t room) {
+    const std::lock_guard lock(mutex_);
+    room_ = room;
 }
 
 void sim_peer::serve_read(std::unique_lock<std::mutex>& lock) {

@@ -80,8 +80,8 @@ public:
 
     const runtime::endpoint& address() const noexcept { return address_; }
 
-    /// What arrived and was not taken yet.
-    std::string take();
+    /// What arrived and was not taken yet, so many bytes of it at most.
+    std::string take(std::size_t most = static_cast<std::size_t>(-1));
     /// Times the client wrote.
     std::size_t writes() const;
     /// True once the client has closed the connection.
@@ -96,6 +96,8 @@ public:
     void limit_reads(std::size_t bytes);
     /// There is room for no more than so many bytes of the client's at once; for more it has to wait.
     void limit_writes(std::size_t bytes);
+    /// From now on what the client writes is under way until it is taken, and its machine keeps so many bytes of that.
+    void slow(std::size_t room);
 
 private:
     friend class sim_stream;
@@ -110,6 +112,7 @@ private:
     std::size_t writes_ = 0;
     std::size_t read_limit_ = static_cast<std::size_t>(-1);
     std::size_t write_limit_ = static_cast<std::size_t>(-1);
+    std::optional<std::size_t> room_;    // of the client's machine, if the way is slow
     bool stalled_ = false;
     bool server_closed_ = false;
     bool client_closed_ = false;

@@ -42,7 +42,7 @@ tls_end::tls_end(std::shared_ptr<sim_peer> peer, const tls_policy& policy)
 }
 
 bool tls_end::step() {
-    const std::string came = peer_->take();
+    const std::string came = peer_->take(most_);
     wire_ += came;
     if (came.empty() || failed_) return !came.empty();
     BIO_write(SSL_get_rbio(ssl_.get()), came.data(), static_cast<int>(came.size()));

@@ -29,6 +29,8 @@ public:
 
     /// Takes what came, and answers it. True if there was anything.
     bool step();
+    /// From now on a step takes so many bytes at most.
+    void limit(std::size_t bytes) noexcept { most_ = bytes; }
 
     bool established() const;
     /// The client said that it is the end.
@@ -51,6 +53,7 @@ private:
     std::shared_ptr<ssl_st> ssl_;
     std::string plain_;
     std::string wire_;
+    std::size_t most_ = static_cast<std::size_t>(-1);
     bool failed_ = false;
 };
 

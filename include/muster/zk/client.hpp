@@ -49,12 +49,14 @@ std::shared_ptr<runtime::world> world_of(const client& c);
 /// An asynchronous ZooKeeper client: one session, kept through lost connections.
 ///
 /// Nothing happens before `start()` or the first operation. From then on the client connects, keeps the session alive,
-/// reconnects to the next server after a loss and resumes the session, and replaces it once it has expired.
+/// reconnects to the next server after a loss and resumes the session, and replaces it once it has expired, or ends
+/// (`config::session_renewal`).
 ///
 /// Requests are sent in the order in which they are made and answered in that order. Requests made while there is no
 /// connection wait for the next one; when the session expires first they complete with `client_errc::session_expired`.
 /// Requests that were written when the connection broke complete with `client_errc::connection_lost`, except for reads and
-/// `sync`, which change nothing and are sent again.
+/// `sync`, which change nothing and are sent again. What an overloaded server throws back, unapplied, is sent again in its
+/// order (`config::max_retries`).
 ///
 /// A client that is asked for more than its servers keep up with would keep all of it in memory. So it takes so many requests at
 /// a time (`config::max_requests`, `config::max_request_bytes`), and completes what comes then with `client_errc::overloaded`,
@@ -84,6 +86,10 @@ std::shared_ptr<runtime::world> world_of(const client& c);
 /// \par Object lifetimes
 /// A client is a handle: copies stand for the same session. When the last copy is destroyed the connection is dropped
 /// without a word to the server, and the session expires there. Call `close()` to end it at once.
+///
+/// A session is one client's: nothing takes the id and the password of one from outside, or keeps them beyond the client. Two
+/// processes with the same session would take it away from each other without end, each as the other's former connection. A
+/// program that starts again begins a session, and whatever the one before has left ends with that.
 class client : public watch_operations<client>,
                public access_operations<client>,
                public ensemble_operations<client>,
@@ -158,7 +164,7 @@ public:
     /// Waits until `session().version` is greater than `seen` and gives the latest value. Calling it in a loop with the
     /// version it gave misses no last state, however slow the caller is.
     /// \par Completion signature
-    /// `void(error_code, session_info)`. In a final state (`is_final`) it completes at once with that.
+    /// `void(error_code, session_info)`. In a final state (`session_info::ended`) it completes at once with that.
     /// \par Per-operation cancellation
     /// Terminal, partial and total: no side effect.
     template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code, session_info)) Token = asio::deferred_t>

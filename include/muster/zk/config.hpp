@@ -12,6 +12,12 @@
 
 namespace muster::zk {
 
+/// What a client does once its session has expired.
+enum class session_renewal {
+    automatic,    ///< It begins another one and goes on.
+    never,        ///< It has ended.
+};
+
 /// How a client reaches its ensemble.
 struct config {
     connect_string servers{"127.0.0.1:2181"};    ///< Where the ensemble is. One server of it is enough, all are better.
@@ -24,9 +30,20 @@ struct config {
     /// timeout, and 100 ms at least.
     std::chrono::milliseconds connect_timeout{0};
 
+    /// Whether a session that has expired is replaced by another one. `never` is for programs that are wrong from then on, since
+    /// what they hold by ephemerals and watches is gone, and that begin anew or end. The client ends with its session: the state
+    /// `session_state::expired` is told once, with `session_info::ended`, and stays; what waits, watchers included, and all that
+    /// is asked later completes with `client_errc::session_expired` at once; no server is connected to any more. `client::close`
+    /// completes at once, too: with success where a server said that the session is over, with `client_errc::close_timed_out`
+    /// where the client's own clock did, since a server may keep it for longer. Registrars and balancers end with such a client
+    /// as with one that is closed. A session that is dropped for one of a server with a quorum (`read_only`) has not expired.
+    zk::session_renewal session_renewal = zk::session_renewal::automatic;
+
     /// Back-off between rounds over all servers: a delay drawn uniformly from 0 to a bound that starts at `backoff_min` and
-    /// doubles up to `backoff_max`. Within a round there is no delay. Legal: greater than 0.
-    std::chrono::milliseconds backoff_min{100};
+    /// doubles up to `backoff_max`; while there is a session to save it is a quarter of its timeout at most. Within a round, and
+    /// before the first one after a connection that lasted that long, there is no delay: who loses a server is at another one at
+    /// once, but thousands that lose theirs together do not come back together again and again. Legal: greater than 0.
+    std::chrono::milliseconds backoff_min{1'000};
     std::chrono::milliseconds backoff_max{10'000};
 
     /// How long `close()` waits for the server to confirm. 0: does not wait; the session expires by itself.
@@ -44,6 +61,16 @@ struct config {
     /// How long each operation may take, from the call to its completion; see `client::with_timeout`, which gives single ones
     /// another time. 0: as long as it takes. What registrars and balancers ask for themselves is not bound by it.
     std::chrono::milliseconds operation_timeout{0};
+
+    /// How often a request is sent again that a server has thrown back: any request that an overloaded server has not looked at
+    /// (`server_errc::throttled`), and one that changes nothing where the server could not finish it in time
+    /// (`server_errc::operation_timeout`, `request_timeout`, or `connection_loss`, which some other than Apache's say). Until
+    /// then the client waits: a bound that starts at 100 ms, or at `backoff_min` if that is less, and doubles up to
+    /// `backoff_max`, half of it drawn uniformly. Nothing else is written meanwhile, and what was thrown back goes first, in its
+    /// order, few at a time to begin with. Where that order cannot be kept, since the server has served something that was
+    /// written behind it, the error is told at once, as it is after the last attempt: `throttled` was not applied, and may be
+    /// asked again. Legal: 0 (never) to 2^31 - 1.
+    std::size_t max_retries = 8;
 
     /// How many requests may wait or be under way at a time, and with how many bytes. A request that comes when so many do
     /// completes at once with `client_errc::overloaded`, and is not sent; `client::capacity()` tells when there is room again.

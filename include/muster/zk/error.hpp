@@ -21,10 +21,10 @@ enum class server_errc : std::int32_t {
     system_error = -1,                          ///< The server failed inside.
     runtime_inconsistency = -2,                 ///< In a failed multi: this operation was not reached.
     data_inconsistency = -3,                    ///< The server found its data inconsistent.
-    connection_loss = -4,                       ///< Reserved for clients; no server sends it.
+    connection_loss = -4,                       ///< Reserved for clients; of servers, only some that are not Apache's send it.
     marshalling_error = -5,                     ///< The server could not read the request.
     unimplemented = -6,                         ///< The server does not know this operation.
-    operation_timeout = -7,                     ///< The server did not finish in time.
+    operation_timeout = -7,                     ///< The server did not finish in time, and may still. Apache's never say so.
     bad_arguments = -8,                         ///< Arguments are invalid.
     unknown_session = -12,                      ///< The session does not exist.
     new_config_no_quorum = -13,                 ///< No quorum of the new configuration is connected.
@@ -48,7 +48,7 @@ enum class server_errc : std::int32_t {
     reconfig_disabled = -123,                   ///< Reconfiguration is switched off.
     session_closed_require_sasl_auth = -124,    ///< The server insists on SASL.
     quota_exceeded = -125,                      ///< A hard quota is exhausted.
-    throttled = -127,                           ///< The server is overloaded; try again later.
+    throttled = -127,                           ///< The server is overloaded, and has not applied it: see `config::max_retries`.
 };
 
 /// What the client decided. `timed_out`, `deadline_exceeded` and `deadline_exceeded_unsent` equal
@@ -84,7 +84,7 @@ enum class client_errc {
     /// The request took longer than it was given (`client::with_timeout`, `config::operation_timeout`), and was written before:
     /// it may or may not have been applied.
     deadline_exceeded,
-    /// The same, before it was written: it was not applied.
+    /// The same, before it was written, or after an overloaded server has thrown it back: it was not applied.
     deadline_exceeded_unsent,
 };
 

@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace muster::zk {
 
@@ -29,6 +30,8 @@ void start_create_protected(asio::any_completion_handler<void(error_code, create
 void start_set_guarded(asio::any_completion_handler<void(error_code, stat)> h, client_ref c, std::string path, std::string data,
                        std::int32_t version);
 void start_remove_guarded(asio::any_completion_handler<void(error_code)> h, client_ref c, std::string path, std::int32_t version);
+void start_set_acl_guarded(asio::any_completion_handler<void(error_code, stat)> h, client_ref c, std::string path,
+                           std::vector<acl> acls, std::int32_t version);
 
 }    // namespace detail
 
@@ -94,6 +97,24 @@ public:
         return asio::async_initiate<Token, void(error_code)>(
             muster::detail::initiate<&detail::start_remove_guarded>{self().get_executor()}, token, self().impl_, std::move(path),
             version);
+    }
+
+    /// Replaces the ACL if its version (`stat::aversion`) matches. After a loss it succeeds if the version is the next one and
+    /// the ACL is that which was to be written, in whatever order; if the version is still `version` it writes again. A znode
+    /// that was created since is left alone, and `any_version` is treated, as by `set_guarded`.
+    ///
+    /// Two things hide what was written: a server puts the identities of the connection in the place of scheme `auth`, and who
+    /// may not administer under the new ACL is shown digests masked, or nothing. If nothing else tells them apart the outcome is
+    /// unknown.
+    /// \par Completion signature
+    /// `void(error_code, stat)`
+    /// \par Errors
+    /// As `set_guarded`. `server_errc::invalid_acl` as `set_acl`.
+    template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code, stat)) Token = asio::deferred_t>
+    auto set_acl_guarded(std::string path, std::vector<acl> acls, std::int32_t version, Token&& token = Token{}) {
+        return asio::async_initiate<Token, void(error_code, stat)>(
+            muster::detail::initiate<&detail::start_set_acl_guarded>{self().get_executor()}, token, self().impl_, std::move(path),
+            std::move(acls), version);
     }
 
 protected:

@@ -37,9 +37,11 @@ enum class log_event {
     protocol_error,         ///< error. The same, or a failed handshake, over what the server sent: `error` names it.
     session_expired,        ///< warning. By word of a server or by the own clock: `error`.
     auth_refused,           ///< error. A server refused credentials; the client has given up.
+    servers_behind,         ///< error. All servers close without a word: behind zxid `count`, which was seen, or none serves.
     unimplemented,          ///< warning. A server does not know requests of type `count`; they are not sent to it for an hour.
     batching_refused,       ///< info. A server dropped the connection over a batch of reads, as those before 3.6 do.
     overloaded,             ///< warning. The first request was refused; `count` wait or are under way.
+    throttled,              ///< warning. A server has thrown `count` requests back; they are sent again after `duration`.
     closed,                 ///< info. The client has ended.
     close_timed_out,        ///< warning. It has ended, and no server has confirmed that its session has.
 };

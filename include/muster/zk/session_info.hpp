@@ -17,7 +17,7 @@ struct session_info {
     std::uint64_t generation = 0;    ///< 1 for the first session established, one more for each that replaced another.
     std::uint64_t connection = 0;    ///< 1 for the first that gave the session, one more for each that resumed or replaced it.
     session_id id = 0;    ///< 0 while there is no session: before the first one, and between one that is over and the next.
-    session_password password{};
+    session_password password{};    ///< What the server gave with it. Nothing of muster takes it: see `client`.
     /// The server it is connected to has lost its quorum: reads give what it knows, and writes fail with
     /// `server_errc::not_read_only`. Such a session is that server's own; another replaces it. See `config::read_only`.
     bool read_only = false;
@@ -30,16 +30,23 @@ struct session_info {
     /// acts on refuse whoever comes with an older `czxid` than the newest that was seen there (fencing).
     /// In the past from `client::close` on, and from when a server has called the session expired.
     std::chrono::steady_clock::time_point safe_until{};
+    /// No other state follows: the client is closed, has given up, or does not renew sessions (`config::session_renewal`).
+    bool ended = false;
     error_code last_error;    ///< Why the last connection ended or the last attempt failed; success while connected.
     std::string message;      ///< What people should know beside `last_error`, such as names and files; often empty.
 
     session_info() = default;    // not an aggregate: GCC 12 destroys aggregate temporaries in co_await expressions twice
 };
 
+/// True if no other state follows this one.
+inline bool is_final(const session_info& s) noexcept { return s.ended; }
+
 /// Counters since construction.
 struct client_metrics {
     std::uint64_t requests_sent = 0;
-    std::uint64_t reads_batched = 0;       ///< Of the requests sent, those that shared a frame: see `config::batch_reads`.
+    std::uint64_t reads_batched = 0;    ///< Of the requests sent, those that shared a frame: see `config::batch_reads`.
+    std::uint64_t requests_repeated =
+        0;    ///< Times that a server threw one back that was to be sent again: `config::max_retries`.
     std::uint64_t replies_received = 0;    ///< Each is in `client::latency()`, too.
     std::uint64_t events_received = 0;
     std::uint64_t bytes_sent = 0;
@@ -48,6 +55,7 @@ struct client_metrics {
     std::uint64_t connects = 0;       ///< Handshakes that gave or resumed a session.
     std::uint64_t resumptions = 0;    ///< Of those, the ones that resumed a session.
     std::uint64_t connect_failures = 0;
+    std::uint64_t rounds_behind = 0;    ///< Over all servers, none of which said a word: see `log_event::servers_behind`.
     std::uint64_t expiries = 0;
     std::uint64_t pings_sent = 0;
     std::uint64_t watches_rearmed = 0;         ///< Paths whose watches were armed again on another connection.

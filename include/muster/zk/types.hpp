@@ -114,7 +114,7 @@ enum class session_state {
     auth_failed,    ///< Credentials or certificates were refused. The client has given up for good; its session will expire.
 };
 
-/// True for the states that no other follows.
+/// True for the states that no other follows. Whether another follows `expired` depends on the client: `session_info::ended`.
 constexpr bool is_final(session_state s) noexcept { return s == session_state::closed || s == session_state::auth_failed; }
 
 /// Name of a state, as the command prints it.

@@ -86,7 +86,8 @@ struct operation {
     std::string name;
     std::function<void(scene&)> before;
     std::function<void(scene&, asio::cancellation_slot, completion)> start;
-    std::function<void(scene&)> after;    ///< What must hold once everything has come to rest.
+    std::function<void(scene&)> after;                     ///< What must hold once everything has come to rest.
+    std::function<void(scene&)> at_end = [](scene&) {};    ///< And when all has been closed.
 };
 
 inline auto bind(asio::cancellation_slot s, completion d) {
@@ -113,6 +114,8 @@ inline void check_end(scene& s) {
     s.reg->close(ends[0].handler());
     s.lb->close(ends[1].handler());
     s.pass(1s);
+    const auto session = s.of_registrar.session().id;
+    CHECK((session == 0 || s.registry.tree.owned_by(session).empty()));    // removed, not left to the end of the session
     s.of_registrar.close(ends[2].handler());
     s.of_balancer.close(ends[3].handler());
     s.client.close(ends[4].handler());
@@ -146,6 +149,7 @@ inline bool cancelled_after(const operation& op, int steps, asio::cancellation_t
     CHECK(calls == 1);
     op.after(s);
     check_end(s);
+    op.at_end(s);
     CHECK(calls == 1);
     return before;
 }

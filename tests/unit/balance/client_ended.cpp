@@ -15,6 +15,8 @@ namespace {
 constexpr std::int32_t sasl_required = -124;
 
 struct watching : fixture {
+    explicit watching(zk::config c = config_for_tests()) : fixture(std::move(c)) {}
+
     balancer lb{client};
 
     void pick(outcome<lease>& got, pool p = pool::normals_then_master) {
@@ -90,6 +92,32 @@ TEST_CASE("what is not there of a service that is known will not come any more, 
     CHECK(closed.done());
     CHECK(waiting.ec() == registry_errc::no_instances);
     CHECK(w.lb.try_pick("s").error().code == registry_errc::no_instances);
+}
+
+TEST_CASE("a client that does not renew its session ends the picks that wait, and those that come later, when it has expired") {
+    auto c = config_for_tests();
+    c.session_renewal = zk::session_renewal::never;
+    watching w(c);
+    outcome<lease> waiting, late;
+    w.pick(waiting, pool::normals);
+    w.attach();
+    w.show_nobody();
+    CHECK(!waiting.done());
+    w.sim.world->set_server(at("10.0.0.1"), sim_world::answer::refuse);
+    w.lose();
+    w.sim.run_for(13s);
+    REQUIRE(w.client.session().state == session_state::expired);
+    CHECK(waiting.ec() == registry_errc::no_instances);
+    w.pick(late, pool::normals);
+    CHECK(late.ec() == registry_errc::no_instances);
+    CHECK(w.lb.view("s").value().stale);
+
+    outcome<lease> unknown;    // a service that was not asked for before
+    w.lb.pick("t", {}, unknown.handler());
+    w.sim.run_ready();
+    CHECK(unknown.ec() == registry_errc::registry_unavailable);
+    w.sim.run_for(1h);
+    CHECK_FALSE(w.sim.world->next_timer());
 }
 
 TEST_SUITE_END();

@@ -6,9 +6,12 @@
 
 namespace muster::test {
 
-sim_embedded::sim_embedded(simulation& s, bool recursive) : sim_(s), recursive_(recursive) {
+sim_embedded::sim_embedded(simulation& s, bool recursive, std::size_t servers)
+    : sim_(s), recursive_(recursive), server_({}, servers), served_(servers) {
     keep_time();
-    sim_.world->set_server(at("10.0.0.1"), sim_world::answer::accept);
+    for (std::size_t i = 0; i != servers; ++i) {
+        sim_.world->set_server(at(("10.0.0." + std::to_string(i + 1)).c_str()), sim_world::answer::accept);
+    }
 }
 
 sim_embedded::~sim_embedded() = default;
@@ -35,6 +38,16 @@ void sim_embedded::pass(runtime::duration d) {
     }
     sim_.world->advance_to(end);
     keep_time();
+    serve();
+}
+
+void sim_embedded::drop_connections() {
+    keep_time();
+    for (link& l : links_) {
+        if (!l.open) continue;
+        l.close();
+        server_.e.at(l.at).closed(l.id, server_.now);
+    }
     serve();
 }
 
@@ -66,8 +79,9 @@ bool sim_embedded::answer() {
     while (auto peer = sim_.world->accept()) {
         link& l = links_.emplace_back(*this);
         l.peer = std::move(peer);
+        l.at = l.peer->address().address().to_v4().to_bytes().back() - 1U;
         l.since = server_.now;
-        l.id = server_.e.at(0).open(l, "10.0.0.2", server_.now);
+        l.id = server_.e.at(l.at).open(l, "10.0.0.99", server_.now);
         busy = true;
     }
     for (link& l : links_) busy |= l.open && serve(l);
@@ -79,10 +93,10 @@ bool sim_embedded::answer() {
 
 bool sim_embedded::serve(link& l) {
     const std::string bytes = l.peer->take();
-    if (!bytes.empty() && count_asked(l, bytes)) server_.e.at(0).received(l.id, bytes, server_.now);
+    if (!bytes.empty() && count_asked(l, bytes)) server_.e.at(l.at).received(l.id, bytes, server_.now);
     if (l.open && l.peer->closed()) {
         l.open = false;
-        server_.e.at(0).closed(l.id, server_.now);
+        server_.e.at(l.at).closed(l.id, server_.now);
     }
     return !bytes.empty();
 }
@@ -96,13 +110,16 @@ bool sim_embedded::count_asked(link& l, const std::string& bytes) {
         if (r.is(opcode::add_watch) && !recursive_) {
             l.peer->send(reply_frame(r.xid, 1, unimplemented));
             l.close();
-            server_.e.at(0).closed(l.id, server_.now);
+            server_.e.at(l.at).closed(l.id, server_.now);
             return false;
         }
         ++counted.requests;
         counted.bytes += 4 + frame.size();
         if (r.is(opcode::get_data)) ++counted.reads;
         if (r.is(opcode::multi_read)) counted.reads += static_cast<int>(r.as<proto::multi_request>().operations.size());
+        for (const auto op : {opcode::create, opcode::create2, opcode::remove, opcode::set_data, opcode::multi}) {
+            if (r.is(op)) ++counted.writes;
+        }
         if (!r.is(opcode::get_children2)) continue;
         ++counted.lists;
         listed_after.push_back(server_.now - l.since);
@@ -112,7 +129,10 @@ bool sim_embedded::count_asked(link& l, const std::string& bytes) {
 
 void sim_embedded::count_told(link& l) {
     for (const std::string& frame : take_frames(l.told)) {
-        if (!std::exchange(l.answered, true)) continue;
+        if (!std::exchange(l.answered, true)) {
+            ++served_.at(l.at);
+            continue;
+        }
         proto::reply_header header;
         proto::reader in(frame);
         header.read(in);

@@ -22,6 +22,7 @@ struct traffic {
     int requests = 0;    ///< Of any kind.
     int reads = 0;       ///< Of data, those in batches counted one by one.
     int lists = 0;
+    int writes = 0;    ///< Creations, deletions, changes and transactions, whatever came of them.
     int events = 0;
     std::uint64_t bytes = 0;    ///< In both directions.
 };
@@ -29,7 +30,8 @@ struct traffic {
 class sim_embedded {
 public:
     /// `recursive`: whether the server knows watches of that kind; those before 3.6 do not, and close the connection.
-    explicit sim_embedded(simulation& s, bool recursive = true);
+    /// `servers`: how many make the ensemble, at 10.0.0.1, 10.0.0.2, ...
+    explicit sim_embedded(simulation& s, bool recursive = true, std::size_t servers = 1);
     ~sim_embedded();
     sim_embedded(const sim_embedded&) = delete;
     sim_embedded& operator=(const sim_embedded&) = delete;
@@ -50,7 +52,13 @@ public:
     /// Time passes, from one moment at which something is due to the next.
     void pass(runtime::duration d);
 
-    /// The server ends, and nobody can reach it.
+    embedded::ensemble& ensemble() noexcept { return server_.e; }
+    /// How often a server has answered a connect request.
+    int served(std::size_t server) const { return served_.at(server); }
+    /// Breaks all connections, as a failing network would.
+    void drop_connections();
+
+    /// The server ends, and nobody can reach it. Of an ensemble of one.
     void crash();
     /// It is back with its tree, but still out of reach.
     void restart();
@@ -70,6 +78,7 @@ private:
 
         sim_embedded& owner;
         std::shared_ptr<sim_peer> peer;
+        std::size_t at = 0;    // server
         embedded::server::connection_id id = 0;
         runtime::time_point since{};
         bool open = true;
@@ -98,6 +107,7 @@ private:
     world server_;
     world::client writer_;
     std::list<link> links_;
+    std::vector<int> served_;
 };
 
 }    // namespace muster::test

@@ -102,14 +102,46 @@ proto::multi_response sim_registry::transact(connection& c, const proto::multi_r
 
 void sim_registry::answer(connection& c, const sent_request& sent) {
     if (sent.is(opcode::ping)) return c.end.peer->send(ping_frame());
-    const bool writes =
-        sent.is(opcode::create2) || sent.is(opcode::set_data) || sent.is(opcode::remove) || sent.is(opcode::multi);
+    const auto all_writes = {opcode::create2, opcode::set_data, opcode::set_acl, opcode::remove, opcode::multi};
+    const bool writes = std::any_of(all_writes.begin(), all_writes.end(), [&](opcode o) { return sent.is(o); });
     const auto l = writes ? std::exchange(loss_, loss::none) : loss::none;
     if (l != loss::before) reply(c, sent, l == loss::after);
     if (l != loss::none) c.end.peer->close();
 }
 
+std::vector<zk::acl> sim_registry::acl_of(const std::string& path) {
+    const auto* node = tree.find(path);
+    REQUIRE(node);
+    const auto found = acls_.find(node->stat.czxid);
+    return found != acls_.end() ? found->second : std::vector<zk::acl>{zk::acl()};
+}
+
+void sim_registry::set_acl(const std::string& path, std::vector<zk::acl> acls) {
+    auto* node = tree.find(path);
+    REQUIRE(node);
+    ++node->stat.aversion;
+    acls_[node->stat.czxid] = std::move(acls);
+}
+
+void sim_registry::answer_acl(connection& c, const sent_request& sent, bool silently) {
+    const auto refused = [&](server_errc e) {
+        if (!silently) send(c, sent.xid, static_cast<std::int32_t>(e));
+    };
+    const bool reads = sent.is(opcode::get_acl);
+    const std::string path = reads ? sent.as<proto::path_request>().path : sent.as<proto::set_acl_request>().path;
+    const auto* node = tree.find(path);
+    if (!has_acls) return refused(server_errc::no_auth);
+    if (node == nullptr) return refused(server_errc::no_node);
+    if (reads) return send(c, sent.xid, 0, proto::get_acl_response{acl_of(path), node->stat});
+    const auto asked = sent.as<proto::set_acl_request>();
+    if (asked.version != zk::any_version && asked.version != node->stat.aversion) return refused(server_errc::bad_version);
+    set_acl(path, asked.acls);
+    ++tree.writes;
+    if (!silently) send(c, sent.xid, 0, proto::stat_response{node->stat});
+}
+
 void sim_registry::reply(connection& c, const sent_request& sent, bool silently) {
+    if (sent.is(opcode::get_acl) || sent.is(opcode::set_acl)) return answer_acl(c, sent, silently);
     const auto read = [&](kind what) {
         const auto r = sent.as<proto::path_watch_request>();
         registry::request asked(what, r.path);
@@ -182,9 +214,8 @@ void sim_registry::reply(connection& c, const sent_request& sent, bool silently)
     }
     const bool keeps = sent.is(opcode::set_watches);    // the tree keeps the watches of a session, connected or not
     if (sent.is(opcode::auth) || keeps) return send(c, sent.xid);
-    const auto permitted_to_nobody = {
-        opcode::get_acl,  opcode::set_acl,       opcode::who_am_i,  opcode::get_ephemerals, opcode::get_all_children_number,
-        opcode::reconfig, opcode::check_watches, opcode::multi_read};
+    const auto permitted_to_nobody = {opcode::who_am_i, opcode::get_ephemerals, opcode::get_all_children_number,
+                                      opcode::reconfig, opcode::check_watches,  opcode::multi_read};
     if (std::any_of(permitted_to_nobody.begin(), permitted_to_nobody.end(), [&](opcode o) { return sent.is(o); }))
         return send(c, sent.xid, static_cast<std::int32_t>(server_errc::no_auth));
     FAIL("the registry of these tests does not know request ", sent.type);

@@ -6,10 +6,12 @@
 #include "fake_tree.hpp"
 #include "unit/zk/client_fixture.hpp"
 
+#include "proto_zk/records_admin.hpp"
 #include "proto_zk/records_multi.hpp"
 
 #include <cstdint>
 #include <list>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -33,7 +35,12 @@ public:
     /// Ends all sessions and connections; who comes back is given another session without a word, as ClickHouse Keeper does.
     void replace_sessions();
 
-    /// Breaks the connection over the next create, set, delete or transaction, before it is applied or after.
+    /// Whether it has ACLs; otherwise nobody may read or write them. They permit everything, and are kept as they come.
+    bool has_acls = false;
+    std::vector<zk::acl> acl_of(const std::string& path);
+    void set_acl(const std::string& path, std::vector<zk::acl> acls);
+
+    /// Breaks the connection over the next create, set, set_acl, delete or transaction, before it is applied or after.
     enum class loss { none, before, after };
     void lose_next(loss l) { loss_ = l; }
 
@@ -60,6 +67,8 @@ private:
 
     void answer(connection& c, const sent_request& sent);
 
+    void answer_acl(connection& c, const sent_request& sent, bool silently);
+
     /// A reply names the last change of the tree, as a server's does.
     template <class... Records>
     void send(connection& c, std::int32_t xid, std::int32_t err = 0, const Records&... body) {
@@ -74,6 +83,7 @@ private:
     zk::session_id last_session_ = 0x1000;
     zk::session_id replaced_ = 0;    // and all before it
     loss loss_ = loss::none;
+    std::map<zk::zxid, std::vector<zk::acl>> acls_;    // by the transaction that created the znode
 };
 
 }    // namespace muster::test

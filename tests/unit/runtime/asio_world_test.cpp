@@ -141,6 +141,45 @@ TEST_CASE("a stream that was connected for a strand completes there, whichever t
     CHECK(elsewhere == 0);
 }
 
+TEST_CASE("R36: a stream knows what has not arrived: neither taken by the system, nor acknowledged by the peer") {
+    constexpr std::size_t large = 16 * 1024 * 1024;    // more than two machines keep
+    asio::io_context io;
+    const auto world = runtime::make_asio_world();
+    asio::ip::tcp::acceptor acceptor(io, {asio::ip::make_address("127.0.0.1"), 0});
+    std::shared_ptr<runtime::byte_stream> stream;
+    world->async_connect(io.get_executor(), acceptor.local_endpoint(), [&](error_code, auto s) { stream = std::move(s); });
+    auto peer = acceptor.accept();
+    io.run();
+    REQUIRE(stream);
+    CHECK(stream->undelivered() == 0);
+    const std::string sent(large, 'w');
+    bool written = false;
+    stream->async_write(asio::buffer(sent), [&](error_code ec, std::size_t) { written = !ec; });
+    io.restart();
+    io.poll();
+    CHECK(!written);
+    const auto most = stream->undelivered();
+    CHECK(most > 0);
+    CHECK(most < large);    // the peer's machine has some
+    peer.non_blocking(true);
+    std::string part(64 * 1024, '\0');
+    bool falls = true;
+    auto last = most;
+    for (std::size_t read = 0; read != large;) {
+        error_code would_block;
+        read += peer.read_some(asio::buffer(part), would_block);
+        io.restart();
+        io.poll();
+        falls = falls && stream->undelivered() <= last;
+        last = stream->undelivered();
+    }
+    CHECK(falls);
+    CHECK(written);
+    while (stream->undelivered() != 0) std::this_thread::yield();    // the last acknowledgement may take a moment
+    stream->close();
+    CHECK(stream->undelivered() == 0);
+}
+
 TEST_CASE("addresses are answered without a look-up, names with one") {
     asio::io_context io;
     const auto world = runtime::make_asio_world();

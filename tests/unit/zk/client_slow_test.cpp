@@ -4,6 +4,7 @@
 #include "client_fixture.hpp"
 
 #include <algorithm>
+#include <vector>
 
 using namespace muster;
 using namespace muster::test;
@@ -13,6 +14,8 @@ TEST_SUITE_BEGIN("client: slow servers");
 namespace {
 
 constexpr std::chrono::milliseconds timeout = 4s;
+constexpr auto step = 50ms;
+constexpr std::size_t part = 100'000 / (1s / step);    // of what passes in a second
 
 zk::config configuration() {
     auto c = config_for_tests();
@@ -29,9 +32,6 @@ struct slow_fixture : fixture {
 
     /// Sends `bytes` at 100 KB/s, and counts the pings that come meanwhile.
     std::size_t trickle(const std::string& bytes) {
-        constexpr std::size_t rate = 100'000;
-        constexpr auto step = 50ms;
-        constexpr std::size_t part = rate / (1s / step);
         std::size_t pings = 0;
         for (std::size_t at = 0; at < bytes.size(); at += part) {
             server.peer->send(std::string_view(bytes).substr(at, part));
@@ -71,6 +71,60 @@ TEST_CASE("R36: a reply of 20 MB that trickles in at 100 KB/s costs a session of
     CHECK(info.state == session_state::connected);
     CHECK(info.connection == 1);
     CHECK(info.generation == 1);
+}
+
+TEST_CASE("R36: 20 MB of writes that get through at 100 KB/s cost a session of 4 s nothing") {
+    constexpr std::size_t bytes = 270'000;    // of each: they take 2.7 s, more than two thirds of the time-out
+    constexpr std::size_t writes = 74;
+    for (const std::size_t room : {std::size_t{16'000}, std::size_t{4'000'000}}) {    // in the client's machine
+        CAPTURE(room);
+        slow_fixture f;
+        f.server.peer->slow(room);
+        const auto start = f.sim.world->now();
+        std::vector<outcome<zk::stat>> sets(writes);
+        for (auto& set : sets) f.client.set("/a", std::string(bytes, 'x'), zk::any_version, set.handler());
+        std::size_t done = 0;
+        while (done != writes && !f.server.peer->closed()) {
+            f.sim.run_for(step);
+            f.server.unread += f.server.peer->take(part);
+            for (const auto& frame : take_frames(f.server.unread)) {
+                const auto request = parse_request(frame);
+                if (request.is(opcode::ping)) {
+                    f.server.peer->send(ping_frame());
+                    continue;
+                }
+                f.reply(request, 0, proto::stat_response());
+                CHECK(!sets[done++].ec());
+            }
+        }
+        CHECK(done == writes);
+        CHECK(f.sim.world->now() - start >= 199s);
+        const auto info = f.client.session();
+        CHECK(info.state == session_state::connected);
+        CHECK(info.connection == 1);
+        CHECK(info.generation == 1);
+    }
+}
+
+TEST_CASE("R37: a black hole in the middle of a request is left within two thirds of the time-out") {
+    for (const std::size_t room : {std::size_t{16'000}, std::size_t{4'000'000}}) {
+        CAPTURE(room);
+        slow_fixture f;
+        f.server.peer->slow(room);
+        outcome<zk::stat> set;
+        f.client.set("/a", std::string(390'000, 'x'), zk::any_version, set.handler());
+        const auto start = f.sim.world->now();
+        for (int i = 0; i != 20; ++i) {
+            f.sim.run_for(step);
+            f.server.peer->take(part);
+        }
+        const auto peer = f.server.peer;
+        const auto last = f.sim.world->now();
+        REQUIRE(f.sim.run_until([&] { return peer->closed(); }, 1min));
+        CHECK(f.sim.world->now() - last <= timeout * 2 / 3 + 1ms);
+        CHECK(f.sim.world->now() - start <= timeout);
+        CHECK(set.ec() == client_errc::connection_lost);
+    }
 }
 
 TEST_CASE("R37: a black hole in the middle of a reply is left within two thirds of the time-out, and the session goes on") {

@@ -223,6 +223,38 @@ TEST_CASE("a context that goes away takes TLS connections with it") {
     }
 }
 
+TEST_CASE("R36: a request that is long on its way keeps the connection under TLS, too, and a black hole does not") {
+    constexpr std::size_t part = 5'000;    // in 50 ms
+    for (const bool ends : {false, true}) {
+        CAPTURE(ends);
+        tls_fixture f;
+        f.start();
+        f.greet();
+        const auto end = f.ends.back();
+        end->peer().slow(16'000);
+        end->limit(part);
+        outcome<zk::stat> set;
+        f.client->set("/a", std::string(800'000, 'x'), zk::any_version, set.handler());
+        const auto start = f.sim.world->now();
+        auto last = start;
+        std::string came;
+        while (!end->peer().closed() && f.sim.world->now() - start < 10s) {
+            f.sim.run_for(50ms);
+            if (ends && f.sim.world->now() - start > 4s) continue;
+            end->step();
+            came += end->take();
+            last = f.sim.world->now();
+            if (!take_frames(came).empty()) break;
+        }
+        CHECK(end->peer().closed() == ends);
+        CHECK((ends ? last : f.sim.world->now()) - start >= (ends ? 3900ms : 8000ms));
+        if (ends) CHECK(f.sim.world->now() - last <= 6s + 50ms);
+        f.sim.run_ready();
+        CHECK(f.client->session().connection == 1);
+        CHECK(set.done() == ends);
+    }
+}
+
 TEST_CASE("a server without TLS is told from others") {
     tls_fixture f;
     f.start();

@@ -15,6 +15,7 @@ namespace muster::test {
 struct guarded_scene {
     guarded_scene() : registry(sim), client(std::in_place, make_client(sim.io.get_executor(), config_for_tests(), sim.world)) {
         registry.tree.put("/a", "first");
+        registry.has_acls = true;
     }
 
     /// Lets everything happen that will, reconnecting included.
