@@ -44,10 +44,9 @@ inline bool is_final(const session_info& s) noexcept { return s.ended; }
 /// Counters since construction.
 struct client_metrics {
     std::uint64_t requests_sent = 0;
-    std::uint64_t reads_batched = 0;    ///< Of the requests sent, those that shared a frame: see `config::batch_reads`.
-    std::uint64_t requests_repeated =
-        0;    ///< Times that a server threw one back that was to be sent again: `config::max_retries`.
-    std::uint64_t replies_received = 0;    ///< Each is in `client::latency()`, too.
+    std::uint64_t reads_batched = 0;        ///< Of the requests sent, those that shared a frame: see `config::batch_reads`.
+    std::uint64_t requests_repeated = 0;    ///< Sent once more after a server threw them back: see `config::max_retries`.
+    std::uint64_t replies_received = 0;     ///< Each is in `client::latency()`, too.
     std::uint64_t events_received = 0;
     std::uint64_t bytes_sent = 0;
     std::uint64_t bytes_received = 0;
