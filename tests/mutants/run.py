@@ -3,9 +3,10 @@
 """run.py ROOT JOBS [NAME...]: proves that the tests can fail. Puts one deliberate bug after the other into a copy of the tree, builds
 the test that is said to catch it, and reports which test case did. Fails if a bug is not caught, or does not apply any more.
 
-A mutant is a patch behind a title, a reason, and the name of its test: a unit test, or `sim` for the simulation, which then has
-2000 seeds to find it. The seed that does must pass without the mutant. A test that does not end has caught it, too, as has a
-simulation that fails at no seed, by what it lacks: then the same must pass, in time, without the mutant."""
+A mutant is a patch behind a title, a reason, and the name of its test: a case of a unit test, which runs alone, or `sim` for the
+simulation, which then has 2000 seeds to find it. The same case, or the seed that failed, must pass without the mutant. A test
+that does not end has caught it, too, as has a simulation that fails at no seed, by what it lacks: then the same must pass, in
+time, without the mutant."""
 import filecmp
 import glob
 import os
@@ -16,6 +17,7 @@ import subprocess
 import sys
 import time
 
+CAUGHT_BY = r'^Caught by: (\S+?)(?:, "(.+)")?$'    # checks/mutants.py sees that a unit test has a case
 SEEDS = 2000
 PORTION = 200    # of them; the rest is not run once one was caught
 LIMIT = 60       # in seconds, of a unit test
@@ -47,7 +49,7 @@ class Mutant:
         self.name = os.path.basename(path).removesuffix(".patch")
         text = open(path).read()
         self.title = text.split("\n", 1)[0].rstrip(".")
-        self.test = re.search(r"^Caught by: (\S+)$", text, re.M)[1]
+        self.test, self.case = re.search(CAUGHT_BY, text, re.M).groups()
 
 
 class Tree:
@@ -121,18 +123,20 @@ class Tree:
                 return False, "does not build"
             if mutant.test == "sim":
                 return self.simulate(program)
-            return self.unit_test(mutant.test, program)
+            return self.unit_test(mutant, program)
         finally:
             self.patch(mutant, "-R")
 
-    def unit_test(self, test, program):
-        run = self.run(test, program)
+    def unit_test(self, mutant, program):
+        # A filter of doctest's: cases stand between commas.
+        only = "--test-case=" + mutant.case.replace("\\", "\\\\").replace(",", "\\,")
+        run = self.run(mutant.test, program, only)
         if run.returncode == 0:
-            return False, "NOT CAUGHT"
-        if run.returncode is None:
-            return self.unless_clean_fails("did not end", test)
-        case = re.search(r"TEST CASE:\s*(.*)", run.stdout)
-        return self.unless_clean_fails(case[1].strip() if case else f"exit code {run.returncode}", test)
+            return False, "NOT CAUGHT by " + mutant.case
+        how = mutant.case
+        if run.returncode != 1:
+            how = ("did not end: " if run.returncode is None else f"exit code {run.returncode}: ") + how
+        return self.unless_clean_fails(how, mutant.test, only)
 
     def simulate(self, program):
         for first in range(1, SEEDS + 1, PORTION):
