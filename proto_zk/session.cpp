@@ -149,7 +149,7 @@ void session::disconnected(const failure& f, time_point now, std::uint64_t rando
     const bool was_read_only = info_.read_only;
     const error_code& why = f.why;
     const bool silent =
-        phase_ == phase::handshaking && !connect_request_due_ && !spoken_to_ && why.category() != client_category();
+        phase_ == phase::handshaking && !connect_request_due_ && !spoken_to_ && why.category() != client_category() && !f.untried;
     const bool moved = std::exchange(moving_, false) || why == client_errc::moving;
     if (!moved) note_refusal(f);
     phase_ = phase::idle;

@@ -29,7 +29,7 @@ constexpr session::duration first_pause = std::chrono::milliseconds(100);
 
 /// True if sending it again is all that is to be done about this answer.
 bool session::thrown_back(const request& r, const error_code& ec) const noexcept {
-    if (close_sent_ || r.abandoned_ || r.repeats_ >= settings_.max_retries) return false;
+    if (!ec || close_sent_ || r.abandoned_ || r.repeats_ >= settings_.max_retries) return false;
     if (ec == server_errc::throttled) return true;
     const bool unfinished = ec == server_errc::operation_timeout || ec == server_errc::request_timeout ||
                             ec == server_errc::connection_loss;    // Apache's servers say none of these, others do
@@ -51,9 +51,9 @@ void session::hold(std::unique_ptr<request> r, const error_code& ec) {
 /// One that was written behind them is about to be completed: they are not sent again. That does not hold for watches that are to
 /// be armed, whose place in the order is nobody's.
 void session::overtake_held() {
+    if (window_ == unlimited) return;    // none was thrown back of late
     hold_bound_ = {};
-    if (window_ != unlimited && ++window_ > last_window) window_ = unlimited;
-    if (held_.empty()) return;
+    if (++window_ > last_window) window_ = unlimited;
     queue overtaken;
     overtaken.swap(held_);
     for (auto& r : overtaken) {

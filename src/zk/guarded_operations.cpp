@@ -185,26 +185,48 @@ private:
     runtime::completion<void(error_code, create_result)> done_;
 };
 
-class guarded_set final : public guarded_call {
+/// One whose result is the znode's stat.
+class guarded_update : public guarded_call {
 public:
     using handler = asio::any_completion_handler<void(error_code, stat)>;
 
-    guarded_set(const client_ref& c, handler h, const std::string& path, std::string data, std::int32_t version)
-        : guarded_call(c, guarded_write::set(path, data, version, c.impl->newest_seen())),
-          data_(std::move(data)),
-          version_(version),
-          done_(std::move(h), c->route()) {}
-
     asio::cancellation_slot slot() const noexcept { return done_.slot(); }
+
+protected:
+    guarded_update(const client_ref& c, handler h, guarded_write w, std::int32_t version)
+        : guarded_call(c, std::move(w)), version_(version), done_(std::move(h), c->route()) {}
+
+    const std::int32_t version_;
+    stat stat_;
+
+private:
+    void complete(const error_code& ec) override { done_.post(ec, ec ? stat() : write().found().value_or(stat_)); }
+
+    runtime::completion<void(error_code, stat)> done_;
+};
+
+class guarded_set final : public guarded_update {
+public:
+    guarded_set(const client_ref& c, handler h, const std::string& path, std::string data, std::int32_t version)
+        : guarded_update(c, std::move(h), guarded_write::set(path, data, version, c.impl->newest_seen()), version),
+          data_(std::move(data)) {}
 
 private:
     void send(const client_ref& c) override { send_set(c, data_, version_, stat_); }
-    void complete(const error_code& ec) override { done_.post(ec, ec ? stat() : write().found().value_or(stat_)); }
 
     const std::string data_;
-    const std::int32_t version_;
-    stat stat_;
-    runtime::completion<void(error_code, stat)> done_;
+};
+
+class guarded_set_acl final : public guarded_update {
+public:
+    guarded_set_acl(const client_ref& c, handler h, const std::string& path, std::vector<acl> acls, std::int32_t version)
+        : guarded_update(c, std::move(h), guarded_write::set_acl(path, acls, version, c.impl->newest_seen()), version),
+          acls_(std::move(acls)) {}
+
+private:
+    void send(const client_ref& c) override { send_set_acl(c, acls_, version_, stat_); }
+
+    const std::vector<acl> acls_;
 };
 
 class guarded_remove final : public guarded_call {
@@ -224,28 +246,6 @@ private:
 
     const std::int32_t version_;
     runtime::completion<void(error_code)> done_;
-};
-
-class guarded_set_acl final : public guarded_call {
-public:
-    using handler = asio::any_completion_handler<void(error_code, stat)>;
-
-    guarded_set_acl(const client_ref& c, handler h, const std::string& path, std::vector<acl> acls, std::int32_t version)
-        : guarded_call(c, guarded_write::set_acl(path, acls, version, c.impl->newest_seen())),
-          acls_(std::move(acls)),
-          version_(version),
-          done_(std::move(h), c->route()) {}
-
-    asio::cancellation_slot slot() const noexcept { return done_.slot(); }
-
-private:
-    void send(const client_ref& c) override { send_set_acl(c, acls_, version_, stat_); }
-    void complete(const error_code& ec) override { done_.post(ec, ec ? stat() : write().found().value_or(stat_)); }
-
-    const std::vector<acl> acls_;
-    const std::int32_t version_;
-    stat stat_;
-    runtime::completion<void(error_code, stat)> done_;
 };
 
 template <class Call, class... Args>

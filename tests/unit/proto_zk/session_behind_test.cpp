@@ -37,8 +37,9 @@ struct ahead : machine {
         lose();
     }
 
-    /// The next server takes the connect request, says something, or nothing, and closes.
-    void attempt(std::string_view said = "", bool ask = true) {
+    /// The next server takes the connect request, says something, or nothing, and closes. It may have other addresses, which
+    /// come in later rounds.
+    void attempt(std::string_view said = "", bool ask = true, bool untried = false) {
         const auto st = s.next(now);
         if (st.what == step::kind::wait) now = st.until;
         open();
@@ -47,7 +48,7 @@ struct ahead : machine {
             CHECK((asked.last_zxid_seen == seen || asked.session_id == 0 || s.metrics().replies_received == 0));
         }
         if (!said.empty()) CHECK(!feed(said));
-        lose();
+        s.disconnected({asio_eof(), {}, untried}, now, 0);
     }
 
     std::vector<proto::note> told() { return s.told().take(); }
@@ -73,6 +74,18 @@ TEST_CASE("R29: when all are behind, that is told and counted: once per round, n
     }
     CHECK(m.s.info().id == machine::id);    // nobody has said that it has expired
     CHECK(m.attach().session_id == machine::id);
+}
+
+TEST_CASE("R29: a server has said nothing once none of its addresses has") {
+    ahead m;
+    for (int addresses = 3; addresses != 0; --addresses) {
+        m.attempt();
+        m.attempt();
+        CHECK(m.told().empty());
+        m.attempt("", true, addresses != 1);
+    }
+    CHECK(m.told().size() == 1);
+    CHECK(m.s.metrics().rounds_behind == 1);
 }
 
 TEST_CASE("R29: it is not told where one server of the round has another reason") {
