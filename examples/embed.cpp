@@ -19,7 +19,7 @@ void tell_of_session(muster::zk::client& session, std::uint64_t seen, const std:
     session.session_change(seen, [&session, said](muster::error_code, const muster::zk::session_info& now) {
         const std::string news = to_string(now.state) + (now.last_error ? ": " + now.last_error.message() : std::string());
         if (news != said) std::cout << "session " << news << std::endl;    // not every attempt that fails as the one before
-        if (!is_final(now)) tell_of_session(session, now.version, news);
+        if (!now.ended) tell_of_session(session, now.version, news);
     });
 }
 

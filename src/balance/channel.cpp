@@ -54,7 +54,7 @@ lease hot_picker::choose(std::string_view key, const tried_set* tried, error_cod
 }
 
 lease hot_picker::choose_ahead(std::string_view key, error_code& ec) noexcept {
-    return pass_on(*shortcut_.look_ahead(state_), key, ec);
+    return pass_on(*shortcut_.pick(state_), key, ec);
 }
 
 lease hot_picker::lend_another(node& first, std::string_view key, const tried_set* tried, error_code& ec) noexcept {

@@ -99,20 +99,20 @@ struct shortcut {
     const std::uint32_t* cycle = nullptr;    ///< Indices of nodes whose turns they are; null: they stand in their own order.
     std::uint32_t length = 0xFFFFFFFF;       ///< Of the cycle; by default what none is as long as: there are no turns.
     std::uint32_t draws = 0;                 ///< Among so many one is drawn, all alike; 0: none is.
-    const balance::look_ahead* ahead = nullptr;    ///< Not null: turns of the cycle or, if there is none, draws, looking ahead.
-    std::uint32_t far = 0;                         ///< Its length, or among how many one is drawn.
+    const look_ahead* ahead = nullptr;       ///< Not null: turns of the cycle or, if there is none, draws, looking ahead.
+    std::uint32_t far = 0;                   ///< Its length, or among how many one is drawn.
 
     node& at_turn(std::uint32_t turn) const noexcept { return *nodes[cycle ? cycle[turn] : turn]; }
 
-    /// Precondition: `ahead`.
-    node* look_ahead(pick_state& s) const noexcept {
+    /// The pick of `ahead`, which is not null.
+    node* pick(pick_state& s) const noexcept {
         if (!cycle) {
             const std::uint32_t i = s.random_below(far);
             ahead->fetch(s.later().random_below(far));
             return (*ahead)[i];
         }
         const std::uint32_t turn = s.turn(far);
-        const std::uint32_t later = turn + balance::look_ahead::distance;
+        const std::uint32_t later = turn + look_ahead::distance;
         ahead->fetch(cycle[later < far ? later : later - far]);
         return (*ahead)[cycle[turn]];
     }

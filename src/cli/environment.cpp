@@ -31,7 +31,7 @@ using std::chrono::milliseconds;
 asio::awaitable<void> decided(zk::client client) {
     client.start();
     zk::session_info now = client.session();
-    while (now.state != zk::session_state::connected && !zk::is_final(now))
+    while (now.state != zk::session_state::connected && !now.ended)
         now = co_await client.session_change(now.version, asio::use_awaitable);
 }
 

@@ -105,7 +105,7 @@ void registrar_impl::begin_close() {
     // our having heard: what stands of the one before does not go with that.
     const zk::session_info s = client_->session();
     hear(s);
-    if (zk::is_final(s)) return on_client_closed(s);
+    if (s.ended) return on_client_closed(s);
     if (own_session_ && !machine_->former_left()) return close_client();
     machine_->close(own_session_ ? machine::removal::former : machine::removal::all);
     drive();

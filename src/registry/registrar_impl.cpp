@@ -259,7 +259,7 @@ void registrar_impl::follow_session(std::uint64_t seen) {
             if (ec || self->phase_ == phase::closed) return;
         }
         self->hear(s);
-        if (zk::is_final(s)) return self->on_client_closed(s);
+        if (s.ended) return self->on_client_closed(s);
         self->follow_session(s.version);
         self->drive();
     };
@@ -273,7 +273,7 @@ void registrar_impl::hear(const zk::session_info& s) {
     if (s.version <= heard_) return;
     heard_ = s.version;
     connection_ = s.connection;
-    machine_->on_session(s.ended ? zk::session_state::closed : s.state, s.id);    // an expiry can be the end
+    machine_->on_session(registry::state_to_follow(s), s.id);
 }
 
 std::string registrar_impl::describe(const error_code& ec, const zk::session_info& session) const {

@@ -129,17 +129,14 @@ private:
             if (!self || !self->running_ || ec) return;
             self->on_session(s);
             if (const auto o = self->observer_.lock()) o->on_session(s);
-            if (!zk::is_final(s)) self->follow_session(s.version);
+            if (!s.ended) self->follow_session(s.version);
             self->drive();
         };
         client_.session_change(seen,
                                asio::bind_cancellation_slot(session_wait_.slot(), asio::bind_executor(ex_, std::move(heard))));
     }
 
-    void on_session(const zk::session_info& s) {
-        const auto state = s.ended ? zk::session_state::closed : s.state;    // an expiry can be the end
-        machine_.on_session(state, s.id, world_->now(), world_->random());
-    }
+    void on_session(const zk::session_info& s) { machine_.on_session(state_to_follow(s), s.id, world_->now(), world_->random()); }
 
     asio::any_io_executor ex_;
     zk::client client_;

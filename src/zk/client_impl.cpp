@@ -243,7 +243,7 @@ void client_impl::session_change(std::uint64_t seen, asio::any_completion_handle
     start();
     std::unique_lock lock(mutex_);
     if (shut_down_) return;
-    if (info_.version > seen || is_final(info_)) {
+    if (info_.version > seen || info_.ended) {
         session_info now = info_;
         lock.unlock();
         done.post(error_code{}, std::move(now));
@@ -315,7 +315,7 @@ void client_impl::publish() {
         info_ = session_.info();
         metrics_ = session_.metrics();
         metrics_.watched_paths = session_.watches().size();
-        const auto due = [this](std::uint64_t seen) { return info_.version > seen || is_final(info_); };
+        const auto due = [this](std::uint64_t seen) { return info_.version > seen || info_.ended; };
         if (changed) session_waiters_.complete_if(due, {}, info_);
     }
     log();    // of what can be seen by now

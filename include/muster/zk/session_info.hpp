@@ -38,9 +38,6 @@ struct session_info {
     session_info() = default;    // not an aggregate: GCC 12 destroys aggregate temporaries in co_await expressions twice
 };
 
-/// True if no other state follows this one.
-inline bool is_final(const session_info& s) noexcept { return s.ended; }
-
 /// Counters since construction.
 struct client_metrics {
     std::uint64_t requests_sent = 0;
