@@ -66,8 +66,11 @@ public:
     void refused() noexcept;
     /// True once for each time that a server was found not to know them.
     bool take_refusal() noexcept { return std::exchange(refusal_, false); }
-    /// The trial has told nothing.
-    void withdrawn() noexcept { trying_ = false; }
+    /// A batch was answered by a server that has not looked at it.
+    void withdrawn() noexcept {
+        if (frames_ != 0) --frames_;
+        trying_ = false;
+    }
     /// A read's reply had so many bytes.
     void replied(std::size_t bytes) noexcept;
 

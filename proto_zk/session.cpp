@@ -10,9 +10,6 @@ namespace {
 // A server that closes the connection over a request it does not know does so at once. One that answers and stays is asked again.
 constexpr std::chrono::seconds closed_over_refusal{1};
 
-// Who closes has little time, and comes back after an eighth of it at the latest.
-constexpr int closing_rounds = 8;
-
 /// When a session that has `sent` last pings: after a third of its timeout, or up to a sixteenth of that earlier. So idle
 /// sessions ping at common times, and a thread with a thousand of them wakes some times a second and not for each.
 session::time_point ping_time(session::time_point sent, session::duration timeout) noexcept {
@@ -83,6 +80,8 @@ void session::close(time_point now) {
     info_.safe_until = {};    // the server ends the session before we hear of it, and another can be master by then
     close_deadline_ = now + settings_.close_timeout;
     retry_at_ = now;    // a back-off can be longer than the time for closing, and servers may be there again
+    drop_own_held();
+    if (resume_at_ != time_point::max()) resume();    // so can a pause
     if (info_.id == 0 && queued_.empty()) finish(end_without_session());
 }
 
@@ -149,7 +148,7 @@ void session::disconnected(const failure& f, time_point now, std::uint64_t rando
     const bool was_read_only = info_.read_only;
     const error_code& why = f.why;
     const bool silent =
-        phase_ == phase::handshaking && !connect_request_due_ && !spoken_to_ && why.category() != client_category() && !f.untried;
+        phase_ == phase::handshaking && !connect_request_due_ && !spoken_to_ && why.category() != client_category();
     const bool moved = std::exchange(moving_, false) || why == client_errc::moving;
     if (!moved) note_refusal(f);
     phase_ = phase::idle;
@@ -166,7 +165,7 @@ void session::disconnected(const failure& f, time_point now, std::uint64_t rando
     } else if (!renew_) {
         tell(log_event::attempt_failed, why, now - attempted_at_);
     }
-    if (!moved) note_silence(silent);
+    if (!moved) note_silence(f, silent);
     if (batching_.take_refusal()) tell(log_event::batching_refused);
     leave_read_only();
     leave_held();

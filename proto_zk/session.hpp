@@ -59,7 +59,7 @@ struct session_settings {
 struct failure {
     error_code why;
     std::string message;     // what people should know beside it
-    bool untried = false;    // the server has other addresses, which were not tried since it was `trusted`
+    bool untried = false;    // the server has other addresses, which were not tried since it was `blameless`
 
     failure(const error_code& why_) : why(why_) {}
     failure(const error_code& why_, std::string message_, bool untried_ = false)
@@ -129,9 +129,9 @@ public:
     /// The transport stands; `fill` gives the connect request.
     void connected(time_point now);
 
-    /// False if the last attempt at this server ended because one side does not trust the other. Addresses that were tried
-    /// then, and in such attempts before, come last in the next one: see `failure::untried`.
-    bool trusted(std::size_t host) const noexcept { return refusals_[host] == refusal::none; }
+    /// False if the last attempt at this server ended because one side does not trust the other, or without a word of the
+    /// server. Addresses that were tried then, and in such attempts before, come last in the next one: see `failure::untried`.
+    bool blameless(std::size_t host) const noexcept { return refusals_[host] == extent::none && silent_[host] == extent::none; }
 
     /// The attempt failed or the connection ended, for the reason given. It may have been the last one: see `tls_options`.
     void disconnected(const failure& f, time_point now, std::uint64_t random);
@@ -182,7 +182,7 @@ public:
     // Time -----------------------------------------------------------------------------------------------------------------
 
     /// When `tick` or `take_question` is due; it never moves to an earlier time but by a call of `submit`, `connecting`,
-    /// `connected`, `received`, `undelivered`, `respond`, or `close`.
+    /// `connected`, `received`, `undelivered`, `respond`, `answered_question`, `replace_hosts`, or `close`.
     time_point deadline() const noexcept;
 
     /// Lets time act: pings, time-outs, expiry, deadlines of requests. An error is the reason to drop the connection.
@@ -214,12 +214,8 @@ private:
         finished,          // closed for good
     };
 
-    /// How the last attempt at a server ended, where one side does not trust the other.
-    enum class refusal {
-        none,     // otherwise
-        some,     // so, and there are addresses that were not tried
-        total,    // so, with all of its addresses
-    };
+    /// Of how many of a server's addresses something is known since the last attempts at it.
+    enum class extent { none, some, all };
 
     using queue = std::deque<std::unique_ptr<request>>;
 
@@ -235,6 +231,8 @@ private:
     bool thrown_back(const request& r, const error_code& ec) const noexcept;
     void hold(std::unique_ptr<request> r, const error_code& ec);
     void overtake_held();
+    void take_back_removal(const request& r);
+    void drop_own_held();
     void await_resumption(time_point now);
     void resume() noexcept;
     void leave_held();
@@ -266,7 +264,7 @@ private:
     void leave_read_only();
     time_point question_due() const noexcept;
     void note_refusal(const failure& f);
-    void note_silence(bool silent);
+    void note_silence(const failure& f, bool silent);
     time_point silence_ends() const noexcept;
     time_point look_due() const noexcept;
     std::uint64_t awaited() const noexcept;
@@ -286,13 +284,15 @@ private:
     void rearm_watches();
     void note_armed(const request& r);
     void forget_unarmed();
-    void remove_watches(const std::string& path, watcher_type type);
+    void remove_watches(const std::string& path, watcher_type type, unsigned left);
     void forget_leftovers();
-    std::unique_ptr<request> housekeeping(std::string payload, bool critical);
+    std::unique_ptr<request> housekeeping(std::string payload);
+    static std::unique_ptr<request> own(std::unique_ptr<request> r, std::string_view payload);
     duration fraction_of_timeout(int numerator, int denominator) const noexcept;
     time_point expiry() const noexcept;
 
     class housekeeping_request;
+    struct removal_request;
 
     /// A ping that is not answered.
     struct ping {
@@ -309,6 +309,7 @@ private:
         time_point progress{};        // some of a request arrived after that
         bool under_way = false;       // then, some had not arrived
     };
+    static constexpr int closing_rounds = 8;    // who closes has little time: no pause is longer than an eighth of it
     static constexpr std::size_t unlimited = std::numeric_limits<std::size_t>::max();
 
     /// A user's proof that is under way.
@@ -360,8 +361,8 @@ private:
     delivery delivery_;
     proof sasl_;
     std::vector<std::string> credentials_;    // records that a server has accepted
-    std::vector<refusal> refusals_;           // by server
-    std::vector<bool> silent_;                // by server: its last answer to the session was to close without a word
+    std::vector<extent> refusals_;            // by server: one side does not trust the other
+    std::vector<extent> silent_;              // by server: it has closed without a word
     capabilities capabilities_;
     std::int32_t refused_ = 0;    // type of the request that the last reply called unimplemented
     time_point refused_at_{};

@@ -59,13 +59,13 @@ error_code session::give_up(const error_code& why) {
 /// Before the next server is chosen.
 void session::note_refusal(const failure& f) {
     if (phase_ == phase::attached || !host_) return;
-    refusals_[*host_] = !is_refusal(f.why) ? refusal::none : f.untried ? refusal::some : refusal::total;
+    refusals_[*host_] = !is_refusal(f.why) ? extent::none : f.untried ? extent::some : extent::all;
 }
 
 /// True once the last attempt at every server has ended in a refusal. Not while there is a session: it may be that certificates
 /// are being replaced, and a session is worth coming back for in time.
 bool session::refused_everywhere() const noexcept {
-    return info_.id == 0 && std::all_of(refusals_.begin(), refusals_.end(), [](refusal r) { return r == refusal::total; });
+    return info_.id == 0 && std::all_of(refusals_.begin(), refusals_.end(), [](extent e) { return e == extent::all; });
 }
 
 void session::reclaim_credentials() {
@@ -84,7 +84,7 @@ void session::present_credentials() {
         writer w(payload);
         request_header{0, to_wire(opcode::auth)}.write(w);
         payload += record;
-        all.push_back(housekeeping(std::move(payload), true));
+        all.push_back(housekeeping(std::move(payload)));
     }
     const auto take = [&](bool wanted) {
         for (auto& r : queued_) {

@@ -3,6 +3,8 @@
 // What becomes of requests that take too long.
 #include "proto_zk/session.hpp"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace muster::zk::proto {
@@ -33,15 +35,16 @@ void session::expire_requests(time_point now) {
         if (queued_[end]->withdrawn_) ++found;
     }
     std::size_t keep = end;
-    const auto before = static_cast<std::ptrdiff_t>(late.size());
+    queue oldest_first;
     while (end-- != 0) {
         if (queued_[end]->withdrawn_) {
-            late.insert(late.begin() + before, std::move(queued_[end]));
+            oldest_first.push_front(std::move(queued_[end]));
         } else if (--keep != end) {
             queued_[keep] = std::move(queued_[end]);
         }
     }
     queued_.erase(queued_.begin(), queued_.begin() + static_cast<std::ptrdiff_t>(waiting));
+    std::move(oldest_first.begin(), oldest_first.end(), std::back_inserter(late));
     for (auto& r : late) {
         // Lost with its connection and to be sent again, it was sent once.
         const bool written = r->sent_ != time_point{};

@@ -72,8 +72,8 @@ void session::attach(const connect_response& granted, time_point now) {
     info_.timeout = std::chrono::milliseconds(granted.timeout_ms);
     info_.last_error = {};
     info_.message.clear();
-    refusals_.assign(refusals_.size(), refusal::none);
-    silent_.assign(silent_.size(), false);
+    refusals_.assign(refusals_.size(), extent::none);
+    silent_.assign(silent_.size(), extent::none);
     ++info_.version;
     denied_ = false;
     info_.safe_until = {};    // of another timeout, which may have been longer

@@ -42,14 +42,14 @@ void session::hold(std::unique_ptr<request> r, const error_code& ec) {
     r->under_way_ = false;
     r->held_for_ = ec.value();
     ++r->repeats_;
-    ++metrics_.requests_repeated;
     holding_ = true;
     window_ = first_window;
     held_.push_back(std::move(r));
 }
 
-/// One that was written behind them is about to be completed: they are not sent again. That does not hold for watches that are to
-/// be armed, whose place in the order is nobody's.
+/// One that was written behind them is about to be completed: they are not sent again. That does not hold for what the session
+/// itself asks, whose place in the order is nobody's: watches are armed later, and whether one is to be removed is decided anew,
+/// since it may be wanted by now.
 void session::overtake_held() {
     if (window_ == unlimited) return;    // none was thrown back of late
     hold_bound_ = {};
@@ -59,6 +59,8 @@ void session::overtake_held() {
     for (auto& r : overtaken) {
         if (is_vital(*r))
             held_.push_back(std::move(r));
+        else if (r->own_)
+            take_back_removal(*r);
         else
             (void)r->complete(error_code(r->held_for_, server_category()), {});
     }
@@ -72,7 +74,8 @@ void session::await_resumption(time_point now) {
     if (hold_bound_ == hold_bound_.zero()) hold_bound_ = std::min(duration(settings_.backoff_min), first_pause);
     const auto half = hold_bound_ / 2;
     const auto draw = static_cast<double>(hold_draws_() - hold_draws_.min()) / (hold_draws_.max() - hold_draws_.min());
-    const auto delay = half + duration(static_cast<duration::rep>(static_cast<double>(half.count()) * draw));
+    auto delay = half + duration(static_cast<duration::rep>(static_cast<double>(half.count()) * draw));
+    if (closing_) delay = std::min(delay, duration(settings_.close_timeout) / closing_rounds);
     hold_bound_ = std::min(hold_bound_ * 2, duration(settings_.backoff_max));
     resume_at_ = now + delay;
     tell(log_event::throttled, {}, delay, held_.size());
@@ -92,7 +95,14 @@ void session::leave_held() {
     std::erase_if(held_, [](const auto& r) { return r->own_; });    // the next connection has its own
 }
 
+/// A session that closes needs no watches any more.
+void session::drop_own_held() {
+    std::erase_if(held_, [](const auto& r) { return r->own_; });
+    std::erase_if(queued_, [](const auto& r) { return r->own_ && r->repeats_ != 0; });
+}
+
 void session::queue_held() {
+    metrics_.requests_repeated += held_.size();
     for (auto it = held_.rbegin(); it != held_.rend(); ++it) {
         (*it)->held_for_ = 0;
         queued_.push_front(std::move(*it));

@@ -27,8 +27,8 @@ error_code session::replace_hosts(std::span<const std::optional<std::size_t>> fo
     batching_.replace_hosts(former);
     capabilities_.replace_hosts(former);
     search_.replace_hosts(former.size());
-    refusals_.assign(former.size(), refusal::none);    // these may be better
-    silent_.assign(former.size(), false);
+    refusals_.assign(former.size(), extent::none);    // these may be better
+    silent_.assign(former.size(), extent::none);
     if (const auto before = std::exchange(host_, std::nullopt)) {
         const auto now = std::find(former.begin(), former.end(), before);
         if (now != former.end()) host_ = static_cast<std::size_t>(now - former.begin());

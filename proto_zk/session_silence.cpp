@@ -23,11 +23,11 @@ void session::prove(time_point sent) noexcept {
 /// A server that is behind what the client has seen closes the connection without a word, and so does one that serves nobody; the
 /// next one is tried. Where all do, somebody has to look: an ensemble whose data was lost, or restored from a backup, does so for
 /// as long as the session is offered. Who has seen nothing is behind nobody.
-void session::note_silence(bool silent) {
+void session::note_silence(const failure& f, bool silent) {
     if (!host_) return;
-    silent_[*host_] = silent && last_zxid_ != 0;
-    if (std::find(silent_.begin(), silent_.end(), false) != silent_.end()) return;
-    silent_.assign(silent_.size(), false);    // another round is told of again
+    silent_[*host_] = !silent || last_zxid_ == 0 ? extent::none : f.untried ? extent::some : extent::all;
+    if (std::any_of(silent_.begin(), silent_.end(), [](extent e) { return e != extent::all; })) return;
+    silent_.assign(silent_.size(), extent::none);    // another round is told of again
     ++metrics_.rounds_behind;
     tell(log_event::servers_behind, {}, {}, static_cast<std::uint64_t>(last_zxid_));
 }

@@ -154,7 +154,7 @@ error_code session::on_reply(std::string_view frame) {
         if (reads > 1) batching_.refused();
         return undecodable;
     }
-    if (reads > 1) batching_.answered(reads);
+    if (reads > 1) ec == server_errc::throttled ? batching_.withdrawn() : batching_.answered(reads);
 
     if (close_sent_ && written_.empty() && queued_.empty()) {
         finish({});
@@ -190,14 +190,15 @@ error_code session::answer(std::unique_ptr<request> r, const error_code& ec, std
     ++metrics_.replies_received;
     latency_.add(last_received_ - r->sent_);
     if (!r->repeatable && !r->own_) --unrepeatable_;
-    if (r->batchable) batching_.replied(body.size());
     if (r->type_ == to_wire(opcode::remove_watches)) note_removal(*r, ec);
     refused_ = ec == server_errc::unimplemented ? r->type_ : 0;
     refused_at_ = last_received_;
+    if (ec && closing_ && r->own_) return {};    // nobody needs it any more
     if (thrown_back(*r, ec)) {
         hold(std::move(r), ec);
         return {};
     }
+    if (r->batchable) batching_.replied(body.size());
     // One that was given up, and not applied, has overtaken nobody.
     if (!r->own_ && !(r->abandoned_ && ec == server_errc::throttled)) overtake_held();
     const auto undecodable = r->abandoned_ ? error_code{} : r->complete(ec, body);
@@ -266,6 +267,8 @@ void session::fill(std::string& out, std::size_t limit, time_point now) {
 std::size_t session::next_frame() const noexcept {
     if (queued_.empty() || holding_ || written_.size() >= window_ || (moving_ && !closing_)) return 0;
     const request& first = *queued_.front();
+    // What relies on watches waits for them where they may be thrown back.
+    if (!first.own_ && rearming_ != 0 && window_ != unlimited && !closing_) return 0;
     if (!first.repeatable && batching_.trying()) return 0;
     const std::size_t limit = first.batchable ? batching_.limit() : 1;
     if (limit == 1) return 1;
@@ -346,8 +349,11 @@ void session::note_reply(const request& r, const error_code& ec, zxid at) {
     if (!leftovers_.empty()) unsettled_ = true;
 }
 
-std::unique_ptr<request> session::housekeeping(std::string payload, bool critical) {
-    auto r = std::make_unique<housekeeping_request>(critical);
+std::unique_ptr<request> session::housekeeping(std::string payload) {
+    return own(std::make_unique<housekeeping_request>(true), payload);
+}
+
+std::unique_ptr<request> session::own(std::unique_ptr<request> r, std::string_view payload) {
     r->own_ = true;
     const auto at = begin_frame(r->frame);
     r->frame += payload;

@@ -44,6 +44,15 @@ constexpr bool covers(watch_kind lasting_kind, watch_kind kind) noexcept {
 
 }    // namespace
 
+/// Removes at the server what is of no use any more: `left` of what was armed there.
+struct session::removal_request final : request {
+    removal_request(std::string p, unsigned l) : path(std::move(p)), left(l) {}
+    error_code complete(const error_code&, std::string_view) override { return {}; }    // whatever is answered is fine
+
+    const std::string path;
+    const unsigned left;
+};
+
 void session::unwatch(watch_kind kind, const std::string& path) {
     if (phase_ != phase::attached || closing_) return;
     leftovers_[path] |= bit(kind);
@@ -80,23 +89,23 @@ bool session::settle(const std::string& path, unsigned& left) {
         if (watches_.watched(k, path)) used |= bit(k);
     }
     if (used == 0) {
-        remove_watches(path, watcher_type::any);
+        remove_watches(path, watcher_type::any, left);
         return true;
     }
     if ((used & lasting) != 0) return true;     // everything goes when that goes
     if ((left & lasting) != 0) return false;    // the one-shot watches live on it
-    if ((left & of_data) != 0 && (used & of_data) == 0) remove_watches(path, watcher_type::data);
-    if ((left & of_children) != 0 && (used & of_children) == 0) remove_watches(path, watcher_type::children);
+    if ((left & of_data) != 0 && (used & of_data) == 0) remove_watches(path, watcher_type::data, left & of_data);
+    if ((left & of_children) != 0 && (used & of_children) == 0) remove_watches(path, watcher_type::children, left & of_children);
     return true;
 }
 
-void session::remove_watches(const std::string& path, watcher_type type) {
+void session::remove_watches(const std::string& path, watcher_type type, unsigned left) {
     std::string payload;
     writer w(payload);
     request_header{0, to_wire(opcode::remove_watches)}.write(w);
     // Of lasting watches servers before 3.9 know no type (ZOOKEEPER-4472).
     remove_watches_request{path, static_cast<std::int32_t>(type)}.write(w);
-    queued_.push_back(housekeeping(std::move(payload), false));    // whatever is answered is fine
+    queued_.push_back(own(std::make_unique<removal_request>(path, left), payload));
 }
 
 /// True if a lasting watch of ours that stands, or will when the server comes to what is written now, tells what a one-shot
@@ -151,6 +160,13 @@ void session::note_removal(const request& r, const error_code& ec) {
     watches_.end(removed.path, client_errc::watch_ended);
 }
 
+/// A removal of the session's own is not asked for again as it is: what it would remove may be wanted by now.
+void session::take_back_removal(const request& r) {
+    const auto& given_up = static_cast<const removal_request&>(r);
+    leftovers_[given_up.path] |= given_up.left;
+    unsettled_ = true;
+}
+
 /// Arms a one-shot watch without a read. What has changed since `since` fires it at once.
 void session::arm(watch_kind kind, const std::string& path, zxid since) {
     if (close_sent_) return;    // nothing may follow, and no event is told any more
@@ -161,7 +177,7 @@ void session::arm(watch_kind kind, const std::string& path, zxid since) {
     writer w(payload);
     request_header{0, to_wire(opcode::set_watches)}.write(w);
     record.write(w);
-    auto r = housekeeping(std::move(payload), true);
+    auto r = housekeeping(std::move(payload));
     r->arms = path;
     r->arms_kind = kind;
     r->since_ = since;
@@ -174,7 +190,7 @@ void session::arm(watch_kind kind, const std::string& path, zxid since) {
 void session::rearm_watches() {
     const zxid since = unarmed_since_.value_or(last_zxid_);
     auto batches = watches_.rearm(since, std::min(rearm_bytes, settings_.max_request), unarmed_);
-    for (auto it = batches.rbegin(); it != batches.rend(); ++it) queued_.push_front(housekeeping(std::move(*it), true));
+    for (auto it = batches.rbegin(); it != batches.rend(); ++it) queued_.push_front(housekeeping(std::move(*it)));
     if (batches.empty()) return forget_unarmed();
     unarmed_since_ = since;
     rearming_ = batches.size();

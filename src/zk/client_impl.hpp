@@ -115,7 +115,7 @@ private:
 
     // On the strand.
     std::vector<host_port> hosts_;
-    std::vector<std::shared_ptr<addresses>> tried_;    // by server, since it was trusted; null: none
+    std::vector<std::shared_ptr<addresses>> tried_;    // by server, since it was blameless; null: none
     proto::load returned_;                             // by requests that are done; before all that holds requests
     proto::session session_;
     connection_ptr connection_;

@@ -64,7 +64,7 @@ void client_impl::attempt(std::size_t host) {
     publish();    // now: it may take long before there is more to tell
     arm(session_.deadline());
     auto& tried = tried_[host];
-    if (!tried || session_.trusted(host)) tried = std::make_shared<addresses>();
+    if (!tried || session_.blameless(host)) tried = std::make_shared<addresses>();
     const auto c = connection_ = std::make_shared<connection>(dial(host, tried));
     c->way->start([self = shared_from_this(), c](const proto::failure* failed) {
         if (self->connection_ != c) return;

@@ -66,8 +66,8 @@ struct config {
     /// (`server_errc::throttled`), and one that changes nothing where the server could not finish it in time
     /// (`server_errc::operation_timeout`, `request_timeout`, or `connection_loss`, which some other than Apache's say). Until
     /// then the client waits: a bound that starts at 100 ms, or at `backoff_min` if that is less, and doubles up to
-    /// `backoff_max`, half of it drawn uniformly. Nothing else is written meanwhile, and what was thrown back goes first, in its
-    /// order, few at a time to begin with. Where that order cannot be kept, since the server has served something that was
+    /// `backoff_max`, half of it drawn uniformly. No other request is written meanwhile, and what was thrown back goes first, in
+    /// its order, few at a time to begin with. Where that order cannot be kept, since the server has served something that was
     /// written behind it, the error is told at once, as it is after the last attempt: `throttled` was not applied, and may be
     /// asked again. Legal: 0 (never) to 2^31 - 1.
     std::size_t max_retries = 8;

@@ -14,7 +14,11 @@ sim_embedded::sim_embedded(simulation& s, bool recursive, std::size_t servers)
     }
 }
 
-sim_embedded::~sim_embedded() = default;
+sim_embedded::~sim_embedded() {
+    for (link& l : links_) {
+        if (l.open) l.close();
+    }
+}
 
 void sim_embedded::put(const std::string& path, const std::string& data) {
     REQUIRE(server_.call(writer(), opcode::create, world::node(path, data)).err == 0);

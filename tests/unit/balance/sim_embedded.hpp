@@ -32,6 +32,7 @@ public:
     /// `recursive`: whether the server knows watches of that kind; those before 3.6 do not, and close the connection.
     /// `servers`: how many make the ensemble, at 10.0.0.1, 10.0.0.2, ...
     explicit sim_embedded(simulation& s, bool recursive = true, std::size_t servers = 1);
+    /// Breaks all connections.
     ~sim_embedded();
     sim_embedded(const sim_embedded&) = delete;
     sim_embedded& operator=(const sim_embedded&) = delete;

@@ -181,6 +181,109 @@ TEST_CASE("R10: a watch that nobody waits for is removed also where the server w
     CHECK(m.take(1)[0].is(opcode::remove_watches));
 }
 
+TEST_CASE("R10: so is one whose removal something else has overtaken, unless it is wanted by then") {
+    for (const bool wanted : {false, true}) {
+        CAPTURE(wanted);
+        holding m;
+        auto sink = std::make_shared<recorder>(m.log, "one");
+        m.s.watches().add(proto::watch_kind::persistent, "/a", sink);
+        CHECK(m.s.watches().remove(proto::watch_kind::persistent, "/a", sink.get()));
+        m.s.unwatch(proto::watch_kind::persistent, "/a");
+        m.write("b");
+        const auto all = m.take(2);
+        const std::size_t removal = all[0].is(opcode::remove_watches) ? 0 : 1;
+        REQUIRE(all[removal].is(opcode::remove_watches));
+        if (removal == 1) {    // another one behind it
+            m.write("c");
+            const auto behind = m.take(1);
+            m.answer({all[0]});
+            CHECK(!m.reply(all[1].xid, 1, throttled));
+            if (wanted) m.s.watches().add(proto::watch_kind::persistent, "/a", sink);
+            m.answer(behind);
+        } else {
+            CHECK(!m.reply(all[0].xid, 1, throttled));
+            if (wanted) m.s.watches().add(proto::watch_kind::persistent, "/a", sink);
+            m.answer({all[1]});
+        }
+        const auto again = m.sent();
+        CHECK(again.size() == (wanted ? 0 : 1));
+        if (!again.empty()) CHECK(again[0].is(opcode::remove_watches));
+    }
+}
+
+TEST_CASE("what is asked on the next connection waits until a server that was too busy has armed the watches") {
+    holding m;
+    m.read("r");
+    m.answer(m.take(1), throttled);
+    m.s.watches().add(proto::watch_kind::data, "/a", std::make_shared<recorder>(m.log, "one"));
+    m.lose();
+    m.attach();
+    const auto first = m.take(1);
+    REQUIRE(first[0].is(opcode::set_watches));
+    m.answer(first, throttled);
+    m.resume();
+    m.answer(m.take(1));
+    m.answer(m.take(1));
+    CHECK(m.log == lines({"r ok"}));
+}
+
+TEST_CASE("who closes does not wait for a pause, and makes none that is longer than it has time") {
+    auto settings = holding_settings();
+    settings.max_retries = 20;
+    settings.close_timeout = 800ms;
+    SUBCASE("one that has begun") {
+        holding m(settings);
+        m.write("a");
+        for (auto bound = 100ms; bound != 1600ms; bound *= 2) {
+            m.answer(m.take(1), throttled);
+            m.resume(bound);
+        }
+        m.answer(m.take(1), throttled);
+        CHECK(m.sent().empty());
+        m.s.close(m.now);
+        const auto all = m.take(2);
+        CHECK(all[1].is(opcode::close_session));
+        m.answer(all);
+    }
+    SUBCASE("one that begins") {
+        holding m(settings);
+        m.write("a");
+        for (auto bound = 100ms; bound != 1600ms; bound *= 2) {
+            m.answer(m.take(1), throttled);
+            m.resume(bound);
+        }
+        const auto last = m.take(1);
+        m.s.close(m.now);
+        m.answer(last, throttled);
+        const auto before = m.now;
+        CHECK(!m.next_deadline());
+        CHECK(m.now - before <= 100ms);
+        const auto all = m.take(2);
+        CHECK(all[1].is(opcode::close_session));
+        m.answer(all);
+    }
+}
+
+TEST_CASE("who closes needs no watches: closeSession does not wait for what is to arm them, nor for an answer to it") {
+    for (const bool in_time : {true, false}) {    // to be thrown back before closing begins
+        CAPTURE(in_time);
+        holding m;
+        m.s.watches().add(proto::watch_kind::data, "/a", std::make_shared<recorder>(m.log, "one"));
+        m.lose();
+        m.attach();
+        const auto first = m.take(1);
+        REQUIRE(first[0].is(opcode::set_watches));
+        if (in_time) m.answer(first, throttled);
+        m.s.close(m.now);
+        const auto last = m.take(1);
+        REQUIRE(last[0].is(opcode::close_session));
+        if (!in_time) m.answer(first, throttled);
+        m.answer(last);
+        CHECK(m.s.finished());
+        CHECK(!m.s.close_result());
+    }
+}
+
 TEST_CASE("a watch that is asked for with a request that was thrown back is armed once, when it is served") {
     holding m;
     auto r = m.make("lasting", true);

@@ -108,6 +108,7 @@ TEST_CASE("where something behind it was served, what was thrown back is told so
             CHECK(!m.reply(all[2].xid, 1, err));
             const std::string c = err == 0 ? "c ok" : "c " + no_node;
             CHECK(m.take_log() == journal{"a " + overloaded, "b " + overloaded, c});
+            CHECK(m.s.metrics().requests_repeated == 0);
             // What comes behind is another matter.
             CHECK(!m.reply(all[3].xid, 1, throttled));
             CHECK(m.take_log().empty());
@@ -187,10 +188,26 @@ TEST_CASE("reads that shared a frame are thrown back and sent again together") {
     CHECK(paths_of(first[0]) == lines({"/a", "/b", "/c"}));
     m.answer(first, throttled);
     m.resume();
-    const auto again = m.take(1);
+    m.write("d");
+    const auto again = m.take(1);    // without the write: that the server knows batches has not been shown yet
     CHECK(paths_of(again[0]) == lines({"/a", "/b", "/c"}));
     CHECK(!m.feed(batch_reply(again[0])));
-    CHECK(m.log == lines({"a ok", "b ok", "c ok"}));
+    m.answer(m.take(1));
+    CHECK(m.log == lines({"a ok", "b ok", "c ok", "d ok"}));
+}
+
+TEST_CASE("reads that are thrown back teach nothing of the size of replies, nor of the server's batches") {
+    holding m(holding_settings(true));
+    m.get("a");
+    proto::get_data_response large;
+    large.data = std::string(100'000, 'x');
+    CHECK(!m.feed(reply_frame(m.take(1)[0].xid, 1, 0, large)));
+    for (int i = 0; i != 300; ++i) m.get("b");
+    const auto one_by_one = m.take(300);
+    for (const auto& r : one_by_one) CHECK(r.is(opcode::get_data));
+    m.answer(one_by_one, throttled);
+    m.resume();
+    for (const auto& r : m.sent()) CHECK(r.is(opcode::get_data));
 }
 
 TEST_CASE("what a server has thrown back is told in one record, with how many there were and how long they wait") {
@@ -221,6 +238,21 @@ TEST_CASE("to throw back a hundred thousand requests costs no more each than one
     m.resume();
     m.answer(m.take(16));
     CHECK(m.take_log() == journal(16, "a ok"));
+}
+
+TEST_CASE("a hundred thousand that are held, and as many that wait, run out of time together at no more than that of each") {
+    constexpr int many = 100'000;
+    holding m;
+    for (int i = 0; i != many; ++i) m.timed("a", 1s);
+    m.write("b");
+    const auto all = m.take(many + 1);
+    for (int i = 0; i != many; ++i) m.timed("c", 1s);
+    std::string replies;
+    for (const auto& r : std::span(all).first(many)) replies += reply_frame(r.xid, 1, throttled);
+    CHECK(!m.feed(replies));    // b decides what becomes of them
+    m.now += 2s;
+    CHECK(!m.s.tick(m.now));
+    CHECK(m.log.size() == 2 * many);
 }
 
 TEST_CASE("a server that has thrown requests back is asked for few at a time, and for more as it copes") {
