@@ -191,6 +191,8 @@ public:
     // State ----------------------------------------------------------------------------------------------------------------
 
     const session_info& info() const noexcept { return info_; }
+    /// The expiry of a session in whose place a server has given the next one, so that nobody could see it; once.
+    std::optional<session_info> take_unseen_expiry() noexcept { return std::exchange(unseen_expiry_, std::nullopt); }
     const client_metrics& metrics() const noexcept { return metrics_; }
     /// How long replies took; may be read on any thread.
     const latency_recorder& latency() const noexcept { return latency_; }
@@ -328,6 +330,7 @@ private:
     writable_search search_;
     watch_table watches_;
     session_info info_;
+    std::optional<session_info> unseen_expiry_;
     client_metrics metrics_;
     latency_recorder latency_;
     notes notes_;

@@ -39,6 +39,7 @@ error_code session::on_handshake(std::string_view frame, time_point now) {
     if (info_.id != 0 && (refused || replaced)) {
         expire(server_errc::session_expired);
         renew_ = true;
+        if (!refused) unseen_expiry_ = info_;
     }
     if (phase_ == phase::finished) return {};
     if (refused) return server_errc::session_expired;

@@ -267,8 +267,9 @@ void session::fill(std::string& out, std::size_t limit, time_point now) {
 std::size_t session::next_frame() const noexcept {
     if (queued_.empty() || holding_ || written_.size() >= window_ || (moving_ && !closing_)) return 0;
     const request& first = *queued_.front();
-    // What relies on watches waits for them where they may be thrown back.
-    if (!first.own_ && rearming_ != 0 && window_ != unlimited && !closing_) return 0;
+    // What relies on watches waits for them where they may be thrown back. Credentials come before them.
+    const bool relies = !first.own_ && first.type() != to_wire(opcode::auth);
+    if (relies && rearming_ != 0 && window_ != unlimited && !closing_) return 0;
     if (!first.repeatable && batching_.trying()) return 0;
     const std::size_t limit = first.batchable ? batching_.limit() : 1;
     if (limit == 1) return 1;

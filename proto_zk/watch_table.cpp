@@ -150,7 +150,17 @@ std::vector<std::string> watch_table::rearm(zxid seen, std::size_t max_bytes, co
     const auto replaced = [](std::size_t kind, const entry& e) {
         return kind == index(watch_kind::child) && !e[index(watch_kind::recursive)].empty();
     };
+    const auto is_mixed = [](const auto& p) {
+        const entry& e = p.second;
+        const auto has = [&e](watch_kind k) { return !e[index(k)].empty(); };
+        const bool lasting = has(watch_kind::persistent) || has(watch_kind::recursive);
+        return lasting &&
+               (has(watch_kind::data) || has(watch_kind::exist) || (has(watch_kind::child) && !has(watch_kind::recursive)));
+    };
     for (std::size_t kind = 0; kind != watch_kinds; ++kind) {
+        // A batch of another zxid must not bring a one-shot watch behind a lasting one of its path, which it would replace.
+        if (kind == index(watch_kind::persistent) && !unarmed.empty() && std::any_of(paths_.begin(), paths_.end(), is_mixed))
+            flush_all();
         for (const auto& [path, e] : paths_) {
             if (!e[kind].empty() && !replaced(kind, e)) put(kind, path);
         }

@@ -70,6 +70,12 @@ struct embedded_server_counters {
     std::uint64_t refused = 0;      ///< Connections closed because of `refuse(true)`.
 };
 
+/// When a write is lost with its connection.
+enum class write_loss {
+    before,    ///< Before it is applied.
+    after,     ///< When it has been, and its reply is not sent.
+};
+
 namespace detail {
 class embedded_server_impl;
 }
@@ -158,6 +164,14 @@ public:
     /// Closes all connections, as a failing network would: what was on its way to the clients is lost. Sessions stay; clients
     /// may connect again at once.
     void drop_connections();
+
+    /// Breaks the connection over the next request that writes, whose ever it is, but the end of a session: to the client both
+    /// cases look alike. Called again before, it is the last call that counts; what was asked before is answered.
+    void lose_next_write(write_loss when);
+
+    /// While it is on, whatever the server sends leaves it byte by byte: streams arrive cut anywhere, in the middle of a length
+    /// or of a string. As far as the system keeps them apart, and slow.
+    void send_single_bytes(bool on);
 
     /// Holds back what the server sends from now on, replies as well as events, by `d`, as a slow network would. What each
     /// client gets stays in order. 0 ends it, for what is sent after that; what is below 0 counts as 0.

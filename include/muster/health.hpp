@@ -53,7 +53,8 @@ struct health_params {
     /// On trial an instance takes so many percent of the picks that would be its own, drawn anew for each pick, also of one key,
     /// until so many calls made on trial succeeded in a row. Defaults 10 and 3: if it still fails, one caller in ten of its share
     /// finds out, not all at once, and 3 are hardly chance where most calls fail, but come soon, also in a service with few
-    /// calls. One of them 0: no trial, all picks at once.
+    /// calls. Under `p2c`, `peakewma` and `leastconnect`, which hardly ever choose who fails, it takes some 64 picks that would
+    /// be its own until the trial begins. One of them 0: no trial, all picks at once.
     std::uint32_t trial_percentage = 10;
     std::uint32_t trial_successes = 3;
 

@@ -39,7 +39,7 @@ struct instance_description {
     muster::condition condition = condition::healthy;
     std::chrono::milliseconds ejected_for{0};    ///< What is left of its ejection.
     std::uint64_t ejections = 0;                 ///< So far.
-    std::uint32_t failures_in_row = 0;           ///< Since the last success.
+    std::uint32_t failures_in_row = 0;           ///< Since the last success, or since it has been on trial.
 
     bool held_back = false;    ///< Not seen any more, but counted as registered: `balancer_params::hold_back_percentage`.
 

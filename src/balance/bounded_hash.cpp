@@ -49,7 +49,8 @@ public:
     }
 
     // Where all that are allowed are full, the bound gives way: it was made for all instances.
-    node* pick_if(pick_state&, std::string_view key, eligibility& allowed) const noexcept override {
+    node* pick_if(pick_state& s, std::string_view key, eligibility& allowed) const noexcept override {
+        s.loan = loan::counted;
         const std::uint64_t hash = hash64(key);
         const std::size_t slot = slots_.slot_of(hash);
         with_room e(room(), &allowed);

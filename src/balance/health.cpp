@@ -61,6 +61,7 @@ void health::begin_trial(node_state& s, std::int64_t now) noexcept {
     if (standing_of(s) != standing::ejected || now < s.health.since.load(relaxed)) return;    // another pick was first
     if (!has_trials()) return restore(s, now);
     s.health.trial_left = params_.trial_successes;
+    s.strikes.store(0, relaxed);    // policies that pass over who fails would hardly ever give it the picks of its trial
     s.health.since.store(now, relaxed);
     s.standing.store(standing::trial, relaxed);
     count_out(s, now);
@@ -209,6 +210,8 @@ void health::eject(node_state& s, std::int64_t now) noexcept {
 void health::restore(node_state& s, std::int64_t now) noexcept {
     no_longer_out(s);
     s.health.restored_at = now;
+    s.health.failures_in_row = s.health.unreachable_in_row = 0;    // calls from before its ejection have told of what was then
+    s.health.interval_from = 0;
     const bool slowly = params_.slow_start.count() > 0;
     if (slowly) s.health.since.store(now, relaxed);
     s.standing.store(slowly ? standing::starting : standing::fine, relaxed);

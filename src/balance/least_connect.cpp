@@ -5,6 +5,7 @@
 #include "balance/policies.hpp"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <bit>
 #include <limits>
@@ -127,6 +128,26 @@ public:
         return best_of(s, true);
     }
 
+    // The least loaded of those that are allowed. Who fails comes last. Where hardly any are, they are found as for all policies.
+    node* pick_if(pick_state& s, std::string_view key, eligibility& e) const noexcept override {
+        const auto size = static_cast<std::uint32_t>(nodes().size());
+        const bool all = size <= exact_up_to;
+        node* best = nullptr;
+        std::uint64_t best_rank = std::numeric_limits<std::uint64_t>::max();
+        std::uint32_t equals = 0;
+        std::uint32_t i = order_.draw(s);
+        for (std::uint32_t left = all ? size : sample; left > 0; --left, i = !all ? order_.draw(s) : i + 1 == size ? 0 : i + 1) {
+            node& n = *nodes()[i];
+            const std::uint64_t rank = order_.rank(n.open() + (fails(n) ? failing : 0), i);
+            if (rank >> 32 > best_rank >> 32 || !e(n)) continue;
+            equals = rank >> 32 < best_rank >> 32 ? 1 : equals + 1;
+            if (equals > 1 && s.random_below(equals) != 0) continue;
+            best = &n;
+            best_rank = rank;
+        }
+        return best ? best : table::pick_if(s, key, e);
+    }
+
 private:
     static bool fails(const node& n) noexcept { return n.state->strikes.load(std::memory_order_relaxed) != 0; }
 
@@ -135,7 +156,12 @@ private:
         const auto rank_by = [&](auto open) {
             return [&, open, all = nodes().data()](std::uint32_t i) { return order_.rank(open(*all[i]), i); };
         };
-        const auto draw = [&] { return order_.draw(s); };
+        // It begins with one that may be taken, or whoever follows those that fail in the list would get their part of the ties.
+        const auto draw = [&] {
+            std::uint32_t i = order_.draw(s);
+            for (int again = 0; again < 16 && behind(*nodes()[i]) != 0; ++again) i = order_.draw(s);
+            return i;
+        };
         const std::uint32_t i = in_one_place_ ? best_one(draw, rank_by([&](const node& n) { return n.own.open() + behind(n); }))
                                               : best_one(draw, rank_by([&](const node& n) { return n.open() + behind(n); }));
         return nodes()[i].get();
@@ -173,9 +199,14 @@ private:
     template <class Draw, class Rank>
     std::uint32_t best_one(Draw draw, Rank rank) const noexcept {
         if (nodes().size() > exact_up_to) {
-            std::uint64_t best = rank(draw());
-            for (std::uint32_t k = 1; k < sample; ++k) best = std::min(best, rank(draw()));
-            return static_cast<std::uint32_t>(best);
+            // Of equals the one that was drawn first, and not the first in the list.
+            std::array<std::uint32_t, sample> drawn;
+            std::uint64_t best = std::numeric_limits<std::uint64_t>::max();
+            for (std::uint32_t k = 0; k < sample; ++k) {
+                drawn[k] = draw();
+                best = std::min(best, (rank(drawn[k]) >> 32 << 32) | k);
+            }
+            return drawn[static_cast<std::uint32_t>(best)];
         }
         const std::uint32_t start = draw();
         const std::uint64_t behind = best_between(start, static_cast<std::uint32_t>(nodes().size()), rank);

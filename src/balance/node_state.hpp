@@ -39,7 +39,7 @@ struct alignas(64) node_state {
     explicit node_state(service_state_ptr s);
 
     tally common;                             ///< Where there are no stripes.
-    std::atomic<std::uint32_t> strikes{0};    ///< Failures of any class since the last success.
+    std::atomic<std::uint32_t> strikes{0};    ///< Failures of any class since the last success, or its trial began.
     /// How many times as expensive a lease is than it looks: 1 if all is well. Of slowness and of the load that was reported.
     std::atomic<float> handicap{1};
     std::atomic<float> reported{1};    ///< The share of the reported load in it.

@@ -3,8 +3,8 @@
 // p2c and peakewma: draw two, take the better one (Mitzenmacher 1996). So a pick costs the same for any number of instances,
 // many clients do not all run to the same one, and the most loaded is hardly worse than the best.
 //
-// Weights decide how often one is drawn. Dividing the load by the weight as well would keep callers with one request at a time
-// from the light ones for ever: 0 leases are 0 leases for each of them.
+// Weights decide how often one is drawn, and what a lease weighs there. Drawn evenly, the light ones would never be reached by
+// callers with one request at a time, if `open + 1` was compared per weight.
 #include "balance/alias.hpp"
 #include "balance/look_ahead.hpp"
 #include "balance/policies.hpp"

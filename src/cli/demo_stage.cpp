@@ -47,7 +47,7 @@ std::string stage::name(std::size_t i) const { return paint_of(i, std::string(1,
 asio::awaitable<void> stage::scene(std::string_view title) {
     using namespace std::chrono_literals;
     if (env_.json) co_return;
-    if (stdout_is_terminal() && scenes_ > 0) co_await pause(env_, 900ms);
+    if (stdout_is_terminal() && scenes_ > 0) co_await pause(env_, 500ms);
     print_text(fmt::format("{}{} {}", scenes_ > 0 ? "\n" : "", paint("1;34", fmt::format("{}.", scenes_ + 1)), bold(title)));
     check_output();
     ++scenes_;

@@ -91,6 +91,7 @@ void embedded_server_connection::flush() {
         const auto next = out_.next();
         std::array<asio::const_buffer, embedded::output_queue::parts> buffers;
         std::transform(next.begin(), next.end(), buffers.begin(), [](std::string_view part) { return asio::buffer(part); });
+        if (owner_->sends_single_bytes()) buffers = {asio::buffer(next.front().substr(0, 1))};
         const std::size_t n = socket_.write_some(buffers, ec);
         out_.sent(n);
         owner_->sent(n);

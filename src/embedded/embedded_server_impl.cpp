@@ -293,6 +293,16 @@ void embedded_server_impl::drop_connections() {
     drop_all();
 }
 
+void embedded_server_impl::lose_next_write(write_loss when) {
+    const std::lock_guard lock(mutex_);
+    server().lose_next_write(when == write_loss::before ? embedded::loss::before : embedded::loss::after);
+}
+
+void embedded_server_impl::send_single_bytes(bool on) {
+    const std::lock_guard lock(mutex_);
+    single_bytes_ = on;
+}
+
 void embedded_server_impl::delay(std::chrono::milliseconds d) {
     const std::lock_guard lock(mutex_);
     delay_ = runtime::bounded(d);

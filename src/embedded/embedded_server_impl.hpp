@@ -45,6 +45,8 @@ public:
 
     bool expire_session(std::int64_t id);
     void drop_connections();
+    void lose_next_write(write_loss when);
+    void send_single_bytes(bool on);
     void delay(std::chrono::milliseconds d);
     void refuse(bool on);
     void read_only(bool on);
@@ -64,6 +66,7 @@ public:
     /// The server closed it, and all was sent.
     void finished(embedded_server_connection& c);
     std::chrono::milliseconds delay() const noexcept { return delay_; }
+    bool sends_single_bytes() const noexcept { return single_bytes_; }
     std::size_t max_unread() const noexcept { return params_.max_unread; }
     void sent(std::size_t n) noexcept { bytes_out_ += n; }
     /// A connection has `now` bytes that its client has not taken, and had `before`.
@@ -112,6 +115,7 @@ private:
     runtime::time_point now_;                       // of the call that is being served
 
     std::chrono::milliseconds delay_{0};
+    bool single_bytes_ = false;
     bool refuse_ = false;
     bool shut_down_ = false;
     std::uint64_t bytes_in_ = 0, bytes_out_ = 0, refused_ = 0;

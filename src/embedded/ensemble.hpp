@@ -27,8 +27,9 @@ namespace muster::embedded {
 /// is an ensemble, too: it leads itself. All randomness comes from a seed, all time from the caller.
 ///
 /// A server serves while it is up and connected to a leader that has a majority. At first, server 0 leads. An ensemble whose
-/// leader or majority is lost has no leader until `elect`, except that a single server leads itself again as soon as it can. \par
-/// Thread safety None: an ensemble and its servers are used by one thread at a time.
+/// leader or majority is lost has no leader until `elect`, except that a single server leads itself again as soon as it can.
+/// \par Thread safety
+/// None: an ensemble and its servers are used by one thread at a time.
 class ensemble {
 public:
     /// \param servers at least 1

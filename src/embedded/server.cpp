@@ -297,6 +297,8 @@ void server::drop_connections(time_point now) {
     perform(impl_->common(), now, [&] { impl_->drop_connections(); });
 }
 
+void server::lose_next_write(loss when) noexcept { impl_->lose_next_write(when); }
+
 void server::set_read_only(bool on, time_point now) {
     perform(impl_->common(), now, [&] { impl_->common().tell_read_only(*impl_, on); });
 }

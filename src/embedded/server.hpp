@@ -15,7 +15,11 @@
 namespace muster::embedded {
 
 class ensemble;
+
 using time_point = std::chrono::steady_clock::time_point;
+
+/// When a write is lost with its connection: before it is applied, or when it has been.
+enum class loss { none, before, after };
 
 /// One server of an ensemble: its connections, their watches, and its own copy of the tree.
 ///
@@ -48,6 +52,9 @@ public:
 
     /// Closes all connections, as a failure of the network would. Sessions stay.
     void drop_connections(time_point now);
+
+    /// Closes the connection over the next request that writes, but for one that ends a session.
+    void lose_next_write(loss when) noexcept;
 
     /// Makes the server read-only although it has a quorum, and back. Connections are dropped where that changes anything. Where
     /// it is the only one, nothing expires meanwhile, and all sessions start their timeouts anew behind it.

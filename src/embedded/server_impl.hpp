@@ -80,6 +80,7 @@ public:
     void received(connection_id id, std::string_view bytes);
     void closed(connection_id id);
     void drop_connections();
+    void lose_next_write(loss when) noexcept { lose_next_write_ = when; }
     bool end_local(zk::session_id id);
     std::vector<zk::session_id> local_sessions() const { return local_sessions_.ids(); }
 
@@ -187,6 +188,7 @@ private:
     ensemble::impl& ensemble_;
     const std::size_t index_;
     service service_ = service::full;
+    loss lose_next_write_ = loss::none;
     tree tree_;
     watches watches_;
     std::uint64_t applied_ = 0;

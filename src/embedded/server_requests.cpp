@@ -112,7 +112,12 @@ void server::impl::take_sasl(connection& c, std::int32_t xid, std::string_view b
 }
 
 void server::impl::propose(connection& c, std::int32_t xid, std::int32_t type, std::string_view body) {
-    if (type == number(opcode::close_session)) c.at = stage::leaving;
+    if (type == number(opcode::close_session)) {
+        c.at = stage::leaving;
+    } else if (const auto lost = std::exchange(lose_next_write_, loss::none); lost != loss::none) {
+        if (lost == loss::after) (void)ensemble_.propose(c.session, static_cast<opcode>(type), body, c.who);
+        return close(c);
+    }
     auto verdict = ensemble_.propose(c.session, static_cast<opcode>(type), body, c.who);
     if (applied_ >= verdict.entry && c.queue.empty()) {
         reply(c, xid, tree_.last_zxid(), verdict.result.error, verdict.result.body);

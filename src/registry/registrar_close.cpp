@@ -13,7 +13,7 @@ namespace muster::detail {
 // On any thread ------------------------------------------------------------------------------------------------------------
 
 void registrar_impl::close(void_handler h) {
-    runtime::completion<void(error_code)> done(std::move(h), ex_, strand_);
+    runtime::completion<void(error_code)> done(std::move(h), route_);
     std::unique_lock lock(mutex_);
     if (phase_ == phase::closed) {
         const error_code result = close_result_;

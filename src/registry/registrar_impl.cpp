@@ -35,6 +35,7 @@ registrar_impl::registrar_impl(zk::client client, muster::registration r, bool o
       layout_(registry::make_micro_service_layout()),
       ex_(client.get_executor()),
       strand_(asio::make_strand(ex_)),
+      route_(ex_),
       client_(client.with_timeout(zk::no_timeout)),    // whose outcome it must know
       weak_client_(*client_),
       world_(zk::detail::world_of(*client_)),
@@ -48,7 +49,7 @@ error_code registrar_impl::check(const muster::instance& i) {
 }
 
 void registrar_impl::start(void_handler h) {
-    runtime::completion<void(error_code)> done(std::move(h), ex_, strand_);
+    runtime::completion<void(error_code)> done(std::move(h), route_);
     std::unique_lock lock(mutex_);
     if (phase_ == phase::closing || phase_ == phase::closed) {
         lock.unlock();
@@ -92,7 +93,7 @@ void registrar_impl::drain(void_handler h) {
 /// Publishes what `next` makes of the data that was to be published last.
 template <class Function>
 void registrar_impl::replace(Function next, void_handler h) {
-    runtime::completion<void(error_code)> done(std::move(h), ex_, strand_);
+    runtime::completion<void(error_code)> done(std::move(h), route_);
     std::unique_lock lock(mutex_);
     muster::instance i = next(instance_);
     error_code wrong = check(i);
@@ -116,7 +117,7 @@ void registrar_impl::replace(Function next, void_handler h) {
 }
 
 void registrar_impl::status_change(std::uint64_t seen, status_handler h) {
-    runtime::completion<void(error_code, registration_status)> done(std::move(h), ex_, strand_);
+    runtime::completion<void(error_code, registration_status)> done(std::move(h), route_);
     std::unique_lock lock(mutex_);
     if (status_.version > seen || status_.closed) {
         registration_status now = status_;

@@ -49,7 +49,10 @@ public:
     void abandon() noexcept;
 
     void on_context_shutdown() noexcept override;
-    void release_executors() noexcept override { strand_ = nullptr; }
+    void release_executors() noexcept override {
+        strand_ = nullptr;
+        route_.release_strand();
+    }
 
 private:
     using machine = registry::registration;
@@ -94,6 +97,7 @@ private:
     const std::shared_ptr<const registry::layout> layout_;
     const asio::any_io_executor ex_;
     asio::any_io_executor strand_;
+    runtime::completion_route route_;
 
     // On the strand, but for what is safe from any thread of the client.
     std::optional<zk::client> client_;    ///< none once the handle is gone and the time for closing is over

@@ -13,6 +13,7 @@
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/prefer.hpp>
 #include <boost/asio/require.hpp>
+#include <boost/asio/strand.hpp>
 
 #include <tuple>
 #include <utility>
@@ -21,21 +22,20 @@ namespace muster::runtime {
 
 namespace asio = boost::asio;
 
-/// Where the completions of an I/O object go: to its executor, or to that of their handler by way of `hop`. Made once per
-/// object, since each conversion between types of executors allocates.
+/// Where the completions of an I/O object go: to its executor, or to that of their handler by way of a strand, so that they
+/// arrive there in order. Made once per object, since each conversion between types of executors allocates.
+///
+/// The strand is the route's own. A type-erased executor does not say whether it runs a handler at once, and one whose threads
+/// these are does: what the handler blocks then must not be the object, which could not even keep its session alive.
 class completion_route {
 public:
-    /// No `hop`: the context is going away.
-    completion_route(const asio::any_io_executor& io, const asio::any_io_executor& hop)
+    explicit completion_route(const asio::any_io_executor& io)
         : own_(io),
           io_(asio::require(io, asio::execution::blocking.never)),
-          hop_(hop ? asio::require(hop, asio::execution::blocking.never) : io_) {}
+          hop_(asio::require(asio::any_io_executor(asio::make_strand(io)), asio::execution::blocking.never)) {}
 
-    /// Where handlers of other executors go by; it never runs anything inline.
-    const asio::any_io_executor& hop() const noexcept { return hop_; }
-
-    /// From now on without `hop`, which belongs to a context that goes away.
-    void release_hop() { hop_ = io_; }
+    /// From now on without the strand, whose context goes away.
+    void release_strand() { hop_ = io_; }
 
 private:
     template <class Signature>
@@ -50,8 +50,8 @@ template <class Signature>
 class completion;
 
 /// Keeps a handler and completes it, once, by posting it to its associated executor or else to that of the I/O object.
-/// A handler of another executor gets there by way of `hop`: where that is a strand, handlers arrive in the order in which
-/// they were posted. While it waits it counts as work of its context.
+/// By a route, handlers of one executor arrive in the order in which they were posted. While it waits it counts as work of its
+/// context.
 ///
 /// Not assignable: move assignment of any_completion_handler recurses for ever in Boost 1.81 (asio addcc83fe). Keep it in an
 /// optional and `emplace` it.
@@ -60,19 +60,9 @@ class completion<void(Args...)> {
 public:
     using handler_type = asio::any_completion_handler<void(Args...)>;
 
-    completion(handler_type h, const completion_route& route)
-        : h_(std::move(h)), target_(asio::get_associated_executor(h_, route.own_)) {
-        if (target_ == route.own_) {
-            target_ = nullptr;
-            ex_ = route.io_;
-        } else {
-            target_ = asio::prefer(target_, asio::execution::outstanding_work.tracked);
-            ex_ = route.hop_;
-        }
-    }
-    completion(handler_type h, const asio::any_io_executor& io, const asio::any_io_executor& hop)
-        : completion(std::move(h), completion_route(io, hop)) {}
-    completion(handler_type h, const asio::any_io_executor& io) : completion(std::move(h), io, io) {}
+    completion(handler_type h, const completion_route& route) : completion(std::move(h), route.own_, route.io_, route.hop_) {}
+    completion(handler_type h, const asio::any_io_executor& io)
+        : completion(std::move(h), io, asio::require(io, asio::execution::blocking.never)) {}
     completion(completion&&) noexcept = default;
     completion& operator=(completion&&) = delete;
 
@@ -93,6 +83,20 @@ public:
     auto slot() const noexcept { return asio::get_associated_cancellation_slot(h_); }
 
 private:
+    completion(handler_type h, const asio::any_completion_executor& own, const asio::any_io_executor& io,
+               const asio::any_io_executor& hop)
+        : h_(std::move(h)), target_(asio::get_associated_executor(h_, own)) {
+        if (target_ == own) {
+            target_ = nullptr;
+            ex_ = io;
+        } else {
+            target_ = asio::prefer(target_, asio::execution::outstanding_work.tracked);
+            ex_ = hop;
+        }
+    }
+    completion(handler_type h, const asio::any_completion_executor& own, const asio::any_io_executor& io)
+        : completion(std::move(h), own, io, io) {}
+
     handler_type h_;
     asio::any_completion_executor target_;    // empty: the I/O object's own
     asio::any_io_executor ex_;

@@ -91,7 +91,8 @@ client_impl::client_impl(asio::any_io_executor ex, config cfg, std::shared_ptr<r
       config_(std::move(cfg)),
       world_(std::move(world)),
       strand_(asio::make_strand(ex_)),
-      route_(ex_, *strand_),
+      hand_over_(asio::require(asio::any_io_executor(*strand_), asio::execution::blocking.never)),
+      route_(ex_),
       hosts_(config_.servers.hosts()),
       tried_(hosts_.size()),
       session_(settings_of(config_), world_->random()),
@@ -151,8 +152,7 @@ void client_impl::submit(std::unique_ptr<proto::request> r) {
 }
 
 void client_impl::post_hand_over() {
-    // The strand, made ready for this: `post` would make it so each time.
-    route_.hop().execute([self = shared_from_this()] {
+    hand_over_.execute([self = shared_from_this()] {
         self->take_inbox();
         self->write();
     });
@@ -311,12 +311,16 @@ void client_impl::publish() {
     give_back();
     {
         const std::lock_guard lock(mutex_);
-        const bool changed = info_.version != session_.info().version;
-        info_ = session_.info();
+        const auto show = [this](const session_info& now) {
+            const bool changed = info_.version != now.version;
+            info_ = now;
+            const auto due = [this](std::uint64_t seen) { return info_.version > seen || info_.ended; };
+            if (changed) session_waiters_.complete_if(due, {}, info_);
+        };
+        if (const auto expired = session_.take_unseen_expiry()) show(*expired);
+        show(session_.info());
         metrics_ = session_.metrics();
         metrics_.watched_paths = session_.watches().size();
-        const auto due = [this](std::uint64_t seen) { return info_.version > seen || info_.ended; };
-        if (changed) session_waiters_.complete_if(due, {}, info_);
     }
     log();    // of what can be seen by now
 }
@@ -345,7 +349,8 @@ void client_impl::on_context_shutdown() noexcept {
 
 void client_impl::release_executors() noexcept {
     strand_.reset();
-    route_.release_hop();
+    hand_over_ = asio::require(ex_, asio::execution::blocking.never);
+    route_.release_strand();
 }
 
 }    // namespace muster::zk::detail

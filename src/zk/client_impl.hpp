@@ -39,7 +39,6 @@ public:
     client_impl(asio::any_io_executor ex, config cfg, std::shared_ptr<runtime::world> world);
 
     const asio::any_io_executor& get_executor() const noexcept { return ex_; }
-    /// Completions of other executors go by the strand, so that they arrive in order.
     const runtime::completion_route& route() const noexcept { return route_; }
     const config& configuration() const noexcept { return config_; }
     const std::shared_ptr<runtime::world>& world() const noexcept { return world_; }
@@ -110,6 +109,7 @@ private:
     const config config_;
     const std::shared_ptr<runtime::world> world_;
     std::optional<asio::strand<asio::any_io_executor>> strand_;    // none once the context is gone
+    asio::any_io_executor hand_over_;                              // the strand, made ready for posting to it
     runtime::completion_route route_;
     std::atomic<std::uint64_t> next_id_{1};
 

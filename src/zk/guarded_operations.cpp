@@ -159,7 +159,8 @@ public:
     using handler = asio::any_completion_handler<void(error_code, create_result)>;
 
     protected_create(const client_ref& c, handler h, const std::string& path, std::string data, create_options o)
-        : guarded_call(c, guarded_write::create(path, "_c_" + make_uuid(*c->world()) + "-", is_ephemeral(o.mode))),
+        : guarded_call(c, guarded_write::create(
+                              path, [w = c->world()] { return "_c_" + make_uuid(*w) + "-"; }, is_ephemeral(o.mode))),
           data_(std::move(data)),
           options_(std::move(o)),
           done_(std::move(h), c->route()) {}

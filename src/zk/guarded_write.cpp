@@ -28,12 +28,15 @@ bool is_lost(const error_code& ec) {
 
 guarded_write::guarded_write(kind k, std::string path) : kind_(k), path_(std::move(path)), target_(path_) {}
 
-guarded_write guarded_write::create(std::string path, const std::string& prefix, bool ephemeral) {
+guarded_write guarded_write::create(std::string path, std::function<std::string()> make_prefix, bool ephemeral) {
     const auto name = path.rfind('/') + 1;    // 0 for what is no path at all
-    guarded_write w(kind::create, path.substr(0, name) + prefix + path.substr(name));
+    guarded_write w(kind::create, {});
     w.parent_ = name <= 1 ? "/" : path.substr(0, name - 1);
-    w.prefix_ = prefix + path.substr(name);
+    w.before_name_ = path.substr(0, name);
+    w.name_ = path.substr(name);
+    w.make_prefix_ = std::move(make_prefix);
     w.ephemeral_ = ephemeral;
+    w.take_name();
     return w;
 }
 
@@ -87,11 +90,23 @@ void guarded_write::write_again() {
     next_ = step::write;
 }
 
+/// Whatever was created goes with its session, and must not be taken for what this one creates. Where that fails it is still not
+/// known what became of the first.
+void guarded_write::write_anew() {
+    take_name();
+    next_ = step::write;
+}
+
+void guarded_write::take_name() {
+    prefix_ = make_prefix_() + name_;
+    path_ = before_name_ + prefix_;
+}
+
 /// True if what was asked to learn the outcome has to be asked again, or cannot be.
 bool guarded_write::asked_again(const error_code& ec) {
     if (ec == client_errc::session_expired) {
         if (ephemeral_)
-            finish(lost_);    // whatever was created goes with the session
+            write_anew();
         else
             next_ = step::sync;
         return true;
@@ -110,9 +125,10 @@ void guarded_write::on_sync(const error_code& ec) {
 
 void guarded_write::on_list(const error_code& ec, const std::vector<std::string>& names) {
     if (asked_again(ec)) return;
+    if (ec) return finish(lost_);    // the parent is gone: with what was created, or before that
     const auto ours = std::find_if(names.begin(), names.end(), [this](const auto& n) { return n.starts_with(prefix_); });
     if (ours == names.end()) return write_again();
-    target_ = (parent_ == "/" ? parent_ : parent_ + "/") + *ours;
+    target_ = before_name_ + *ours;
     next_ = step::look;
 }
 
@@ -129,7 +145,7 @@ void guarded_write::on_look(const error_code& ec, const std::string& data, const
         }
     }
     if (kind_ == kind::create) {
-        if (ephemeral_ && s.ephemeral_owner != now) return finish(lost_);    // of a session that has ended
+        if (ephemeral_ && s.ephemeral_owner != now) return write_anew();
         found_ = s;
         return finish({});
     }

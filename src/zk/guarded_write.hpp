@@ -7,6 +7,7 @@
 #include <muster/zk/types.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,7 +17,8 @@ namespace muster::zk::detail {
 /// Decides after each reply what to ask next, until the outcome is known or cannot be.
 ///
 ///     write ── lost ── sync ──┬─ create: list the parent ── found ── look ── done
-///       ^                     │                 └─ not there ── write again
+///       ^                     │                 ├─ of a former session ── write under another name
+///       │                     │                 └─ not there ── write again
 ///       └── not applied ──────┴─ set, remove, set_acl: look ── done
 class guarded_write {
 public:
@@ -24,8 +26,9 @@ public:
     /// What to ask next. `write`: the request itself. `look`: data and stat of `target()`. `look_at_acl`: its ACL and stat.
     enum class step { write, sync, list, look, look_at_acl, done };
 
-    /// A create of the last component of `path` with `prefix` before it.
-    static guarded_write create(std::string path, const std::string& prefix, bool ephemeral);
+    /// A create of the last component of `path` with a prefix before it: another one where what was created is none of the
+    /// session's any more.
+    static guarded_write create(std::string path, std::function<std::string()> make_prefix, bool ephemeral);
     /// `before`: a zxid that the client has seen before it writes. What was created later is not what `version` was meant for,
     /// as far as anybody can tell.
     static guarded_write set(std::string path, std::string data, std::int32_t version, zxid before);
@@ -64,6 +67,8 @@ private:
     void finish(const error_code& ec);
     void not_written_again(const error_code& ec);
     void write_again();
+    void write_anew();
+    void take_name();
     bool asked_again(const error_code& ec);
     void judge(match m, std::int32_t version, const stat& s);
     static match compare(const std::vector<acl>& wanted, const std::vector<acl>& found);
@@ -71,7 +76,10 @@ private:
     kind kind_;
     std::string path_;
     std::string parent_;
-    std::string prefix_;    // of the name, with what was asked for
+    std::string before_name_;    // with the slash
+    std::string name_;           // that was asked for
+    std::string prefix_;         // with that behind it
+    std::function<std::string()> make_prefix_;
     std::string target_;
     std::string data_;
     std::vector<acl> acls_;

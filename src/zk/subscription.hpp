@@ -41,7 +41,7 @@ public:
     /// The subscriber is gone.
     void detach();
     void on_context_shutdown() noexcept override;
-    void release_executors() noexcept override { route_.release_hop(); }
+    void release_executors() noexcept override { route_.release_strand(); }
 
 private:
     using waiter = runtime::completion<void(error_code, watch_event)>;

@@ -5,6 +5,7 @@
 //     bit 0   the handshake has succeeded already       bits 2-4   how the bytes arrive, see deliver() in fuzz.hpp
 //     bit 1   requests are under way                    bit 5      reads are batched
 //     bit 6   servers without a quorum will do, and that is what the first one is
+//     bit 7   the client says who it is, by SASL, of which it has two steps, and with credentials where requests are under way
 //
 // Whatever comes, every request completes once, and memory is bounded by the largest frame.
 #include "fuzz/fuzz.hpp"
@@ -21,6 +22,8 @@
 #include <array>
 #include <cstring>
 #include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
 namespace {
@@ -60,10 +63,12 @@ public:
 /// A session, and what became of its requests.
 class conversation {
 public:
-    conversation(bool attached, bool busy, bool batches, bool read_only) : session_(settings(batches, read_only), 1) {
+    conversation(bool attached, bool busy, bool batches, bool read_only, bool identified)
+        : session_(settings(batches, read_only, identified), 1) {
         reconnect();
         if (attached) greet(read_only);
         if (!busy) return;
+        if (identified) submit_credentials();
         for (int kind = 0; kind != 5; ++kind) {
             const auto k = static_cast<watch_kind>(kind);
             session_.watches().add(k, "/a", std::make_shared<sink>());
@@ -88,6 +93,7 @@ public:
         std::memcpy(room.data(), bytes.data(), n);
         now_ += std::chrono::milliseconds(1);
         error_code ec = session_.received(n, now_);
+        identify();
         if (!ec && now_ >= session_.deadline()) ec = session_.tick(now_);
         if (const auto asked = session_.take_question(now_); !ec && asked)
             ec = session_.answered_question(*asked, bytes.size() % 4 == 0, now_, 7);
@@ -105,10 +111,11 @@ public:
     }
 
 private:
-    static session_settings settings(bool batches, bool read_only) {
+    static session_settings settings(bool batches, bool read_only, bool identified) {
         session_settings s;
         s.batch_reads = batches;
         s.read_only = read_only;
+        s.sasl = identified;
         s.max_retries = 2;
         s.max_frame = fuzz::max_frame;
         return s;
@@ -120,6 +127,26 @@ private:
         r->repeatable = repeatable;
         r->batchable = batchable;
         session_.submit(std::move(r));
+    }
+
+    void submit_credentials() {
+        auto r = std::make_unique<counted<reply_header>>(opcode::auth, completions_[submitted_++]);
+        request_header header;
+        header.type = to_wire(opcode::auth);
+        auth_packet who;
+        who.scheme = "digest";
+        who.auth = "me:secret";
+        r->frame = test::frame_of(header, who);
+        r->repeatable = true;
+        session_.submit(std::move(r));
+    }
+
+    /// As a mechanism would that sends two tokens and checks what comes behind the second.
+    void identify() {
+        while (const auto challenge = session_.take_challenge()) {
+            const bool last = ++steps_ % 3 == 0;
+            session_.respond(last ? std::nullopt : std::optional<std::string>("token"), last || steps_ % 3 == 2, now_);
+        }
     }
 
     void flush() {
@@ -153,7 +180,8 @@ private:
     }
 
     session::time_point now_{std::chrono::hours(1)};
-    std::array<int, 10> completions_{};
+    std::array<int, 11> completions_{};
+    unsigned steps_ = 0;    // of SASL
     std::size_t submitted_ = 0;
     session session_;
 };
@@ -184,7 +212,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const unsigned mode = in.byte();
     records(in.rest());
 
-    conversation talk((mode & 1) != 0, (mode & 2) != 0, (mode & 32) != 0, (mode & 64) != 0);
+    conversation talk((mode & 1) != 0, (mode & 2) != 0, (mode & 32) != 0, (mode & 64) != 0, (mode & 128) != 0);
     fuzz::deliver(in, mode, [&talk](std::string_view bytes) { return talk.arrive(bytes); });
     talk.end();
     return 0;

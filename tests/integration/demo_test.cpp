@@ -54,6 +54,14 @@ TEST_CASE("demo: the whole tour, for people and for programs, and nothing is lef
         CHECK(d.err() == "muster: standard output cannot be written\ncode 1\n");
         CHECK(run_kazoo("children.py", {hosts(), "/micro-service"}).find("/micro-service/demo") == std::string::npos);
     }
+    SUBCASE("on a terminal, with its pauses: it has begun and is over in less than five seconds") {
+        const auto begun = std::chrono::steady_clock::now();
+        process d({"env", environment.front(), "TERM=xterm", "script", "-qec", MUSTER_COMMAND " demo", "/dev/null"});
+        const auto r = finish(d, 20s);
+        CHECK(r.code == 0);
+        CHECK(contains(r.out, "\033"));
+        CHECK(std::chrono::steady_clock::now() - begun < 5s);
+    }
     SUBCASE("interrupted") {
         const auto d = start_muster({"demo"}, environment);
         d->wait_line("Twenty picks", 30s);

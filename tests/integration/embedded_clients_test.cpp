@@ -58,7 +58,7 @@ std::string busy(fixture& f, std::size_t requests) {
 
 }    // namespace
 
-TEST_CASE("R47: threads: many clients of a pool that runs the server, and hooks from beside") {
+TEST_CASE("threads: many clients of a pool that runs the server, and hooks from beside") {
     asio::thread_pool pool(4);
     embedded_server server(pool);
     server.start();

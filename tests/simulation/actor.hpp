@@ -25,6 +25,8 @@ public:
     const std::shared_ptr<process>& home() const noexcept { return home_; }
     const std::string& name() const noexcept { return name_; }
     const zk::client* client() const noexcept { return client_ ? &*client_ : nullptr; }
+    /// How many paths it has a reason to watch, once all is calm.
+    virtual std::size_t watched_paths() const { return 0; }
 
     /// Its process ends without a word.
     void crash();

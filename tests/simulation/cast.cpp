@@ -148,23 +148,22 @@ std::vector<std::shared_ptr<process>> cast::homes() const {
     return out;
 }
 
-std::vector<const zk::client*> cast::clients() const {
-    std::vector<const zk::client*> out;
+std::vector<cast::party> cast::parties() const {
+    std::vector<party> out;
     for (const auto& h : households) {
-        if (!h.absent()) out.push_back(&h.session()->client);
+        if (!h.absent()) out.push_back({h.name(), &h.session()->client, h.watched_paths()});
     }
-    const auto add = [&out](const auto& all) {
-        for (const auto& x : all) {
-            if (x.client()) out.push_back(x.client());
-        }
+    const auto add = [&out](const auto& x) {
+        if (x.client()) out.push_back({x.name(), x.client(), x.watched_paths()});
     };
-    add(observers);
-    add(workers);
-    add(onlookers);
+    const auto add_all = [&add](const auto& all) { std::for_each(all.begin(), all.end(), add); };
+    add_all(observers);
+    add_all(workers);
+    add_all(onlookers);
     for (const auto& m : members) {
-        if (m.client() && !m.on_shared_session()) out.push_back(m.client());
+        if (!m.on_shared_session()) add(m);
     }
-    if (foreigner.client()) out.push_back(foreigner.client());
+    add(foreigner);
     return out;
 }
 

@@ -44,8 +44,13 @@ public:
 
     /// Processes of those who are there.
     std::vector<std::shared_ptr<process>> homes() const;
-    /// Clients of those who are there.
-    std::vector<const zk::client*> clients() const;
+    /// A client of somebody who is there, and how many paths it has a reason to watch once all is calm.
+    struct party {
+        std::string name;
+        const zk::client* client;
+        std::size_t watched_paths;
+    };
+    std::vector<party> parties() const;
     /// Whether it is the session of a household.
     bool is_shared(zk::session_id session) const;
     /// Whether an instance of this identity takes part.

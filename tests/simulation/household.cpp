@@ -2,6 +2,7 @@
 #include "simulation/household.hpp"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 namespace muster::sim {
@@ -30,6 +31,11 @@ void household::stop() {
     if (chance_.percent(30)) return close();
     for (member* m : members_) m->stop();
     tend();
+}
+
+std::size_t household::watched_paths() const {
+    return std::accumulate(members_.begin(), members_.end(), std::size_t{0},
+                           [](std::size_t n, const member* m) { return n + m->watched_paths(); });
 }
 
 void household::close() {

@@ -27,6 +27,8 @@ public:
     const std::shared_ptr<process>& home() const noexcept { return session_->home; }
     const std::shared_ptr<shared_session>& session() const noexcept { return session_; }
     const std::string& name() const noexcept { return name_; }
+    /// As many as its members.
+    std::size_t watched_paths() const;
 
 private:
     void close();

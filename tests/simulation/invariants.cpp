@@ -54,10 +54,11 @@ void invariants::always() {
 
 std::string invariants::sessions() const {
     std::vector<zk::session_id> clients;
-    for (const auto* c : actors_.clients()) {
-        const auto s = c->session();
+    const auto parties = actors_.parties();
+    for (const auto& p : parties) {
+        const auto s = p.client->session();
         if (s.state != zk::session_state::connected) {
-            return fmt::format("a client is {}: {}", zk::to_string(s.state), s.last_error.message());
+            return fmt::format("{}'s client is {}: {}", p.name, zk::to_string(s.state), s.last_error.message());
         }
         clients.push_back(s.id);
     }
@@ -68,13 +69,13 @@ std::string invariants::sessions() const {
         return fmt::format("{} clients are connected, and there are {} connections", clients.size(), env_.cluster.connections());
     }
     if (env_.network.live().size() != clients.size()) return "some connections are about to break";
-    for (const auto* c : actors_.clients()) {
-        const auto m = c->metrics();
-        const auto there = env_.cluster.attached(c->session().id);
-        if (m.requests_outstanding != 0) return fmt::format("{} requests of a client are outstanding", m.requests_outstanding);
-        if (!there || m.watched_paths != there->watched_paths) {
-            return fmt::format("a client watches {} paths, and its server keeps watches of {}", m.watched_paths,
-                               there ? there->watched_paths : 0);
+    for (const auto& p : parties) {
+        const auto m = p.client->metrics();
+        const auto there = env_.cluster.attached(p.client->session().id);
+        if (m.requests_outstanding != 0) return fmt::format("{} requests of {} are outstanding", m.requests_outstanding, p.name);
+        if (m.watched_paths != p.watched_paths || !there || m.watched_paths != there->watched_paths) {
+            return fmt::format("{} has a reason to watch {} paths; its client watches {}, and its server keeps watches of {}",
+                               p.name, p.watched_paths, m.watched_paths, there ? there->watched_paths : 0);
         }
     }
     return {};
@@ -125,7 +126,7 @@ void invariants::nothing_left() {
     if (const auto n = env_.cluster.connections(); n != 0) env_.time.fail("{} connections are left", n);
     if (const auto n = env_.cluster.watches(); n != 0) env_.time.fail("{} watches are left at the servers", n);
     if (const auto n = env_.operations.outstanding(); n != 0) env_.time.fail("{} operations have not been completed", n);
-    if (env_.time.run_ready() != 0) env_.time.fail("handlers are left");
+    if (!env_.time.idle()) env_.time.fail("handlers are left, or somebody waits for one");
     for (const auto& p : env_.processes()) {
         const auto held = p;
         const std::string left = env_.left_of(held);

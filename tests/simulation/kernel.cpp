@@ -27,6 +27,11 @@ std::size_t kernel::run_ready() {
     return ran;
 }
 
+bool kernel::idle() {
+    io_.restart();
+    return io_.poll_one() == 0 && io_.stopped();
+}
+
 void kernel::run_until(instant end) {
     run_ready();
     while (!queue_.empty() && queue_.front().at <= end) {

@@ -48,6 +48,8 @@ public:
 
     /// Runs what is ready, without letting time pass. Gives the number of handlers that ran.
     std::size_t run_ready();
+    /// True if nothing is ready, and nothing that was begun waits for a handler of its own.
+    bool idle();
     /// Runs to `end`.
     void run_until(instant end);
     void run_for(instant d) { run_until(now_ + d); }

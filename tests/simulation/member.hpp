@@ -53,6 +53,8 @@ public:
     const instance& published() const noexcept { return instance_; }
     const zk::client* client() const noexcept { return client_ ? &*client_ : nullptr; }
 
+    /// Its own znode and the master's, which are one where it is the master.
+    std::size_t watched_paths() const { return !running() ? 0 : status().role == role::master ? 1 : 2; }
     /// What is wrong with its registration now; empty: nothing.
     std::string complaint() const;
 

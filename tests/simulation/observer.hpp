@@ -53,6 +53,8 @@ public:
     void pause();
     void resume();
 
+    /// One by which it is told of all that happens to a service.
+    std::size_t watched_paths() const override { return services_.size(); }
     /// How its view of a service differs from the tree; empty: not at all.
     std::string complaint() const;
     std::uint64_t picks() const noexcept { return picks_; }

@@ -206,9 +206,6 @@ std::string onlooker::complaint() const {
         if (const std::string missing = k.told.missing(); !missing.empty())
             return fmt::format("{}: by the persistent watch of {} {}", name_, k.path, missing);
     }
-    const auto m = client_->metrics();
-    if (m.watched_paths != watched_paths())
-        return fmt::format("{}: its client watches {} paths, and it {}", name_, m.watched_paths, watched_paths());
     return {};
 }
 

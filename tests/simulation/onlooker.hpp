@@ -36,6 +36,7 @@ public:
     /// Makes more happen below what it watches recursively than a watcher keeps unread.
     void flood();
 
+    std::size_t watched_paths() const override;
     /// What it should have been told and was not; empty: nothing.
     std::string complaint() const;
     /// It has no complaint, and nothing is on its way.
@@ -100,7 +101,6 @@ private:
     zk::zxid newest() const;
     std::optional<zk::stat> stat_of(const std::string& path) const;
     bool was_removed(const std::string& path, std::uint64_t removals) const;
-    std::size_t watched_paths() const;
     void forget() override;
 
     std::vector<std::string> paths_;    // for one-shot watches

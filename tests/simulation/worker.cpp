@@ -2,7 +2,6 @@
 #include "simulation/worker.hpp"
 
 #include <algorithm>
-#include <map>
 #include <utility>
 
 namespace muster::sim {
@@ -18,8 +17,7 @@ const std::vector<zk::acl> open_acl(1);    // as znodes have it that were create
 /// Only who has said who he is may write; everybody may read.
 const std::vector<zk::acl> own_acl{zk::acl(static_cast<std::int32_t>(zk::permission::all), "auth", ""),
                                    zk::acl(static_cast<std::int32_t>(zk::permission::read), "world", "anyone")};
-
-bool unknown(const error_code& ec) { return ec && zk::outcome_of(ec) == zk::outcome::unknown; }
+const zk::acl one_more(static_cast<std::int32_t>(zk::permission::read), "ip", "10.0.0.1");
 
 }    // namespace
 
@@ -117,24 +115,29 @@ void worker::act() {
 void worker::settle() {
     if (!running() || !ready_) return;
     for (slot& s : slots_) {
-        if (!s.busy) begin(s, effect::read);
+        if (!s.busy) begin(s, effect::read, *client_);
     }
 }
 
 void worker::begin(slot& s) {
     constexpr std::array effects{effect::create, effect::create,  effect::set,  effect::set,   effect::remove,
                                  effect::remove, effect::replace, effect::fail, effect::touch, effect::read};
-    begin(s, effects[chance_.below(effects.size())]);
+    begin(s, effects[chance_.below(effects.size())], patient_or_not());
 }
 
-void worker::begin(slot& s, effect e) {
+zk::client worker::patient_or_not() {
+    if (!chance_.percent(10)) return *client_;
+    return client_->with_timeout(std::chrono::milliseconds(chance_.number(0, 3'000)));
+}
+
+void worker::begin(slot& s, effect e, zk::client c) {
     s.busy = true;
     const bool writes_data = e != effect::remove && e != effect::touch && e != effect::read;
     const std::string v = writes_data ? fresh_value() : std::string();
     const auto session = client_->session().id;
     if (session != 0) s.owners.insert(session);
     static constexpr std::array names{"create", "set", "remove", "replace", "fail", "touch", "read"};
-    const bool guarded = (e == effect::set || e == effect::remove) && chance_.percent(50);
+    const bool guarded = (e == effect::set || e == effect::remove || e == effect::touch) && chance_.percent(50);
     auto what = fmt::format("{} {}{} {} {}", name_, names[static_cast<std::size_t>(e)], guarded ? " (guarded)" : "", s.path, v);
     env_.time.note("{}", what);
     const auto expect = [&](auto f) { return env_.operations.expect(*home_, std::move(what), std::move(f)); };
@@ -144,43 +147,59 @@ void worker::begin(slot& s, effect e) {
     zk::transaction t;
     switch (e) {
         case effect::create:
-            client_->create(s.path, v, how, expect([this, &s, e, v](error_code ec, const zk::create_result& r) {
-                                ended(s, e, v, ec, v, r.stat.ephemeral_owner);
-                            }));
+            c.create(s.path, v, how, expect([this, &s, e, v](error_code ec, const zk::create_result& r) {
+                         ended(s, e, v, ec, v, r.stat.ephemeral_owner);
+                     }));
             return;
         case effect::set: {
             auto done = expect([plain](error_code ec, const zk::stat&) { plain(ec); });
             if (guarded)
-                client_->set_guarded(s.path, v, zk::any_version, std::move(done));
+                c.set_guarded(s.path, v, zk::any_version, std::move(done));
             else
-                client_->set(s.path, v, zk::any_version, std::move(done));
+                c.set(s.path, v, zk::any_version, std::move(done));
             return;
         }
         case effect::remove: {
             auto done = expect([this, &s, e, v](error_code ec) { ended(s, e, v, ec, std::nullopt, 0); });
             if (guarded)
-                client_->remove_guarded(s.path, zk::any_version, std::move(done));
+                c.remove_guarded(s.path, zk::any_version, std::move(done));
             else
-                client_->remove(s.path, zk::any_version, std::move(done));
+                c.remove(s.path, zk::any_version, std::move(done));
             return;
         }
         case effect::replace:
             t.remove(s.path).create(s.path, v, how);
-            client_->multi(std::move(t), expect([plain](error_code ec, const zk::multi_result&) { plain(ec); }));
+            c.multi(std::move(t), expect([plain](error_code ec, const zk::multi_result&) { plain(ec); }));
             return;
         case effect::fail:
             t.check(base_).create(s.path + "/never", v).check("/", 1'000'000);
-            client_->multi(std::move(t), expect([plain](error_code ec, const zk::multi_result&) { plain(ec); }));
+            c.multi(std::move(t), expect([plain](error_code ec, const zk::multi_result&) { plain(ec); }));
             return;
         case effect::touch:
-            client_->set_acl(s.path, s.acls, zk::any_version, expect([plain](error_code ec, const zk::stat&) { plain(ec); }));
-            return;
+            return touch(s, c, guarded, std::move(what));
         case effect::read:
-            return read(s, std::move(what));
+            return read(s, c, std::move(what));
     }
 }
 
-void worker::read(slot& s, std::string what) {
+/// Gives it another list of who may do what, or the one that it was created with.
+void worker::touch(slot& s, zk::client& c, bool guarded, std::string what) {
+    const bool other = chance_.percent(50);
+    auto acls = s.acls;
+    if (other) acls.push_back(one_more);
+    const auto done = [this, &s, other](error_code ec, const zk::stat&) {
+        if (!ec) s.touched.clear();
+        if (!ec || unknown(ec)) s.touched.insert(other);
+        ended(s, effect::touch, {}, ec, {}, 0);
+    };
+    auto expected = env_.operations.expect(*home_, std::move(what), done);
+    if (guarded)
+        c.set_acl_guarded(s.path, std::move(acls), zk::any_version, std::move(expected));
+    else
+        c.set_acl(s.path, std::move(acls), zk::any_version, std::move(expected));
+}
+
+void worker::read(slot& s, zk::client& c, std::string what) {
     // Without the sync a server that lags may not show yet what was written without a reply on an earlier connection.
     const auto synced = std::make_shared<bool>(false);
     client_->sync(s.path,
@@ -190,7 +209,7 @@ void worker::read(slot& s, std::string what) {
         ended(s, effect::read, {}, ec, data, owner);
     };
     if (chance_.percent(50)) {
-        client_->get(s.path, env_.operations.expect(*home_, std::move(what), [done](error_code ec, const zk::get_result& r) {
+        c.get(s.path, env_.operations.expect(*home_, std::move(what), [done](error_code ec, const zk::get_result& r) {
             done(ec, r.data, r.stat.ephemeral_owner);
         }));
         return;
@@ -204,7 +223,7 @@ void worker::read(slot& s, std::string what) {
                            listed ? "listed" : "not listed");
         done(r[0].ec, r[0].data, r[0].stat.ephemeral_owner);
     };
-    client_->multi_read(zk::read_batch().get(s.path).children(base_), env_.operations.expect(*home_, std::move(what), several));
+    c.multi_read(zk::read_batch().get(s.path).children(base_), env_.operations.expect(*home_, std::move(what), several));
 }
 
 void worker::ask() {
@@ -257,81 +276,6 @@ void worker::ask() {
     }
 }
 
-void worker::ended(slot& s, effect e, const std::string& v, const error_code& ec, value seen, zk::session_id owner) {
-    s.busy = false;
-    ++done_;
-    env_.time.note("{} {} {}: {}", name_, s.path, v, ec ? ec.message() : "done");
-    if (owner != 0 && (e == effect::create || e == effect::read)) s.owners = {owner};
-    if (owner != 0) s.owners.insert(owner);
-    // A transaction does not tell in which session it was done.
-    if (client_ && client_->session().id != 0) s.owners.insert(client_->session().id);
-    if (may_be_gone(s)) s.possible.insert(std::nullopt);
-    const bool might_exist = s.possible.size() > 1 || !s.possible.contains(std::nullopt);
-    if (!ec) {
-        if (e == effect::fail) env_.time.fail("{}: a transaction that must fail was applied", name_);
-        if (e == effect::create || e == effect::replace || e == effect::set) s.possible = {seen};
-        if (e == effect::create && owner == 0 && s.ephemeral) env_.time.fail("{}: {} has no owner", name_, s.path);
-        if (e == effect::remove) s.possible = {std::nullopt};
-        if (e == effect::set && !might_exist) env_.time.fail("{}: {} was set and cannot exist", name_, s.path);
-        if (e == effect::read) {
-            expect_possible(s, seen, "was read");
-            s.possible = {seen};
-        }
-        if (e == effect::touch) {
-            s.possible.erase(std::nullopt);
-            if (s.possible.empty()) env_.time.fail("{}: {} was touched, and cannot exist", name_, s.path);
-        }
-    } else if (unknown(ec)) {
-        // Either; and what is only under way is done before anything that is asked from now on.
-        const bool might_be_absent = s.possible.contains(std::nullopt) || may_go(s);
-        if (e == effect::create && might_be_absent) s.possible.insert(v);
-        if ((e == effect::set || e == effect::replace) && might_exist) s.possible.insert(v);
-        if (e == effect::remove) s.possible.insert(std::nullopt);
-    } else if (ec == zk::server_errc::node_exists && e == effect::create) {
-        s.possible.erase(std::nullopt);
-        if (s.possible.empty()) env_.time.fail("{}: {} exists, and cannot", name_, s.path);
-    } else if (ec == zk::server_errc::no_node && e != effect::create && e != effect::fail) {
-        expect_possible(s, std::nullopt, "was absent");
-        s.possible = {std::nullopt};
-    } else if (ec == zk::server_errc::not_read_only) {
-        ++refused_;    // and nothing done
-    } else if (ec.category() == zk::server_category()) {
-        const bool refused = e == effect::fail && (ec == zk::server_errc::bad_version || ec == zk::server_errc::no_node ||
-                                                   ec == zk::server_errc::no_children_for_ephemerals);
-        if (!refused) env_.time.fail("{}: {} gave {}", name_, s.path, ec.message());
-    }
-    if (may_be_gone(s)) s.possible.insert(std::nullopt);    // its session may have ended before the reply came
-    check_tree(s);
-}
-
-bool worker::may_be_gone(const slot& s) const {
-    return s.ephemeral && std::any_of(s.owners.begin(), s.owners.end(), [this](auto id) { return !alive(id); });
-}
-
-/// A former session can end while a request of this one is on its way.
-bool worker::may_go(const slot& s) const {
-    const auto now = client_ ? client_->session().id : 0;
-    return s.ephemeral && std::any_of(s.owners.begin(), s.owners.end(), [now](auto id) { return id != now; });
-}
-
-std::string worker::describe(const slot& s) const {
-    std::string out;
-    for (const value& v : s.possible) out += (out.empty() ? "" : ", ") + v.value_or("nothing");
-    return out;
-}
-
-void worker::expect_possible(slot& s, const value& v, const char* how) {
-    if (s.possible.contains(v)) return;
-    env_.time.fail("{}: {} {} with {}, and can only be {}", name_, s.path, how, v.value_or("nothing"), describe(s));
-}
-
-void worker::check_tree(slot& s) {
-    const auto* n = env_.cluster.tree().find(s.path);
-    value now;
-    if (n) now = n->data ? *n->data : "";
-    expect_possible(s, now, "is in the tree");
-}
-
 void worker::create_sequential() {
     const std::string v = fresh_value();
     ++sequential_;
@@ -351,37 +295,11 @@ void worker::create_sequential() {
             }
         });
     constexpr auto mode = zk::create_mode::persistent_sequential;
+    zk::client c = patient_or_not();
     if (chance_.percent(50))
-        client_->create(base_ + "/s", v, mode, std::move(expected));
+        c.create(base_ + "/s", v, mode, std::move(expected));
     else
-        client_->create_protected(base_ + "/s", v, mode, std::move(expected));
-}
-
-std::string worker::complaint() const {
-    if (running()) {
-        if (!ready_) return name_ + " has not begun";
-        if (sequential_ != 0) return name_ + " waits for its sequential znodes";
-        if (std::any_of(slots_.begin(), slots_.end(), [](const slot& s) { return s.busy || s.possible.size() != 1; })) {
-            return name_ + " waits for its operations";
-        }
-    }
-    const auto& tree = env_.cluster.tree();
-    const auto* parent = tree.find(base_);
-    if (!parent) return {};
-    std::map<std::string, std::size_t> found;
-    for (const auto& name : parent->children) {
-        if (!name.starts_with("s") && !name.starts_with("_c_")) continue;
-        const auto* n = tree.find(base_ + "/" + name);
-        if (n->data) ++found[*n->data];
-    }
-    for (const auto& [v, times] : found) {
-        if (times > 1) return fmt::format("{} was created {} times", v, times);
-        if (impossible_.contains(v)) return v + " is in the tree, though its creation failed";
-    }
-    for (const auto& v : certain_) {
-        if (!found.contains(v)) return v + " is not in the tree, though its creation was acknowledged";
-    }
-    return {};
+        c.create_protected(base_ + "/s", v, mode, std::move(expected));
 }
 
 }    // namespace muster::sim

@@ -51,15 +51,19 @@ private:
         std::vector<zk::acl> acls;    // as it is created
         bool busy = false;
         std::set<value> possible{std::nullopt};
+        std::set<bool> touched{false};      // whether its ACL, where it exists, is the one that `touch` gives it
         std::set<zk::session_id> owners;    // sessions that may own it
     };
     /// What an operation does to a znode.
     enum class effect { create, set, remove, replace, fail, touch, read };
 
     void prepare(std::uint64_t life, std::size_t step);
+    /// The client, or for some operations one that gives them little time.
+    zk::client patient_or_not();
     void begin(slot& s);
-    void begin(slot& s, effect e);
-    void read(slot& s, std::string what);
+    void begin(slot& s, effect e, zk::client c);
+    void touch(slot& s, zk::client& c, bool guarded, std::string what);
+    void read(slot& s, zk::client& c, std::string what);
     void create_sequential();
     /// Something that changes nothing, and is answered or not.
     void ask();
@@ -68,6 +72,7 @@ private:
     void check_tree(slot& s);
     std::string fresh_value();
     std::string describe(const slot& s) const;
+    static bool unknown(const error_code& ec) { return ec && zk::outcome_of(ec) == zk::outcome::unknown; }
     bool may_be_gone(const slot& s) const;
     bool may_go(const slot& s) const;
     void forget() override;

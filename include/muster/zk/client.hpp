@@ -80,7 +80,8 @@ std::shared_ptr<runtime::world> world_of(const client& c);
 /// dropped: the request may be applied. A watch that such a request has set is removed as if its subscription was.
 /// \par Executor
 /// Handlers are posted to their associated executor, else to `get_executor()`; they are never called inline.
-/// Replies and events are posted in the order of the stream, so an executor that keeps order shows them in order.
+/// Replies and events are posted in the order of the stream, so an executor that keeps order shows them in order. Handlers of
+/// other executors take one way there, which one that blocks holds up for the others; the client itself goes on.
 /// \par Thread safety
 /// Distinct objects: safe. Same object: safe, except for assignment and destruction.
 /// \par Object lifetimes
@@ -162,7 +163,8 @@ public:
     latency_histogram latency() const;
 
     /// Waits until `session().version` is greater than `seen` and gives the latest value. Calling it in a loop with the
-    /// version it gave misses no last state, however slow the caller is.
+    /// version it gave misses no last state, however slow the caller is; who is not has each, such as `expired` between two
+    /// sessions. That one was missed shows in `session_info::generation`.
     /// \par Completion signature
     /// `void(error_code, session_info)`. In a final state (`session_info::ended`) it completes at once with that.
     /// \par Per-operation cancellation

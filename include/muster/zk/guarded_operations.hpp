@@ -48,14 +48,14 @@ class guarded_operations {
 public:
     /// Creates a znode under a name that tells it from all others, so that there is exactly one, whatever is lost: "_c_", a
     /// UUID and "-" before the name that was asked for. That is what Curator calls protection; its recipes, which look at what
-    /// follows the prefix, take such znodes for theirs.
+    /// follows the prefix, take such znodes for theirs. An ephemeral one whose session ends before its outcome is known is made
+    /// anew in the next session, under another UUID: what the former one has made goes with that.
     /// \par Completion signature
     /// `void(error_code, create_result)`. Where the outcome is unknown (`outcome_of`), `create_result::path` is the path with the
     /// prefix, to recognise what may have been created; in the sequential modes without the counter.
     /// \par Errors
-    /// `client_errc::connection_lost` if the outcome cannot be found out: closed, no right to list the parent, somebody deleted
-    /// the znode meanwhile, or the mode is ephemeral and the session ended before. Whatever that session created goes with it.
-    /// `client_errc::session_expired` only if nothing was applied.
+    /// `client_errc::connection_lost` if the outcome cannot be found out: closed, no right to list the parent, or somebody
+    /// deleted the znode, or its parent, meanwhile. `client_errc::session_expired` only if nothing was applied.
     template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code, create_result)) Token = asio::deferred_t>
     auto create_protected(std::string path, std::string data, create_options options = {}, Token&& token = Token{}) {
         return asio::async_initiate<Token, void(error_code, create_result)>(

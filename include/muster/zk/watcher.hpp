@@ -53,7 +53,8 @@ public:
     /// \par Completion signature
     /// `void(error_code, watch_event)`
     /// \par Errors
-    /// `client_errc::watch_ended` after the last event; `client_errc::{session_expired, closed}` when the session ended;
+    /// `client_errc::watch_ended` after the last event; `client_errc::{session_expired, closed}`, or the error with
+    /// which the client has given up (`session_info::last_error`), when the session ended;
     /// `client_errc::invalid_argument` for a second call while one waits; `asio::error::operation_aborted`.
     /// \par Per-operation cancellation
     /// Terminal, partial, total: no event is lost.

@@ -108,6 +108,17 @@ inline auto bind_spawned(asio::cancellation_slot s, completion d) {
 inline void nothing(scene&) {}
 inline bool aborted(const scene& s) { return s.ec == asio::error::operation_aborted; }
 
+/// Nothing is left of an operation whose results are gone: no watch, here or at the server, and no lease.
+inline void check_nothing_kept(scene& s) {
+    s.watcher.reset();
+    s.registry.serve();
+    CHECK(s.client.metrics().watched_paths == 0);
+    CHECK(s.registry.watches(s.client.session().id) == 0);
+    const auto view = s.lb->view("s");
+    if (!view) return;
+    for (const auto& i : view.value().instances) CHECK(i.open == 0);
+}
+
 /// Closes what is open: nothing is left in the tree, no timer runs, no handler waits.
 inline void check_end(scene& s) {
     outcome<> ends[5];
@@ -148,6 +159,7 @@ inline bool cancelled_after(const operation& op, int steps, asio::cancellation_t
     s.pass(3s);
     CHECK(calls == 1);
     op.after(s);
+    check_nothing_kept(s);
     check_end(s);
     op.at_end(s);
     CHECK(calls == 1);

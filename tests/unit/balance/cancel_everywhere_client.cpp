@@ -78,6 +78,13 @@ std::vector<operation> client_operations() {
              goes_on(s);
              CHECK((s.ec || s.find("/a") == "absent"));
          }},
+        {"client.set_acl_guarded",
+         [=](scene& s) {
+             a_node(s);
+             s.registry.has_acls = true;
+             lose_reply(s);
+         },
+         [](scene& s, auto slot, completion d) { s.client.set_acl_guarded("/a", {zk::acl()}, 0, bind(slot, d)); }, goes_on},
         {"client.session_change", [](scene& s) { s.client.start(); },
          [](scene& s, auto slot, completion d) { s.client.session_change(s.client.session().version, bind(slot, d)); }, goes_on},
         {"watcher.next",
@@ -100,7 +107,10 @@ std::vector<operation> client_operations() {
 std::vector<operation> simple_client_operations() {
     using slot = asio::cancellation_slot;
     const auto with = [](std::string name, std::function<void(zk::client&, slot, completion)> start) {
-        const auto before = [](scene& s) { s.registry.tree.put("/a", "x"); };
+        const auto before = [](scene& s) {
+            s.registry.tree.put("/a", "x");
+            s.registry.has_acls = true;
+        };
         const auto run = [start = std::move(start)](scene& s, slot c, completion d) { start(s.client, c, std::move(d)); };
         const auto goes_on = [](scene& s) {
             outcome<zk::get_result> got;

@@ -121,6 +121,20 @@ TEST_CASE("the time out grows, is capped, and shrinks again") {
     out_for(seconds(30));    // it was out 36 times
 }
 
+TEST_CASE("the trial begins soon, and gives the picks that it is to give, under every policy") {
+    for (const policy p : muster::all_policies()) {
+        CAPTURE(muster::to_string(p));
+        service s(5, without_percentage(), p);
+        s.fail(2, 5);
+        s.clock->at += seconds(10);
+        for (int k = 0; k < 2'000 && !s.is(2, standing::trial); k += 10) s.picks_of(2, 10);
+        REQUIRE(s.is(2, standing::trial));
+        const int picks = s.picks_of(2, 5'000);    // of 1000 one in ten
+        CHECK(picks > 50);
+        CHECK(picks < 250);
+    }
+}
+
 TEST_CASE("on trial it gets few picks until some in a row succeed") {
     service s(2, without_percentage());
     s.fail(0, 5);
@@ -142,6 +156,26 @@ TEST_CASE("on trial it gets few picks until some in a row succeed") {
     t.fail(0, 5);
     t.clock->at += seconds(10);
     CHECK(t.picks_of(0, 100) >= 49);
+}
+
+TEST_CASE("calls from before an ejection, that fail while it is out, are not held against it afterwards") {
+    for (const std::uint32_t successes : {0U, 3U}) {    // 0: no trial
+        CAPTURE(successes);
+        health_params h;
+        h.trial_successes = successes;
+        service s(3, h);
+        std::vector<lease> late;
+        for (int k = 0; k < 30; ++k) late.push_back(s.lend(0));
+        s.fail(0, 5);
+        s.clock->at += milliseconds(9'900);
+        for (lease& l : late) l.failure(failure_class::failed);
+        s.clock->at += milliseconds(100);
+        for (int k = 0; k < 1'000 && s.is(0, standing::ejected); ++k) s.picks_of(0, 1);
+        if (successes != 0) s.succeed(0, 3);
+        REQUIRE(s.is(0, standing::fine));
+        s.fail(0, 1);
+        CHECK(s.is(0, standing::fine));
+    }
 }
 
 TEST_CASE("a percentage of failures ejects where there is enough to judge by") {

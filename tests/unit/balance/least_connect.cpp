@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <string>
 #include <utility>
@@ -71,6 +72,18 @@ TEST_CASE("ties between busy ones do not always go to the same") {
     CHECK(chi_square(count(*build_table(policy::leastconnect, nodes), s, 100'000), nodes) < chi_square_9);
 }
 
+TEST_CASE("ties among very many go to all of them alike") {
+    constexpr std::size_t many = 300;
+    const auto nodes = nodes_of(normals(many));
+    std::vector<lease> out;
+    for (const node_ref& n : nodes) out.push_back(node::lend(*n));
+    pick_state s(3);
+    const double share = 1'000;
+    const auto counts = count(*build_table(policy::leastconnect, nodes), s, many * 1'000);
+    CHECK(counts.size() == many);
+    for (const auto& c : counts) CHECK(std::abs(c.second - share) < 5 * std::sqrt(share));
+}
+
 TEST_CASE("who is next to busy ones does not inherit all their picks") {
     const auto nodes = nodes_of(normals(10));
     std::vector<lease> out;
@@ -79,6 +92,28 @@ TEST_CASE("who is next to busy ones does not inherit all their picks") {
     const auto counts = count(*build_table(policy::leastconnect, nodes), s, 10'000);
     CHECK(counts.size() == 5);
     for (const auto& c : counts) CHECK(c.second < 1.5 * 10'000 / 5);
+}
+
+TEST_CASE("where the least loaded is out, the next one takes its place, and all others have the same") {
+    for (const std::size_t many : {6U, 300U}) {
+        CAPTURE(many);
+        picked_service s(many, {}, policy::leastconnect);
+        std::vector<lease> out;
+        for (std::size_t i = 0; i < many; ++i) {
+            for (int k = 0; k < (i == 0 ? 0 : 5); ++k) out.push_back(s.lend(i));
+        }
+        s.eject(0);
+        std::map<std::string, int> picks;
+        for (int i = 0; i < 4'000; ++i) {
+            lease l = s.take();
+            ++picks[l->identity()];
+            l.canceled();
+        }
+        CHECK(!picks.contains(numbered(0).identity()));
+        CHECK(picks.size() == many - 1);
+        const double share = 4'000 / static_cast<double>(many - 1);
+        for (const auto& p : picks) CHECK(p.second < share + 5 * std::sqrt(share));
+    }
 }
 
 TEST_CASE("among very many it finds one of the least loaded") {

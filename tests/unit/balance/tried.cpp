@@ -97,7 +97,7 @@ TEST_CASE("two clients whose picks go by a key retry in the same order") {
 }
 
 TEST_CASE("what one that was tried had goes to all others") {
-    for (const policy p : {policy::roundrobin, policy::weightroundrobin, policy::random, policy::p2c}) {
+    for (const policy p : {policy::roundrobin, policy::weightroundrobin, policy::random, policy::p2c, policy::leastconnect}) {
         CAPTURE(muster::to_string(p));
         service s(5, p);
         tried_set tried;

@@ -1,8 +1,7 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 //
 // Credentials: when they are shown, and what a refusal means. And what servers do not know.
-#include "proto_zk/records_admin.hpp"
-#include "session_fixture.hpp"
+#include "credentials_fixture.hpp"
 
 using namespace muster;
 using namespace muster::test;
@@ -11,24 +10,6 @@ namespace {
 
 constexpr std::int32_t auth_failed = -115;
 constexpr std::int32_t unimplemented = -6;
-
-std::uint64_t authenticate(machine& m, const std::string& name, const std::string& credentials) {
-    auto r = m.make(name, true);
-    proto::request_header header;
-    header.type = proto::to_wire(opcode::auth);
-    proto::auth_packet packet;
-    packet.scheme = "digest";
-    packet.auth = credentials;
-    r->frame = frame_of(header, packet);
-    m.s.submit(std::move(r));
-    return m.next_id - 1;
-}
-
-std::string shown(const sent_request& r) {
-    CHECK(r.is(opcode::auth));
-    CHECK(r.xid == proto::xid_auth);
-    return r.as<proto::auth_packet>().auth.value_or("none");
-}
 
 std::unique_ptr<probe> asking(machine& m, const std::string& name, opcode type) {
     auto r = m.make(name, type != opcode::create_ttl);

@@ -128,6 +128,11 @@ TEST_CASE("R27: a fresh id where the old one was asked for means expired: ClickH
     m.greeting();
     CHECK(!m.feed(handshake_frame(0x99, 9s)));
     CHECK(m.log == journal{"queued " + expired});
+    const auto unseen = m.s.take_unseen_expiry();
+    REQUIRE(unseen);
+    CHECK(unseen->state == session_state::expired);
+    CHECK(unseen->version < m.s.info().version);
+    CHECK(!m.s.take_unseen_expiry());
     CHECK(m.s.metrics().expiries == 1);
     CHECK(m.s.info().generation == 2);
     CHECK(m.s.info().id == 0x99);

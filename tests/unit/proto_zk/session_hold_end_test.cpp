@@ -1,6 +1,7 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 //
 // What else can become of requests that a server has thrown back; and of watches that it was too busy for.
+#include "credentials_fixture.hpp"
 #include "hold_fixture.hpp"
 
 using namespace muster;
@@ -225,6 +226,22 @@ TEST_CASE("what is asked on the next connection waits until a server that was to
     m.answer(m.take(1));
     m.answer(m.take(1));
     CHECK(m.log == lines({"r ok"}));
+}
+
+TEST_CASE("credentials that nobody has answered come before the watches also at a server that was too busy") {
+    holding m;
+    m.read("r");
+    m.answer(m.take(1), throttled);
+    m.s.watches().add(proto::watch_kind::data, "/a", std::make_shared<recorder>(m.log, "one"));
+    m.lose();
+    authenticate(m, "auth", "me:secret");
+    m.attach();
+    const auto all = m.take(2);
+    CHECK(shown(all[0]) == "me:secret");
+    CHECK(all[1].is(opcode::set_watches));
+    m.answer(all);
+    m.answer(m.take(1));
+    CHECK(m.log == lines({"auth ok", "r ok"}));
 }
 
 TEST_CASE("who closes does not wait for a pause, and makes none that is longer than it has time") {

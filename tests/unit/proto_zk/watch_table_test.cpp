@@ -33,6 +33,21 @@ struct table {
 
 }    // namespace
 
+TEST_CASE("R9: to be armed again, a lasting watch comes behind the one-shot ones of its path, as old as any of them may be") {
+    // Servers before 3.9 let the one that is asked for last replace the other.
+    for (const bool lasting_is_older : {false, true}) {
+        CAPTURE(lasting_is_older);
+        table w;
+        w.add(watch_kind::data, "/a", "data");
+        w.add(watch_kind::persistent, "/a", "lasting");
+        const proto::unarmed_watches unarmed{{"/a", lasting_is_older ? watch_kind::persistent : watch_kind::data, 3}};
+        const auto requests = w.t.rearm(10, 1000, unarmed);
+        REQUIRE(requests.size() == 2);
+        CHECK(parse_request(requests[0]).as<proto::set_watches_request>().data == lines({"/a"}));
+        CHECK(parse_request(requests[1]).as<proto::set_watches2_request>().persistent == lines({"/a"}));
+    }
+}
+
 TEST_CASE("which event fires which one-shot watch, once") {
     struct row {
         std::int32_t type;

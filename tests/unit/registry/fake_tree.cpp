@@ -58,6 +58,15 @@ reply fake_tree::perform(const request& r, zk::session_id session) {
     return out;
 }
 
+std::size_t fake_tree::watches(zk::session_id s) const {
+    return static_cast<std::size_t>(
+        std::count_if(watches_.begin(), watches_.end(), [s](const watch& w) { return w.session == s; }));
+}
+
+void fake_tree::remove_watches(const std::string& path, zk::session_id s) {
+    std::erase_if(watches_, [&](const watch& w) { return w.session == s && w.path == path; });
+}
+
 void fake_tree::end_session(zk::session_id s) {
     std::vector<std::string> gone;
     for (const auto& [path, n] : nodes_) {

@@ -42,6 +42,10 @@ public:
     /// The session ends: its ephemerals go, its watches are forgotten.
     void end_session(zk::session_id s);
 
+    /// One-shot watches that a session has, and their end.
+    std::size_t watches(zk::session_id s) const;
+    void remove_watches(const std::string& path, zk::session_id s);
+
     void put(const std::string& path, std::string data, zk::session_id owner = 0);
     error_code drop(const std::string& path, std::int32_t version = zk::any_version);
     error_code write(const std::string& path, std::string data, std::int32_t version, zk::stat& s);

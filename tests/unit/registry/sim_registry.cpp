@@ -109,6 +109,14 @@ void sim_registry::answer(connection& c, const sent_request& sent) {
     if (l != loss::none) c.end.peer->close();
 }
 
+std::size_t sim_registry::watches(zk::session_id s) const {
+    std::size_t all = tree.watches(s);
+    for (const connection& c : connections_) {
+        if (c.session == s) all += c.recursive.size();
+    }
+    return all;
+}
+
 std::vector<zk::acl> sim_registry::acl_of(const std::string& path) {
     const auto* node = tree.find(path);
     REQUIRE(node);
@@ -209,7 +217,9 @@ void sim_registry::reply(connection& c, const sent_request& sent, bool silently)
         return send(c, sent.xid, 0, proto::error_response());
     }
     if (sent.is(opcode::remove_watches)) {
-        std::erase(c.recursive, sent.as<proto::remove_watches_request>().path);
+        const auto path = sent.as<proto::remove_watches_request>().path;
+        std::erase(c.recursive, path);
+        tree.remove_watches(path, c.session);
         return send(c, sent.xid);
     }
     const bool keeps = sent.is(opcode::set_watches);    // the tree keeps the watches of a session, connected or not

@@ -44,6 +44,9 @@ public:
     enum class loss { none, before, after };
     void lose_next(loss l) { loss_ = l; }
 
+    /// Watches that it keeps for a session, of all kinds.
+    std::size_t watches(zk::session_id s) const;
+
     /// Requests served, pings and handshakes apart.
     int requests() const { return tree.requests; }
 

@@ -69,7 +69,7 @@ TEST_CASE("a protected create has Curator's name") {
     CHECK(no_path.ec() == client_errc::invalid_path);
 }
 
-TEST_CASE("the ephemeral of a session that ended before its outcome was known is not taken for one") {
+TEST_CASE("R14: a protected create whose session ends in the gap makes one znode, of the session that follows") {
     for (const auto mode : {create_mode::ephemeral, create_mode::persistent}) {
         CAPTURE(static_cast<int>(mode));
         scene s;
@@ -80,13 +80,11 @@ TEST_CASE("the ephemeral of a session that ended before its outcome was known is
         REQUIRE_FALSE(created.done());
         s.registry.replace_sessions();
         s.come_back();
-        if (mode == create_mode::ephemeral) {
-            CHECK(created.ec() == client_errc::connection_lost);    // it was applied, and went with the session
-            CHECK(s.names().empty());
-        } else {
-            CHECK_FALSE(created.ec());    // it outlives the session
-            CHECK(s.names().size() == 1);
-        }
+        REQUIRE_FALSE(created.ec());
+        REQUIRE(s.names().size() == 1);    // an ephemeral one went with its session, the other outlives it
+        CHECK(created.value().path == "/a/" + s.names().front());
+        const auto owner = mode == create_mode::ephemeral ? s.client->session().id : 0;
+        CHECK(s.registry.tree.find(created.value().path)->stat.ephemeral_owner == owner);
     }
 }
 
@@ -175,7 +173,7 @@ TEST_CASE("guarded writes of any version go on in the next session") {
     }
 }
 
-TEST_CASE("a guarded deletion succeeds once the znode is gone, and spares another version") {
+TEST_CASE("R16: a guarded deletion succeeds once the znode is gone, and spares another version") {
     for (const std::int32_t version : {0, zk::any_version}) {
         for (const loss l : losses) {
             CAPTURE(version);
@@ -313,13 +311,35 @@ TEST_CASE("an attempt that is refused does not tell that the one before it was n
         CHECK(w.error() == client_errc::connection_lost);
     }
     SUBCASE("an ephemeral that was found, of a session before") {
-        auto w = guarded_write::create("/a/n", "_c_x-", true);
+        int names = 0;
+        auto w = guarded_write::create(
+            "/a/n", [&] { return "_c_" + std::to_string(++names) + "-"; }, true);
         zk::stat theirs;
         theirs.ephemeral_owner = 1;
+        CHECK(w.path() == "/a/_c_1-n");
         w.on_write(client_errc::connection_lost);
         w.on_sync({});
-        w.on_list({}, {"_c_x-n"});
+        w.on_list({}, {"_c_1-n"});
         w.on_look({}, "", theirs, 2);
+        REQUIRE(w.next() == guarded_write::step::write);
+        CHECK(w.path() == "/a/_c_2-n");    // the other one goes with its session
+        SUBCASE("and is made anew") {
+            w.on_write({});
+            CHECK(w.next() == guarded_write::step::done);
+            CHECK_FALSE(w.error());
+        }
+        SUBCASE("and cannot be made anew: the first has been there") {
+            w.on_write(server_errc::no_node);
+            CHECK(w.error() == client_errc::connection_lost);
+        }
+    }
+    SUBCASE("create, and the parent is gone: with what was created, or before") {
+        auto w = guarded_write::create(
+            "/a/n", [] { return std::string("_c_1-"); }, false);
+        w.on_write(client_errc::connection_lost);
+        w.on_sync({});
+        w.on_list(server_errc::no_node, {});
+        CHECK(w.next() == guarded_write::step::done);
         CHECK(w.error() == client_errc::connection_lost);
     }
 }

@@ -104,6 +104,25 @@ TEST_CASE("operations from several threads: each completes once, and a strand se
     }
 }
 
+TEST_CASE("a handler on a strand may block: the client goes on on the pool's other threads") {
+    auto world = std::make_shared<sim_world>();
+    world->set_server(at("10.0.0.1"), sim_world::answer::accept);
+    asio::thread_pool pool(2);
+    answering_server server(world);
+    auto c = make_client(pool.get_executor(), config_for_tests(), world);
+    std::promise<bool> both;
+    const auto in_strand = [&](error_code, const zk::get_result&) {
+        std::promise<void> second;
+        c.get("/b", [&](error_code, const zk::get_result&) { second.set_value(); });
+        // For as long as a session lives, should it be in vain.
+        both.set_value(second.get_future().wait_for(10s) == std::future_status::ready);
+    };
+    c.get("/a", asio::bind_executor(asio::make_strand(pool), in_strand));
+    CHECK(both.get_future().get());
+    c.close(asio::use_future).get();
+    pool.join();
+}
+
 TEST_CASE("cancelling and watching from several threads") {
     auto world = std::make_shared<sim_world>();
     world->set_server(at("10.0.0.1"), sim_world::answer::accept);

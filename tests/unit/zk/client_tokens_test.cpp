@@ -191,6 +191,10 @@ std::vector<std::pair<const char*, start_operation>> all_operations() {
         {"check_watches", [=](auto& c, slot s, auto d) { c.check_watches("/a", zk::watch_type::any, bind(s, d)); }},
         {"remove_watches", [=](auto& c, slot s, auto d) { c.remove_watches("/a", bind(s, d)); }},
         {"add_watch", [=](auto& c, slot s, auto d) { c.add_watch("/a", zk::add_watch_mode::persistent, bind(s, d)); }},
+        {"create_protected", [=](auto& c, slot s, auto d) { c.create_protected("/a", "", {}, bind(s, d)); }},
+        {"set_guarded", [=](auto& c, slot s, auto d) { c.set_guarded("/a", "", -1, bind(s, d)); }},
+        {"remove_guarded", [=](auto& c, slot s, auto d) { c.remove_guarded("/a", -1, bind(s, d)); }},
+        {"set_acl_guarded", [=](auto& c, slot s, auto d) { c.set_acl_guarded("/a", {}, -1, bind(s, d)); }},
     };
 }
 
