@@ -59,7 +59,12 @@ error_code session::give_up(const error_code& why) {
 /// Before the next server is chosen.
 void session::note_refusal(const failure& f) {
     if (phase_ == phase::attached || !host_) return;
-    refusals_[*host_] = !is_refusal(f.why) ? extent::none : f.untried ? extent::some : extent::all;
+    if (!is_refusal(f.why))
+        refusals_[*host_] = extent::none;
+    else if (f.untried)
+        refusals_[*host_] = extent::some;
+    else    // of those that were tried some may have been silent: it begins anew
+        refusals_[*host_] = silent_[*host_] == extent::none ? extent::all : extent::none;
 }
 
 /// True once the last attempt at every server has ended in a refusal. Not while there is a session: it may be that certificates

@@ -160,10 +160,11 @@ void session::note_removal(const request& r, const error_code& ec) {
     watches_.end(removed.path, client_errc::watch_ended);
 }
 
-/// A removal of the session's own is not asked for again as it is: what it would remove may be wanted by now.
+/// A removal of the session's own is not asked for again as it is: what it would remove may be wanted by now. Nor is it known any
+/// more that a lasting watch is there, which a one-shot one that was asked for behind the removal may have replaced.
 void session::take_back_removal(const request& r) {
     const auto& given_up = static_cast<const removal_request&>(r);
-    leftovers_[given_up.path] |= given_up.left;
+    leftovers_[given_up.path] |= given_up.left & ~lasting;
     unsettled_ = true;
 }
 

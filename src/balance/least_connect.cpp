@@ -128,20 +128,24 @@ public:
         return best_of(s, true);
     }
 
-    // The least loaded of those that are allowed. Who fails comes last. Where hardly any are, they are found as for all policies.
+    // The least loaded of those that are allowed, of equals one by weight. Who fails or has just joined comes last. Where hardly
+    // any are allowed, they are found as for all policies.
     node* pick_if(pick_state& s, std::string_view key, eligibility& e) const noexcept override {
         const auto size = static_cast<std::uint32_t>(nodes().size());
         const bool all = size <= exact_up_to;
         node* best = nullptr;
         std::uint64_t best_rank = std::numeric_limits<std::uint64_t>::max();
-        std::uint32_t equals = 0;
+        std::uint32_t weights = 0;    // of the best so far
+        const bool hold_back = newcomers_.any();
         std::uint32_t i = order_.draw(s);
         for (std::uint32_t left = all ? size : sample; left > 0; --left, i = !all ? order_.draw(s) : i + 1 == size ? 0 : i + 1) {
             node& n = *nodes()[i];
-            const std::uint64_t rank = order_.rank(n.open() + (fails(n) ? failing : 0), i);
+            const bool late = fails(n) || (hold_back && newcomers_.contains(i));
+            const std::uint64_t rank = order_.rank(n.open() + (late ? failing : 0), i);
             if (rank >> 32 > best_rank >> 32 || !e(n)) continue;
-            equals = rank >> 32 < best_rank >> 32 ? 1 : equals + 1;
-            if (equals > 1 && s.random_below(equals) != 0) continue;
+            const std::uint32_t weight = all ? n.weight : 1;    // else it was drawn by weight
+            weights = rank >> 32 < best_rank >> 32 ? weight : weights + weight;
+            if (weights > weight && s.random_below(weights) >= weight) continue;
             best = &n;
             best_rank = rank;
         }

@@ -118,9 +118,11 @@ void node_state::count(failure_class why) noexcept {
 }
 
 void node_state::fail(failure_class why, std::int64_t taken_at, bool tried) noexcept {
-    strikes.store(std::min<std::uint32_t>(strikes.load(relaxed) + 1, 1'000'000), relaxed);
-    note(failing, true);
-    mark_failing(1);
+    if (tried || standing.load(relaxed) != standing::trial) {    // calls from before tell nothing new of one that is tried again
+        strikes.store(std::min<std::uint32_t>(strikes.load(relaxed) + 1, 1'000'000), relaxed);
+        note(failing, true);
+        mark_failing(1);
+    }
     if (!shared) return;
     const std::int64_t now = shared->clock->ticks();
     shared->health.failed(*this, why, tried, now);

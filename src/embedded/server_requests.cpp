@@ -5,7 +5,9 @@
 #include "embedded/errors.hpp"
 #include "embedded/server_impl.hpp"
 #include "proto_zk/records_connect.hpp"
+#include "proto_zk/records_multi.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace muster::embedded {
@@ -38,6 +40,17 @@ bool is_read(std::int32_t type) noexcept {
         default:
             return false;
     }
+}
+
+// Whether a request that goes to the leader changes anything there, if it succeeds.
+bool writes(std::int32_t type, std::string_view body) {
+    if (type == number(opcode::check) || type == number(opcode::reconfig)) return false;
+    if (type != number(opcode::multi)) return true;
+    zk::proto::reader r(body);
+    zk::proto::multi_request all;
+    all.read(r);
+    const auto is_check = [](const zk::proto::multi_operation& o) { return o.type == opcode::check; };
+    return !std::all_of(all.operations.begin(), all.operations.end(), is_check);
 }
 
 }    // namespace
@@ -114,7 +127,8 @@ void server::impl::take_sasl(connection& c, std::int32_t xid, std::string_view b
 void server::impl::propose(connection& c, std::int32_t xid, std::int32_t type, std::string_view body) {
     if (type == number(opcode::close_session)) {
         c.at = stage::leaving;
-    } else if (const auto lost = std::exchange(lose_next_write_, loss::none); lost != loss::none) {
+    } else if (lose_next_write_ != loss::none && writes(type, body)) {
+        const auto lost = std::exchange(lose_next_write_, loss::none);
         if (lost == loss::after) (void)ensemble_.propose(c.session, static_cast<opcode>(type), body, c.who);
         return close(c);
     }

@@ -178,6 +178,7 @@ void client_impl::drop(const proto::failure& f) {
         c->shut();
         forget_question();
         session_.disconnected(f, world_->now(), world_->random());
+        publish();    // before time acts: who was frozen finds the session lost with the connection
     }
     drive();
 }

@@ -168,7 +168,10 @@ public:
     asio::cancellation_slot slot() const noexcept { return done_.slot(); }
 
 private:
-    void send(const client_ref& c) override { send_create(c, data_, options_, made_); }
+    void send(const client_ref& c) override {
+        written_ = write().path();
+        send_create(c, data_, options_, made_);
+    }
     void complete(const error_code& ec) override {
         if (write().found()) {
             made_.path = write().target();
@@ -176,13 +179,14 @@ private:
         }
         if (ec) made_ = {};
         // It is all that tells what was made, if anything was: nobody else knows the UUID.
-        if (ec && outcome_of(ec) == outcome::unknown) made_.path = write().path();
+        if (ec && outcome_of(ec) == outcome::unknown) made_.path = written_;
         done_.post(ec, std::move(made_));
     }
 
     const std::string data_;
     const create_options options_;
     create_result made_;
+    std::string written_;    // the last path that was asked for
     runtime::completion<void(error_code, create_result)> done_;
 };
 

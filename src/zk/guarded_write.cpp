@@ -77,9 +77,14 @@ void guarded_write::on_write(const error_code& ec) {
     next_ = whatever_is_there ? step::write : step::sync;
 }
 
+/// The session has ended, and there is another one to be asked; a server that says so closes the connection, or should.
+bool guarded_write::has_expired(const error_code& ec) noexcept {
+    return ec == client_errc::session_expired || (ec == server_errc::session_expired && ++answered_ <= answers_taken);
+}
+
 /// Not to have written this time does not tell what became of the attempts before.
 void guarded_write::not_written_again(const error_code& ec) {
-    if (ec == client_errc::session_expired) return;    // the next session can be asked as well
+    if (has_expired(ec)) return;    // the next session can be asked as well
     const bool gone = kind_ == kind::remove && ec == server_errc::no_node;
     finish(gone ? error_code() : is_late(ec) ? error_code(client_errc::deadline_exceeded) : lost_);
 }
@@ -104,7 +109,7 @@ void guarded_write::take_name() {
 
 /// True if what was asked to learn the outcome has to be asked again, or cannot be.
 bool guarded_write::asked_again(const error_code& ec) {
-    if (ec == client_errc::session_expired) {
+    if (has_expired(ec)) {
         if (ephemeral_)
             write_anew();
         else

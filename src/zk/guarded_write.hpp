@@ -65,6 +65,7 @@ private:
     guarded_write(kind k, std::string path);
 
     void finish(const error_code& ec);
+    bool has_expired(const error_code& ec) noexcept;
     void not_written_again(const error_code& ec);
     void write_again();
     void write_anew();

@@ -72,11 +72,11 @@ private:
     embedded::server::connection_id id_;
 };
 
-/// Whole frames, unless it was a four letter word that was answered.
+/// Whole frames, unless it was a four letter word that was answered, or what telnet sends for an interrupt, which counts as one.
 void require_frames(std::string said, std::string_view asked) {
     const bool word =
         asked.size() >= 4 && std::all_of(asked.begin(), asked.begin() + 4, [](char c) { return c >= 'a' && c <= 'z'; });
-    if (word) return;
+    if (word || asked.starts_with("\xff\xf4\xff\xfd")) return;
     (void)test::take_frames(said);
     fuzz::require(said.empty(), "what is answered is frames");
 }

@@ -32,7 +32,8 @@ TEST_CASE("a write is lost with its connection, before it is applied or after: t
         const auto session = f.c->session().id;
         const auto connections = f.c->metrics().connects;
         f.server.lose_next_write(when);
-        CHECK_FALSE(f.exists("/a"));                                                         // no write
+        CHECK_FALSE(f.exists("/a"));                     // no write
+        f.l.run(f.c->check("/", any_version, await));    // nor this, which the leader is asked
         f.c->get("/", [](muster::error_code ec, const get_result&) { CHECK_FALSE(ec); });    // was asked before
         const auto [ec, made] = f.l.run(f.c->create("/a", "", create_mode::persistent, quietly));
         CHECK(ec == client_errc::connection_lost);

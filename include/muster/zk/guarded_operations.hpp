@@ -55,7 +55,8 @@ public:
     /// prefix, to recognise what may have been created; in the sequential modes without the counter.
     /// \par Errors
     /// `client_errc::connection_lost` if the outcome cannot be found out: closed, no right to list the parent, or somebody
-    /// deleted the znode, or its parent, meanwhile. `client_errc::session_expired` only if nothing was applied.
+    /// deleted the znode, or its parent, meanwhile, or its session ended and is the last one
+    /// (`config::session_renewal`). `client_errc::session_expired` only if nothing was applied.
     template <BOOST_ASIO_COMPLETION_TOKEN_FOR(void(error_code, create_result)) Token = asio::deferred_t>
     auto create_protected(std::string path, std::string data, create_options options = {}, Token&& token = Token{}) {
         return asio::async_initiate<Token, void(error_code, create_result)>(

@@ -72,6 +72,16 @@ TEST_CASE("ties between busy ones do not always go to the same") {
     CHECK(chi_square(count(*build_table(policy::leastconnect, nodes), s, 100'000), nodes) < chi_square_9);
 }
 
+TEST_CASE("where one is out, ties between the others go by weight") {
+    picked_service s(0, {}, policy::leastconnect);
+    s.show(normals({100, 90, 10}));
+    s.eject(0);
+    std::map<std::string, int> picks;
+    for (int i = 0; i < 10'000; ++i) ++picks[s.take()->identity()];
+    CHECK(picks.size() == 2);
+    CHECK(picks[numbered(1).identity()] == doctest::Approx(9'000).epsilon(0.03));
+}
+
 TEST_CASE("ties among very many go to all of them alike") {
     constexpr std::size_t many = 300;
     const auto nodes = nodes_of(normals(many));

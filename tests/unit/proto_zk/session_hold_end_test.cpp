@@ -3,6 +3,7 @@
 // What else can become of requests that a server has thrown back; and of watches that it was too busy for.
 #include "credentials_fixture.hpp"
 #include "hold_fixture.hpp"
+#include "watching_fixture.hpp"
 
 using namespace muster;
 using namespace muster::test;
@@ -318,6 +319,21 @@ TEST_CASE("a watch that is asked for with a request that was thrown back is arme
     CHECK(m.take_log() == lines({"lasting ok"}));
     CHECK(!m.feed(event_frame(3, "/a")));
     CHECK(m.take_log() == lines({"watch lasting data_changed /a"}));
+}
+
+TEST_CASE("a lasting watch whose removal was overtaken is not taken for one that stands: the server may have replaced it") {
+    watching m(holding_settings());
+    const auto lasting = m.add(proto::watch_kind::persistent, "/p", "lasting");
+    m.drop(proto::watch_kind::persistent, "/p", lasting);
+    const auto removal = m.only();
+    REQUIRE(removal.is(opcode::remove_watches));
+    m.ask(proto::watch_kind::data, "/p", "data");
+    const auto read = m.only();
+    CHECK(read.as<proto::path_watch_request>().watch);
+    CHECK(!m.reply(removal.xid, 1, throttled));
+    CHECK(!m.reply(read.xid, 1));
+    m.ask(proto::watch_kind::child, "/p", "child");
+    CHECK(m.asked_to_watch());
 }
 
 TEST_CASE("a client that is to go to another server goes there with what was thrown back") {

@@ -92,6 +92,44 @@ TEST_CASE("R51: a server with addresses that were not tried may be good") {
     CHECK(m.state() == session_state::auth_failed);
 }
 
+TEST_CASE("R51: a server with an address that was silent in between has not refused with all of them") {
+    machine m(with_hosts(2));
+    m.attach();
+    m.read("a");
+    CHECK(m.sent().size() == 1);
+    CHECK(!m.reply(1, 0x50));
+    m.lose();
+    const auto refusal = [](bool untried) { return proto::failure(tls_errc::certificate_untrusted, {}, untried); };
+    // The one server refuses. The other has two addresses, and what becomes of an attempt at it is the test's to say.
+    const auto its_turn = [&] {
+        for (;;) {
+            const auto step = m.s.next(m.now);
+            REQUIRE(step.what != machine::step::kind::finished);
+            if (step.what == machine::step::kind::wait)
+                m.now = step.until;
+            else if (step.host == 0)
+                return;
+            else
+                fail(m, refusal(false));
+        }
+    };
+    its_turn();
+    fail(m, refusal(true));
+    its_turn();
+    m.s.connecting(m.now);
+    m.s.connected(m.now);
+    m.greeting();
+    m.lose(machine::latest);    // without a word
+    m.now += 12s;               // 4/3 of the timeout
+    its_turn();
+    fail(m, refusal(false));
+    its_turn();    // it goes on
+    fail(m, refusal(true));
+    its_turn();
+    fail(m, refusal(false));    // both of them now, and the other server
+    CHECK(m.state() == session_state::auth_failed);
+}
+
 TEST_CASE("R51: while a session lives, refusals are not the end; a connection clears them") {
     machine m(with_hosts(2));
     m.attach();

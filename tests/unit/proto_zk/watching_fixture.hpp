@@ -13,7 +13,7 @@ namespace muster::test {
 
 /// A session that watches.
 struct watching : machine {
-    watching() { attach(); }
+    explicit watching(const proto::session_settings& settings = settings_for_tests()) : machine(settings) { attach(); }
 
     std::shared_ptr<recorder> add(proto::watch_kind kind, const std::string& path, const std::string& name) {
         auto sink = std::make_shared<recorder>(log, name);

@@ -333,6 +333,22 @@ TEST_CASE("an attempt that is refused does not tell that the one before it was n
             CHECK(w.error() == client_errc::connection_lost);
         }
     }
+    SUBCASE("the server says that the session has expired, before the client sees it") {
+        int names = 0;
+        for (const bool ephemeral : {false, true}) {
+            auto w = guarded_write::create(
+                "/a/n", [&] { return "_c_" + std::to_string(++names) + "-"; }, ephemeral);
+            const std::string first = w.path();
+            w.on_write(client_errc::connection_lost);
+            w.on_sync(server_errc::session_expired);
+            CHECK(w.next() == (ephemeral ? guarded_write::step::write : guarded_write::step::sync));
+            CHECK((w.path() == first) == !ephemeral);
+            for (int i = 0; i != 10; ++i)
+                ephemeral ? w.on_write(server_errc::session_expired) : w.on_sync(server_errc::session_expired);
+            CHECK(w.next() == guarded_write::step::done);    // it does not close the connection: not for ever
+            CHECK(w.error() == client_errc::connection_lost);
+        }
+    }
     SUBCASE("create, and the parent is gone: with what was created, or before") {
         auto w = guarded_write::create(
             "/a/n", [] { return std::string("_c_1-"); }, false);

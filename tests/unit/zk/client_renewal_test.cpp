@@ -45,6 +45,19 @@ struct once : fixture {
 
 TEST_SUITE_BEGIN("client: renewal of sessions");
 
+TEST_CASE("a protected create whose client ends with its session tells the path that was asked for, which may exist") {
+    for (const bool by_word : {true, false}) {
+        CAPTURE(by_word);
+        once f;
+        outcome<zk::create_result> made;
+        f.client.create_protected("/n", "", zk::create_mode::ephemeral, made.handler());
+        const auto path = f.request().as<proto::create_request>().path;
+        f.expire(by_word);
+        CHECK(made.ec() == client_errc::connection_lost);
+        CHECK(made.value().path == path);
+    }
+}
+
 TEST_CASE("without renewal a client ends with its session: nothing is connected to any more") {
     for (const bool by_word : {true, false}) {
         CAPTURE(by_word);

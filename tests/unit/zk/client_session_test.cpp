@@ -5,7 +5,9 @@
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/system/system_error.hpp>
 
+#include <functional>
 #include <set>
+#include <vector>
 
 using namespace muster;
 using namespace muster::test;
@@ -25,6 +27,25 @@ TEST_CASE("the first operation starts") {
     f.client.sync("/", [](error_code) {});
     f.sim.run_ready();
     CHECK(f.sim.world->attempts().size() == 1);
+}
+
+TEST_CASE("R28: who waits sees each state, also of a program that was frozen for longer than its session lives") {
+    fixture f;
+    f.attach();
+    std::vector<session_state> seen;
+    std::function<void(error_code, zk::session_info)> look = [&](error_code ec, const zk::session_info& now) {
+        if (ec) return;
+        seen.push_back(now.state);
+        if (!now.ended) f.client.session_change(now.version, look);
+    };
+    f.client.session_change(f.client.session().version, look);
+    f.server.peer->close();
+    f.sim.world->advance_to(f.sim.world->now() + 1min);    // nothing has run
+    f.sim.run_ready();
+    CHECK(seen == std::vector{session_state::suspended, session_state::expired});
+    f.attach(0x99);
+    REQUIRE(!seen.empty());
+    CHECK(seen.back() == session_state::connected);
 }
 
 TEST_CASE("the session is kept while nothing is asked") {
