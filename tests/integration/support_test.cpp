@@ -28,6 +28,8 @@ TEST_CASE("free_port gives each port once, and ports that can be listened on") {
     std::set<std::uint16_t> seen;
     for (int i = 0; i < 50; ++i) CHECK(seen.insert(free_port()).second);
     const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+    const int on = 1;    // as servers do: connections of another that had the port may be in TIME_WAIT
+    ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     sockaddr_in a{};
     a.sin_family = AF_INET;
     a.sin_port = htons(*seen.begin());
