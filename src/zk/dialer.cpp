@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <iterator>
 #include <utility>
 
 namespace muster::zk::detail {
@@ -40,8 +41,11 @@ void dialer::arrange(addresses found) {
     const auto shift = world_->random() % found.size();
     std::rotate(found.begin(), found.begin() + static_cast<std::ptrdiff_t>(shift), found.end());
     std::erase_if(*tried_, [&](const auto& e) { return std::find(found.begin(), found.end(), e) == found.end(); });
-    std::stable_partition(found.begin(), found.end(), [this](const auto& e) { return was_tried(e); });
-    endpoints_ = std::move(found);
+    const auto tried = [this](const auto& e) { return was_tried(e); };
+    // Not by std::stable_partition, whose buffer in GCC 12's library Clang 19 calls deprecated.
+    endpoints_.clear();
+    std::copy_if(found.begin(), found.end(), std::back_inserter(endpoints_), tried);
+    std::remove_copy_if(found.begin(), found.end(), std::back_inserter(endpoints_), tried);
 }
 
 bool dialer::was_tried(const runtime::endpoint& e) const { return std::find(tried_->begin(), tried_->end(), e) != tried_->end(); }
