@@ -2,6 +2,7 @@
 //
 // `muster demo` as people run it. It tells how long a fail-over takes.
 #include "cli_fixture.hpp"
+#include "support/sanitized.hpp"
 #include "support/scratch.hpp"
 
 #include <boost/json.hpp>
@@ -60,7 +61,7 @@ TEST_CASE("demo: the whole tour, for people and for programs, and nothing is lef
         const auto r = finish(d, 20s);
         CHECK(r.code == 0);
         CHECK(contains(r.out, "\033"));
-        CHECK(std::chrono::steady_clock::now() - begun < 5s);
+        CHECK((sanitized || std::chrono::steady_clock::now() - begun < 5s));
     }
     SUBCASE("interrupted") {
         const auto d = start_muster({"demo"}, environment);
