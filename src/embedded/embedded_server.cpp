@@ -57,9 +57,7 @@ std::string embedded_server::connect_string() const {
 bool embedded_server::expire_session(std::int64_t id) { return impl_->expire_session(id); }
 void embedded_server::drop_connections() { impl_->drop_connections(); }
 void embedded_server::lose_next_write(write_loss when) { impl_->lose_next_write(when); }
-
 void embedded_server::send_single_bytes(bool on) { impl_->send_single_bytes(on); }
-
 void embedded_server::delay(std::chrono::milliseconds d) { impl_->delay(d); }
 void embedded_server::refuse(bool on) { impl_->refuse(on); }
 void embedded_server::read_only(bool on) { impl_->read_only(on); }

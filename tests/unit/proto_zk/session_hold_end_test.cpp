@@ -8,6 +8,18 @@
 using namespace muster;
 using namespace muster::test;
 
+namespace {
+
+/// The connection is lost to a server that was too busy for read "r". On the next one, a watch is to be armed.
+void lose_too_busy(holding& m) {
+    m.read("r");
+    m.answer(m.take(1), throttled);
+    m.s.watches().add(proto::watch_kind::data, "/a", std::make_shared<recorder>(m.log, "one"));
+    m.lose();
+}
+
+}    // namespace
+
 TEST_SUITE_BEGIN("session: what ends requests thrown back");
 
 TEST_CASE("what is held can be cancelled, and runs out of time, at each moment") {
@@ -215,10 +227,7 @@ TEST_CASE("R10: so is one whose removal something else has overtaken, unless it 
 
 TEST_CASE("what is asked on the next connection waits until a server that was too busy has armed the watches") {
     holding m;
-    m.read("r");
-    m.answer(m.take(1), throttled);
-    m.s.watches().add(proto::watch_kind::data, "/a", std::make_shared<recorder>(m.log, "one"));
-    m.lose();
+    lose_too_busy(m);
     m.attach();
     const auto first = m.take(1);
     REQUIRE(first[0].is(opcode::set_watches));
@@ -231,10 +240,7 @@ TEST_CASE("what is asked on the next connection waits until a server that was to
 
 TEST_CASE("credentials that nobody has answered come before the watches also at a server that was too busy") {
     holding m;
-    m.read("r");
-    m.answer(m.take(1), throttled);
-    m.s.watches().add(proto::watch_kind::data, "/a", std::make_shared<recorder>(m.log, "one"));
-    m.lose();
+    lose_too_busy(m);
     authenticate(m, "auth", "me:secret");
     m.attach();
     const auto all = m.take(2);
