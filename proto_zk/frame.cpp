@@ -12,7 +12,6 @@
 namespace muster::zk::proto {
 namespace {
 
-constexpr std::size_t prefix_bytes = 4;
 constexpr std::size_t small_capacity = 64 * 1024;
 constexpr unsigned quiet_before_shrinking = 64;    // so that a client that lists a large znode now and then keeps its buffer
 
@@ -23,19 +22,19 @@ const unsigned char* bytes_at(const char* p) { return reinterpret_cast<const uns
 
 std::size_t begin_frame(std::string& out) {
     const std::size_t begun = out.size();
-    out.append(prefix_bytes, '\0');
+    out.append(frame_prefix_bytes, '\0');
     return begun;
 }
 
 void end_frame(std::string& out, std::size_t begun) {
-    BOOST_ASSERT(out.size() >= begun + prefix_bytes);
-    const std::size_t length = out.size() - begun - prefix_bytes;
+    BOOST_ASSERT(out.size() >= begun + frame_prefix_bytes);
+    const std::size_t length = out.size() - begun - frame_prefix_bytes;
     BOOST_ASSERT(length <= static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max()));
     boost::endian::store_big_s32(bytes_at(out.data() + begun), static_cast<std::int32_t>(length));
 }
 
 std::span<char> frame_reader::prepare(std::size_t n) {
-    const std::size_t limit = max_frame_ + prefix_bytes;
+    const std::size_t limit = max_frame_ + frame_prefix_bytes;
     const std::size_t used = end_ - begin_;
     const std::size_t wanted = std::min(limit, used + n);
 
@@ -64,8 +63,13 @@ void frame_reader::commit(std::size_t n) noexcept {
 
 std::optional<std::string_view> frame_reader::next(error_code& ec) noexcept {
     ec.clear();
+    if (skipping_ != 0) {
+        const std::size_t n = std::min(skipping_, end_ - begin_);
+        begin_ += n;
+        skipping_ -= n;
+    }
     const std::string_view bytes = unread();
-    if (bytes.size() < prefix_bytes) return std::nullopt;
+    if (bytes.size() < frame_prefix_bytes) return std::nullopt;
 
     const std::int32_t length = boost::endian::load_big_s32(bytes_at(bytes.data()));
     if (length < 0) {
@@ -77,10 +81,17 @@ std::optional<std::string_view> frame_reader::next(error_code& ec) noexcept {
         ec = protocol_errc::frame_too_large;
         return std::nullopt;
     }
-    if (bytes.size() - prefix_bytes < size) return std::nullopt;
-    begin_ += prefix_bytes + size;
-    return bytes.substr(prefix_bytes, size);
+    if (bytes.size() - frame_prefix_bytes < size) return std::nullopt;
+    begin_ += frame_prefix_bytes + size;
+    return bytes.substr(frame_prefix_bytes, size);
 }
+
+std::size_t frame_reader::oversize() const noexcept {
+    BOOST_ASSERT(unread().size() >= frame_prefix_bytes);
+    return static_cast<std::size_t>(boost::endian::load_big_s32(bytes_at(unread().data())));
+}
+
+void frame_reader::skip() noexcept { skipping_ = frame_prefix_bytes + oversize(); }
 
 void frame_reader::move_to(std::size_t capacity) {
     auto data = std::make_unique_for_overwrite<char[]>(capacity);

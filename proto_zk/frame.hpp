@@ -14,6 +14,9 @@
 
 namespace muster::zk::proto {
 
+/// The length in front of a frame.
+inline constexpr std::size_t frame_prefix_bytes = 4;
+
 /// Starts a frame at the end of `out`. Pass the result to `end_frame`.
 std::size_t begin_frame(std::string& out);
 
@@ -51,8 +54,16 @@ public:
     void commit(std::size_t n) noexcept;
 
     /// The content of the next frame, or nothing if it has not arrived completely. Valid until the next `prepare`.
-    /// Errors: `protocol_errc::{bad_length, frame_too_large}`, for good: the stream has no frames behind such a length.
+    /// Errors: `protocol_errc::bad_length`, for good: the stream has no frames behind such a length.
+    /// `protocol_errc::frame_too_large`, until `skip`.
     std::optional<std::string_view> next(error_code& ec) noexcept;
+
+    /// The announced size of a frame that `next` calls too large, and as much of its content as has arrived.
+    std::size_t oversize() const noexcept;
+    std::string_view oversize_content() const noexcept { return unread().substr(frame_prefix_bytes); }
+
+    /// Goes on behind the frame that `next` calls too large. Its bytes are dropped as they come: they need no memory.
+    void skip() noexcept;
 
     /// What arrived and was not taken yet. A server looks for a four letter word here; at the end of the stream it is empty
     /// unless a frame was cut.
@@ -65,6 +76,7 @@ private:
     void move_to(std::size_t capacity);
 
     std::size_t max_frame_;
+    std::size_t skipping_ = 0;    // bytes to drop that have not arrived
     std::unique_ptr<char[]> data_;
     std::size_t capacity_ = 0;
     std::size_t begin_ = 0;

@@ -57,6 +57,8 @@ struct request_header {
 
 /// Of replies and of events (xid_event). A body follows only if `err` is 0.
 struct reply_header {
+    static constexpr std::size_t bytes = 16;
+
     std::int32_t xid = 0;
     std::int64_t zxid = 0;
     std::int32_t err = 0;

@@ -223,7 +223,8 @@ private:
 
     error_code on_frame(std::string_view frame, time_point now);
     error_code on_handshake(std::string_view frame, time_point now);
-    error_code on_reply(std::string_view frame);
+    error_code on_reply(std::string_view frame, error_code ec = {});
+    error_code on_oversize();
     error_code on_auth(const reply_header& header);
     error_code on_token(std::string_view frame, time_point now);
     error_code answer_batch(std::size_t reads, std::string_view reply, zxid at);

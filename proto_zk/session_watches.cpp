@@ -133,10 +133,11 @@ void session::flag_watch(request& r) const {
 /// A request that arms a watch was answered, and its subscriber is in the table.
 void session::note_watch(const request& r, const error_code& ec, zxid at) {
     if (is_lasting(r.arms_kind)) --lasting_in_flight_;
-    if (ec && !(ec == server_errc::no_node && r.arms_kind == watch_kind::exist)) return;
+    const bool unread = ec == protocol_errc::frame_too_large;    // it stands, and its caller has been told an error
+    if (ec && !unread && !(ec == server_errc::no_node && r.arms_kind == watch_kind::exist)) return;
     // It has taken the place of the child watch, also if its caller gave up meanwhile.
     if (r.arms_kind == watch_kind::recursive && watches_.watched(watch_kind::child, r.arms)) arm(watch_kind::child, r.arms, at);
-    if (r.abandoned_) return unwatch(r.arms_kind, r.arms);
+    if (r.abandoned_ || unread) return unwatch(r.arms_kind, r.arms);
     if (!is_lasting(r.arms_kind) && !r.flagged_ && !covered(r.arms_kind, r.arms)) {
         arm(r.arms_kind == watch_kind::exist && !ec ? watch_kind::data : r.arms_kind, r.arms,
             at);    // what was to cover it is gone

@@ -82,6 +82,12 @@ struct balancer_params {
     /// Reads of instances in flight at a time. Legal: 1 and more.
     std::size_t read_window = 128;
 
+    /// How many services the balancer follows. Each that is asked for is followed from then on, whether it exists or not, with a
+    /// watch and some kilobytes: where their names come from outside, from the path of a request for instance, anybody could
+    /// make up more and more of them. What is asked for beyond gives `registry_errc::too_many_services`. Default 4096, more than
+    /// a program calls. Legal: all; 0: no service.
+    std::size_t max_services = 4'096;
+
     /// After a lost connection all is read again, at a moment that is drawn from this time: the clients of a server that comes
     /// back would otherwise all read at once. Until then the view is stale, and picks go on from it; what the watch tells of is
     /// read at once all the same. Who has no instance to show does not wait. 0: all is read at once.
@@ -237,9 +243,10 @@ public:
 
     /// Picks one instance of `service` now.
     /// \par Errors
-    /// `registry_errc::{unknown_service, no_instances, no_master, key_required, invalid_name, closed}`, or, with the
-    /// `health_params` for it, `registry_errc::{all_ejected, recovering}`; with a custom policy `registry_errc::policy_failed`
-    /// and those of its own. The first use of a service begins to read it and gives `unknown_service`.
+    /// `registry_errc::{unknown_service, no_instances, no_master, key_required, invalid_name, too_many_services, closed}`, or,
+    /// with the `health_params` for it, `registry_errc::{all_ejected, recovering}`; with a custom policy
+    /// `registry_errc::policy_failed` and those of its own. The first use of a service begins to read it and gives
+    /// `unknown_service`.
     result<lease> try_pick(std::string_view service, const pick_options& o = {});
 
     /// Picks one instance of `service`; waits for one up to `pick_options::wait`.
@@ -247,8 +254,8 @@ public:
     /// Where there is an instance, the call picks it, and `co_await` does not suspend; else the wait begins with `co_await`. The
     /// call keeps neither `service` nor `o`: what a wait needs is copied.
     /// \par Errors
-    /// Thrown as `boost::system::system_error`: `registry_errc::{key_required, invalid_name, closed}`, or, with the
-    /// `health_params` for it, at once `registry_errc::{all_ejected, recovering}`; so with a custom policy
+    /// Thrown as `boost::system::system_error`: `registry_errc::{key_required, invalid_name, too_many_services,
+    /// closed}`, or, with the `health_params` for it, at once `registry_errc::{all_ejected, recovering}`; so with a custom policy
     /// `registry_errc::policy_failed` and those of its own;
     /// `registry_errc::{no_instances, no_master}` when the service is known and the wait passed;
     /// `registry_errc::registry_unavailable` when ZooKeeper was not reached within the wait, `registry_errc::timed_out` when it
@@ -294,24 +301,24 @@ public:
     /// `filters` and `wait` of `o` are kept as its defaults; `key` and `exclude` are given to each pick. Begins to read the
     /// service if it is not in use.
     /// \par Errors
-    /// `registry_errc::{invalid_name, closed}`
+    /// `registry_errc::{invalid_name, too_many_services, closed}`
     result<muster::picker> picker(std::string_view service, pick_options o = {});
 
     /// Subscribes to the changes of `service`. Begins to read it if it is not in use.
     /// \par Errors
-    /// `registry_errc::{invalid_name, closed}`
+    /// `registry_errc::{invalid_name, too_many_services, closed}`
     result<change_stream> changes(std::string_view service);
 
     /// What is known of `service`. Begins to read it if it is not in use.
     /// \par Errors
-    /// `registry_errc::{invalid_name, closed}`
+    /// `registry_errc::{invalid_name, too_many_services, closed}`
     result<service_view> view(std::string_view service);
 
     /// What is known of `service` and of each of its instances, and what this balancer has done with them: conditions, open
     /// leases, latencies, counts; `to_json` makes JSON of it. For people and dashboards: it costs time in proportion to the
     /// instances, but takes no lock that picks or calls that end wait for. Begins to read the service if it is not in use.
     /// \par Errors
-    /// `registry_errc::{invalid_name, closed}`
+    /// `registry_errc::{invalid_name, too_many_services, closed}`
     result<service_description> describe(std::string_view service);
 
     /// Waits until the instance of `l` drains or is not registered any more, as `lease::draining` says: for who holds connections

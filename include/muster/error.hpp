@@ -23,6 +23,7 @@ enum class registry_errc {
     all_ejected,             ///< All instances are ejected, and `health_params::panic_percentage` is 0.
     recovering,              ///< After all were gone too few are back for all picks: `health_params::recovery_instances`.
     policy_failed,           ///< A policy of the user's threw, or chose what is not there: see `custom_policy`.
+    too_many_services,       ///< The balancer follows as many as it may: `balancer_params::max_services`.
 };
 
 /// The category of `registry_errc`, for what an `error_code` is asked and compared with.

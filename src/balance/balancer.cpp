@@ -54,6 +54,13 @@ balancer_impl::entry* balancer_impl::find_locked(std::string_view service, diagn
         why = valid.error();
         return nullptr;
     }
+    if (const auto most = env_->params.max_services; services_.size() >= most) {
+        why = diagnostic(registry_errc::too_many_services,
+                         fmt::format("service '{}' would be one more than the {} that are followed, expected at most "
+                                     "balancer_params::max_services of {}",
+                                     service, services_.size(), most));
+        return nullptr;
+    }
     entry& e = services_[std::string(service)];
     e.service = std::make_shared<balance::service>(env_, std::string(service));
     asio::post(env_->strand, [s = e.service] { s->start(); });

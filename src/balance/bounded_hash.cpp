@@ -20,6 +20,8 @@ namespace {
 // bound anything.
 constexpr double capacity = 1.25;
 
+constexpr auto relaxed = std::memory_order_relaxed;
+
 /// The capacity of an instance is ceil(1.25 * (open + 1) * w / W) leases, with `open` those of all instances of the table; a key
 /// goes on from its slot to the first whose owner has room. Leases of other policies do not count.
 template <class Slot>
@@ -30,6 +32,7 @@ public:
         const double weights = std::accumulate(this->nodes().begin(), this->nodes().end(), 0.0,
                                                [](double sum, const node_ref& n) { return sum + n->weight; });
         per_weight_ = capacity / weights;
+        count();
     }
 
     node* pick(pick_state& s, std::string_view key, error_code& ec) const noexcept override {
@@ -64,7 +67,7 @@ private:
     public:
         explicit with_room(double room, eligibility* other = nullptr) noexcept : room_(room), other_(other) {}
         bool operator()(node& n) noexcept override {
-            return n.state->bounded.load(std::memory_order_relaxed) < room_ * n.weight && (!other_ || (*other_)(n));
+            return n.state->bounded_leases() < room_ * n.weight && (!other_ || (*other_)(n));
         }
 
     private:
@@ -76,19 +79,25 @@ private:
     double room() const noexcept { return shared_ ? per_weight_ * (open() + 1.0) : std::numeric_limits<double>::infinity(); }
 
     // The leases that are out. The service counts all of its own; where the table has only some of its instances, they are
-    // counted here, but of many not for each pick: what comes in between makes a fraction of a lease for each of them. What goes
-    // may be all, but there are never more than the service counts.
+    // counted here, but of many not for each pick. What the service has taken since is left out, and all that it has got back is
+    // taken off: so few make a fraction of a lease for each instance, and no bound is passed.
     std::uint32_t open() const noexcept {
-        constexpr auto relaxed = std::memory_order_relaxed;
-        if (shared_->health.present() == nodes().size()) return shared_->bounded.load(relaxed);
-        if (const std::uint32_t left = picks_left_.load(relaxed); left > 0) {
-            picks_left_.store(left - 1, relaxed);
-            return std::min(open_.load(relaxed), shared_->bounded.load(relaxed));
-        }
+        const std::uint64_t now = shared_->bounded.load(relaxed);
+        if (shared_->health.present() == nodes().size()) return bounded_load::open(now);
+        const std::uint64_t then = counted_at_.load(relaxed);
+        const std::uint32_t taken = bounded_load::taken_since(then, now);
+        const std::uint32_t returned = taken - static_cast<std::uint32_t>(now - then);
+        if (std::uint64_t{taken} + returned >= nodes().size() / 16) return count();
+        const std::uint32_t counted = open_.load(relaxed);
+        return counted > returned ? counted - returned : 0;
+    }
+
+    std::uint32_t count() const noexcept {
+        if (!shared_) return 0;
+        counted_at_.store(shared_->bounded.load(relaxed), relaxed);
         std::uint32_t n = 0;
-        for (const node_ref& each : nodes()) n += each->state->bounded.load(relaxed);
+        for (const node_ref& each : nodes()) n += each->state->bounded_leases();
         open_.store(n, relaxed);
-        picks_left_.store(static_cast<std::uint32_t>(nodes().size() / 16), relaxed);
         return n;
     }
 
@@ -96,7 +105,7 @@ private:
     const service_state* shared_;    // kept by the nodes
     double per_weight_;
     mutable std::atomic<std::uint32_t> open_{0};          // as of the last count
-    mutable std::atomic<std::uint32_t> picks_left_{0};    // until the next one
+    mutable std::atomic<std::uint64_t> counted_at_{0};    // what the service had then
 };
 
 }    // namespace

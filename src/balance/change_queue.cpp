@@ -43,12 +43,6 @@ change describe(change::kind what, const node& n) {
     return c;
 }
 
-change of_service(change::kind what) {
-    change c;
-    c.what = what;
-    return c;
-}
-
 bool by_path(const rejected_node& n, const std::string& path) { return n.path < path; }
 
 bool before(const node_ref& n, std::string_view identity) { return n->seen.identity < identity; }
@@ -59,7 +53,7 @@ void change_queue::show(balance::exhibit_ptr now) {
     std::unique_lock lock(mutex_);
     if (closed_ || detached_) return;
     now_ = std::move(now);
-    compare();
+    compared_ = false;
     if (!waiter_) return;
     auto c = take();
     if (!c) return;
@@ -72,38 +66,33 @@ void change_queue::show(balance::exhibit_ptr now) {
 /// Makes the pending changes those from what was told to what is shown.
 void change_queue::compare() {
     pending_.clear();
+    compared_ = true;
     if (!now_->known) return;
-    if (now_->stale && !told_stale_) pending_.push_back({of_service(change::kind::stale), nullptr, {}});
+    if (now_->stale && !told_stale_) pending_.push_back({change::kind::stale, {}});
     auto told = told_.begin();
     auto now = now_->nodes.begin();
     while (told != told_.end() || now != now_->nodes.end()) {
         if (told != told_.end() && now != now_->nodes.end() && *told == *now) {
             ++told, ++now;    // of nearly all; without a look at them, since that would fetch all of a large service
         } else if (now == now_->nodes.end() || (told != told_.end() && (*told)->seen.identity < (*now)->seen.identity)) {
-            compare_instance((told++)->get(), nullptr);
+            compare_instance(*told++, {});
         } else if (told == told_.end() || (*now)->seen.identity < (*told)->seen.identity) {
-            compare_instance(nullptr, (now++)->get());
+            compare_instance({}, *now++);
         } else {
-            compare_instance((told++)->get(), (now++)->get());
+            compare_instance(*told++, *now++);
         }
     }
     compare_rejected();
-    if (!now_->stale && told_stale_) pending_.push_back({of_service(change::kind::fresh), nullptr, {}});
+    if (!now_->stale && told_stale_) pending_.push_back({change::kind::fresh, {}});
 }
 
-void change_queue::compare_instance(const node* told, const node* now) {
-    const auto push = [this](change::kind what, const node& n, bool gone) {
-        // The nodes are alive: told_ and now_ hold references.
-        pending_.push_back(
-            {describe(what, n), gone ? node_ref() : node_ref(const_cast<node*>(&n)), std::string(n.seen.identity)});
-    };
-    if (!told) {
-        push(change::kind::added, *now, false);
-    } else if (!now) {
-        push(change::kind::removed, *told, true);
-    } else if (told != now) {
-        push(told->role != now->role ? change::kind::role : change::kind::updated, *now, false);
-    }
+void change_queue::compare_instance(const node_ref& told, const node_ref& now) {
+    if (!told)
+        pending_.push_back({change::kind::added, now});
+    else if (!now)
+        pending_.push_back({change::kind::removed, told});
+    else if (told != now)
+        pending_.push_back({told->role != now->role ? change::kind::role : change::kind::updated, now});
 }
 
 void change_queue::compare_rejected() {
@@ -115,40 +104,40 @@ void change_queue::compare_rejected() {
     for (const auto& r : now) {
         const auto told = told_rejected_.find(r.path);
         if (told != told_rejected_.end() && told->second == r.reason) continue;
-        change c = of_service(change::kind::rejected);
-        c.path = r.path;
-        c.reason = r.reason;
-        pending_.push_back({std::move(c), nullptr, {}});
+        pending_.push_back({change::kind::rejected, {}, &r});
     }
 }
 
 std::optional<change> change_queue::take() {
+    if (!compared_) compare();
     if (pending_.empty()) return std::nullopt;
     pending p = std::move(pending_.front());
     pending_.pop_front();
-    switch (p.what.what) {
-        case change::kind::stale:
-            told_stale_ = true;
-            break;
-        case change::kind::fresh:
-            told_stale_ = false;
-            break;
-        case change::kind::rejected:
-            told_rejected_[p.what.path] = p.what.reason;
-            break;
-        default: {
-            const auto at = std::lower_bound(told_.begin(), told_.end(), std::string_view(p.identity), before);
-            const bool there = at != told_.end() && (*at)->seen.identity == p.identity;
-            if (!p.node) {
-                if (there) told_.erase(at);
-            } else if (!there) {
-                told_.insert(at, std::move(p.node));
-            } else {
-                *at = std::move(p.node);
-            }
-        }
+    return apply(std::move(p));
+}
+
+/// The subscriber knows it from now on.
+change change_queue::apply(pending p) {
+    change c;
+    if (p.node) c = describe(p.what, *p.node);
+    c.what = p.what;
+    if (p.rejected) {
+        c.path = p.rejected->path;
+        c.reason = p.rejected->reason;
+        told_rejected_[c.path] = c.reason;
     }
-    return std::move(p.what);
+    if (p.what == change::kind::stale || p.what == change::kind::fresh) told_stale_ = p.what == change::kind::stale;
+    if (!p.node) return c;
+    const auto at = std::lower_bound(told_.begin(), told_.end(), p.node->seen.identity, before);
+    const bool there = at != told_.end() && (*at)->seen.identity == p.node->seen.identity;
+    if (p.what == change::kind::removed) {
+        if (there) told_.erase(at);
+    } else if (!there) {
+        told_.insert(at, std::move(p.node));
+    } else {
+        *at = std::move(p.node);
+    }
+    return c;
 }
 
 void change_queue::close() {
@@ -199,7 +188,10 @@ void change_queue::detach() {
     {
         const std::lock_guard lock(mutex_);
         detached_ = true;
+        compared_ = true;
         pending_.clear();
+        told_.clear();
+        now_.reset();
         turn = turn_;
     }
     cancel(turn);

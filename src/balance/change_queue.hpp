@@ -42,7 +42,8 @@ using exhibit_ptr = std::shared_ptr<const exhibit>;
 namespace muster::detail {
 
 /// One subscriber's changes. Keeps no history: it compares what the subscriber has been told with what is shown now, so unread
-/// changes of an instance merge by themselves and memory is bounded by the size of the service.
+/// changes of an instance merge by themselves and memory is bounded by the size of the service. It compares when a change is
+/// asked for: one that nobody reads costs the service nothing.
 class change_queue final : public runtime::shutdown_target, public std::enable_shared_from_this<change_queue> {
 public:
     using handler = asio::any_completion_handler<void(error_code, change)>;
@@ -64,26 +65,29 @@ public:
 private:
     using waiter = runtime::completion<void(error_code, change)>;
 
+    /// A change to be told. What is known once it is told is noted then.
+    struct pending {
+        change::kind what;
+        balance::node_ref node;                     ///< As it is now, or was if it is removed; null: the change is of none.
+        const rejected_node* rejected = nullptr;    ///< In `now_`.
+    };
+
     void compare();
-    void compare_instance(const balance::node* told, const balance::node* now);
-    void compare_rejected();
     std::optional<change> take();
+    void compare_instance(const balance::node_ref& told, const balance::node_ref& now);
+    void compare_rejected();
+    change apply(pending p);
     void cancel(std::uint64_t turn);
 
     const asio::any_io_executor ex_;
 
     std::mutex mutex_;
     balance::exhibit_ptr now_;
+    bool compared_ = true;                                // pending_ leads to it
     balance::node_list told_;                             // what the subscriber knows after the pending changes, by identity
     std::map<std::string, std::string> told_rejected_;    // reasons by path
     bool told_stale_ = true;
 
-    /// A change to be told, and what is known once it is: applied when it is taken.
-    struct pending {
-        change what;
-        balance::node_ref node;    // null: a removal
-        std::string identity;      // empty: not of an instance
-    };
     std::deque<pending> pending_;
 
     std::optional<waiter> waiter_;

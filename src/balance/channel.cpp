@@ -62,7 +62,8 @@ lease hot_picker::lend_another(node& first, std::string_view key, const tried_se
     if (!n) return {};
     std::uint64_t how = state_.loan;
     if (tried && tried->contains(n->id)) how |= loan::last_chance;
-    if (n->state->standing.load(std::memory_order_relaxed) == standing::trial) how |= loan::on_trial;
+    if (n->state->standing.load(std::memory_order_relaxed) == standing::trial)
+        how |= loan::of_trial(n->state->health.trial.load(std::memory_order_relaxed));
     return node::lend(*n, how, state_.stripe);
 }
 
@@ -83,8 +84,9 @@ class healthy_and_new final : public eligibility {
 public:
     /// `hash`: of the key that alone decides; null if none does. `panic`: where so many are ejected that it is more likely not
     /// their fault, they are allowed as well.
-    healthy_and_new(pick_state& s, std::int64_t now, const std::uint64_t* hash, const tried_set* tried, bool panic) noexcept
-        : now_(now), tried_(tried), panic_(panic) {
+    healthy_and_new(const table& t, pick_state& s, std::int64_t now, const std::uint64_t* hash, const tried_set* tried,
+                    bool panic) noexcept
+        : table_(t), state_(&s), now_(now), tried_(tried), panic_(panic) {
         draws_.of_pick = draw_from(s.random());
         draws_.of_key = hash ? draw_from(*hash * 0x9e3779b97f4a7c15) : draws_.of_pick;
     }
@@ -94,11 +96,15 @@ public:
         const standing before = n.state->standing.load(std::memory_order_relaxed);
         if (before == standing::fine || !n.state->shared) return true;
         if (before == standing::starting && spares_nobody_) return true;
-        const auto v = n.state->shared->health.admits(*n.state, now_, draws_, panic_);
+        const double own = state_->sought ? table_.share_of(n) : 1;
+        const auto v = n.state->shared->health.admits(*n.state, now_, draws_, panic_, own);
         refused_ |= v == health::verdict::refuse;
         spared_ |= v == health::verdict::no && before == standing::starting;
         return v == health::verdict::yes;
     }
+
+    /// The state that the table picks with.
+    void of(const pick_state& s) noexcept { state_ = &s; }
 
     /// True if a pick is to be refused, rather than to go elsewhere.
     bool refused() const noexcept { return refused_; }
@@ -108,8 +114,10 @@ public:
     bool spares() noexcept { return !std::exchange(spares_nobody_, true) && spared_; }
 
 private:
-    static std::uint32_t draw_from(std::uint64_t bits) noexcept { return static_cast<std::uint32_t>(bits >> 48); }
+    static std::uint32_t draw_from(std::uint64_t bits) noexcept { return static_cast<std::uint32_t>(bits >> 32); }
 
+    const table& table_;
+    const pick_state* state_;
     std::int64_t now_;
     // The same for all that are looked at: where all are on trial, many draws would let nearly every pick through to one of
     // them. By key where one starts, so that its keys come to it one by one. Not on trial: a key that is not drawn would never
@@ -160,7 +168,7 @@ public:
         for (const table_ptr& t : picker_.plan_->tables()) {
             const bool allow = everybody || (panic_ && anybody_well(*t, picker_.state_));
             const bool keyed = t->by_key() && !key_.empty();
-            healthy_and_new wanted(picker_.state_, now_, keyed ? &hash_ : nullptr, tried, allow);
+            healthy_and_new wanted(*t, picker_.state_, now_, keyed ? &hash_ : nullptr, tried, allow);
             node* n = look(*t, wanted);
             if (!n && !wanted.refused() && wanted.spares()) n = look(*t, wanted);
             refused_ |= wanted.refused();
@@ -179,6 +187,7 @@ private:
         // From anywhere: the searches through the tables before would take rotations on by the same number of turns each time.
         pick_state anywhere(picker_.state_.random());
         anywhere.stripe = picker_.state_.stripe;
+        wanted.of(anywhere);
         error_code ignored;
         node* n = t.pick(anywhere, key_, ignored);
         if (n && !wanted(*n)) n = wanted.refused() ? nullptr : t.pick_if(anywhere, key_, wanted);

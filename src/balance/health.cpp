@@ -17,8 +17,8 @@ std::int64_t ticks_of(std::chrono::milliseconds d) noexcept {
     return std::chrono::nanoseconds(std::clamp(d, std::chrono::milliseconds(0), longest)).count();
 }
 
-// Of 16 random bits: true in so many percent.
-bool falls(std::uint32_t draw, double percentage) noexcept { return draw * 100.0 < percentage * 65536; }
+// Of 32 random bits: true in so many percent.
+bool falls(std::uint32_t draw, double percentage) noexcept { return draw * 100.0 < percentage * 0x1p32; }
 
 standing standing_of(const node_state& s) noexcept { return s.standing.load(relaxed); }
 
@@ -28,7 +28,7 @@ bool is_out(standing s) noexcept { return s == standing::ejected || s == standin
 
 health::health(const health_params& p) noexcept : params_(p) {}
 
-health::verdict health::admits(node_state& s, std::int64_t now, draws d, bool panic) noexcept {
+health::verdict health::admits(node_state& s, std::int64_t now, draws d, bool panic, double own) noexcept {
     const auto answer = [](bool b) { return b ? verdict::yes : verdict::no; };
     switch (standing_of(s)) {
         case standing::fine:
@@ -38,13 +38,13 @@ health::verdict health::admits(node_state& s, std::int64_t now, draws d, bool pa
             if (!is_out(standing_of(s))) break;
             [[fallthrough]];
         case standing::trial: {
-            const bool tried = standing_of(s) == standing::trial && falls(d.of_pick, params_.trial_percentage);
+            const bool tried = standing_of(s) == standing::trial && falls(d.of_pick, own * params_.trial_percentage);
             return answer(tried || (panic && in_panic(now)));
         }
         case standing::starting: {
             const auto age = static_cast<double>(now - s.health.since.load(relaxed));
             const double share = 100 * age / static_cast<double>(std::max<std::int64_t>(1, ticks_of(params_.slow_start)));
-            if (share < 100) return answer(falls(d.of_key, std::max<double>(share, params_.slow_start_percentage)));
+            if (share < 100) return answer(falls(d.of_key, own * std::max<double>(share, params_.slow_start_percentage)));
             const std::lock_guard lock(mutex_);
             if (standing_of(s) == standing::starting) s.standing.store(standing::fine, relaxed);
             break;
@@ -61,6 +61,7 @@ void health::begin_trial(node_state& s, std::int64_t now) noexcept {
     if (standing_of(s) != standing::ejected || now < s.health.since.load(relaxed)) return;    // another pick was first
     if (!has_trials()) return restore(s, now);
     s.health.trial_left = params_.trial_successes;
+    s.health.trial.store(static_cast<std::uint8_t>(s.health.trial.load(relaxed) % 7 + 1), relaxed);
     s.strikes.store(0, relaxed);    // policies that pass over who fails would hardly ever give it the picks of its trial
     s.health.since.store(now, relaxed);
     s.standing.store(standing::trial, relaxed);

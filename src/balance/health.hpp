@@ -32,8 +32,11 @@ struct health_record {
     std::uint64_t successes_at = 0;             ///< As of the failure before: another number ends the row.
     std::uint32_t failures_in_row = 0;
     std::uint32_t unreachable_in_row = 0;
-    std::uint32_t times = 0;             ///< Ejections in close succession.
-    std::int64_t restored_at = 0;        ///< End of the last one.
+    std::uint32_t times = 0;         ///< Ejections in close succession.
+    std::int64_t restored_at = 0;    ///< End of the last one.
+    /// Number of the trial it is on or was on last, 1 to 7 in turn; 0: it was on none. Calls of one trial tell nothing of the
+    /// next.
+    std::atomic<std::uint8_t> trial{0};
     std::uint32_t trial_left = 0;        ///< Successes that the trial still takes.
     std::int64_t interval_from = 0;      ///< The interval of `failure_percentage`.
     std::uint64_t successes_then = 0;    ///< As it began.
@@ -55,7 +58,7 @@ class health {
 public:
     enum class verdict { yes, no, refuse };
 
-    /// What chance decides of one pick: 16 random bits each.
+    /// What chance decides of one pick: 32 random bits each.
     struct draws {
         std::uint32_t of_pick = 0;
         std::uint32_t of_key = 0;    ///< Of a pick by key, the same for the same key; else another number.
@@ -63,8 +66,9 @@ public:
 
     explicit health(const health_params& p) noexcept;
 
-    /// May this pick go to an instance that is not `fine`? `panic`: in a panic, also to one that is ejected or on trial.
-    verdict admits(node_state& s, std::int64_t now, draws d, bool panic) noexcept;
+    /// May this pick go to an instance that is not `fine`? `panic`: in a panic, also to one that is ejected or on trial. `own`:
+    /// which part of such picks would be its own; of that it gets what its standing allows.
+    verdict admits(node_state& s, std::int64_t now, draws d, bool panic, double own = 1) noexcept;
     /// Fewer are healthy than `health_params::panic_percentage`.
     bool in_panic(std::int64_t now) noexcept;
     /// What it is picked for at `now`, were it picked.
@@ -72,9 +76,9 @@ public:
     /// Nobody else is there to take a pick that `admits` refused to all.
     bool panics() const noexcept { return params_.panic_percentage > 0; }
 
-    /// A call failed. `tried`: it was made on trial.
+    /// A call failed. `tried`: it was made on the trial that is under way.
     void failed(node_state& s, failure_class why, bool tried, std::int64_t now) noexcept;
-    /// A call that was made on trial succeeded.
+    /// A call that was made on the trial that is under way succeeded.
     void succeeded(node_state& s, std::int64_t now) noexcept;
 
     /// For the membership: an instance is there, from the service's first view on or later.

@@ -55,7 +55,7 @@ void tried_set::insert(const lease& l) noexcept {
 inline bool lease::take_back() noexcept {
     if (!(loan_ & loan::open)) return false;
     if (loan_ & loan::counted) [[unlikely]]
-        node::count_bounded(*taken_->whose->state, 0U - 1);
+        taken_->whose->state->count_bounded(false);
     loan_ &= ~(loan::open | loan::counted);
     taken_->give_back();
     return true;
@@ -64,10 +64,10 @@ inline bool lease::take_back() noexcept {
 void lease::succeed() noexcept {
     if (!take_back()) return;
     fetch_add(taken_->outcomes->successes, std::uint64_t{1});
-    const bool tried = (loan_ & loan::on_trial) != 0;
+    const std::uint8_t trial = loan::trial_of(loan_);
     const bool failing = taken_->outcomes->failing.load(std::memory_order_relaxed) != 0;
-    if (tried || failing) [[unlikely]]
-        taken_->whose->state->recover(tried);
+    if (trial != 0 || failing) [[unlikely]]
+        taken_->whose->state->recover(trial);
     if (const std::int64_t taken_at = loan::time_of(loan_)) taken_->whose->state->observe(taken_at);
 }
 
@@ -83,7 +83,7 @@ void lease::failure(failure_class why) noexcept {
     if (why == failure_class::cancelled) return canceled();
     if (!take_back()) return;
     taken_->whose->state->count(why);
-    taken_->whose->state->fail(why, loan::time_of(loan_), (loan_ & loan::on_trial) != 0);
+    taken_->whose->state->fail(why, loan::time_of(loan_), loan::trial_of(loan_));
 }
 
 void lease::canceled() noexcept {
@@ -91,7 +91,7 @@ void lease::canceled() noexcept {
 }
 
 void lease::abandon() noexcept {
-    if (loan_ & loan::counted) node::count_bounded(*taken_->whose->state, 0U - 1);
+    if (loan_ & loan::counted) taken_->whose->state->count_bounded(false);
     fetch_add(taken_->outcomes->abandoned, std::uint64_t{1});
     node::release(*taken_, 1);
 }

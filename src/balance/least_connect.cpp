@@ -2,6 +2,7 @@
 //
 // leastconnect: the fewest open leases for its weight.
 #include "balance/alias.hpp"
+#include "balance/newcomers.hpp"
 #include "balance/policies.hpp"
 
 #include <algorithm>
@@ -19,6 +20,9 @@ namespace {
 // best of 24 is among the best 3 % in half of all picks and among the better half in all but one of 16 million.
 constexpr std::size_t exact_up_to = 128;
 constexpr std::uint32_t sample = 24;
+
+// More draws than `sample` would make no difference.
+constexpr newcomers::limits held_back{1, 0.5, sample};
 
 // Counts as so many leases, which nobody has, also where they are divided by the greatest weight.
 constexpr std::uint32_t failing = std::uint32_t{1} << 30;
@@ -56,59 +60,12 @@ private:
     std::vector<double> per_weight_;
 };
 
-// Who has far fewer leases than the others when a table is made: those that have just joined. All picks would go to them until
-// they have caught up.
-class newcomers {
-public:
-    explicit newcomers(const node_list& nodes) {
-        std::vector<double> loads;
-        loads.reserve(nodes.size());
-        double weights = 0;
-        for (const node_ref& n : nodes) {
-            loads.push_back(static_cast<double>(n->open()) / n->weight);
-            weights += n->weight;
-        }
-        std::vector<double> sorted = loads;
-        const auto middle = sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() / 2);
-        std::nth_element(sorted.begin(), middle, sorted.end());
-        const double median = *middle;
-        // Half of its share of the next 1000 picks: who misses no more than that may well get it at once.
-        const double missing = 512 / weights;
-        double theirs = 0;
-        for (std::size_t i = 0; i < nodes.size(); ++i) {
-            const double behind = median - loads[i];
-            if (behind <= missing || behind * nodes[i]->weight <= 1) continue;    // by 1 they differ all the time
-            is_one_.resize(nodes.size());
-            is_one_[i] = true;
-            theirs += nodes[i]->weight;
-        }
-        if (theirs == 0) return;
-        step_ = static_cast<std::uint32_t>(1024 * theirs / weights) + 1;
-        end_ = step_ * sample;    // more draws would make no difference
-    }
-
-    /// True while there are some that are held back.
-    bool any() const noexcept { return taken_.load(std::memory_order_relaxed) < end_; }
-    /// Precondition: `any()` was true.
-    bool contains(std::uint32_t i) const noexcept { return is_one_[i]; }
-
-    /// One of them is looked at only when it is drawn, by so many draws: by one for the first 1000 picks or so, which gives it
-    /// its share, then by two, and so on. So it catches up within some thousand picks.
-    std::uint32_t draws() const noexcept { return 1 + taken_.load(std::memory_order_relaxed) / step_; }
-    /// One of them was taken.
-    void count() const noexcept { fetch_add(taken_, 1U); }
-
-private:
-    std::vector<bool> is_one_;
-    std::uint32_t step_ = 1;    // so many picks of them are their share of 1024
-    std::uint32_t end_ = 0;     // after so many they are held back no more; 0: there are none
-    mutable std::atomic<std::uint32_t> taken_{0};
-};
-
 template <class Order>
 class least_connect final : public table {
 public:
-    explicit least_connect(node_list nodes) : table(std::move(nodes)), order_(this->nodes()), newcomers_(this->nodes()) {
+    explicit least_connect(node_list nodes)
+        : table(std::move(nodes)), order_(this->nodes()), newcomers_(this->nodes(), held_back) {
+        for (const node_ref& n : this->nodes()) weights_ += n->weight;
         in_one_place_ =
             std::all_of(this->nodes().begin(), this->nodes().end(), [](const node_ref& n) { return n->counts_in_one_place(); });
     }
@@ -116,11 +73,13 @@ public:
     // Draws in proportion to the weights, so that ties do not always go to the same. One without any lease cannot be beaten;
     // three draws look for one, or else whoever follows busy ones in the list would get most of their picks.
     node* pick(pick_state& s, std::string_view, error_code&) const noexcept override {
+        s.sought = false;
         if (newcomers_.any()) [[unlikely]]
             return pick_beside_newcomers(s);
         for (int draw = 0; draw < 3; ++draw) {
             node* const n = nodes()[order_.draw(s)].get();
             if (n->open() == 0 && s.worth_trying(n->state->strikes.load(std::memory_order_relaxed))) return n;
+            s.sought = true;
         }
         node* const best = best_of(s, false);
         if (s.worth_trying(best->state->strikes.load(std::memory_order_relaxed))) return best;
@@ -133,6 +92,7 @@ public:
     node* pick_if(pick_state& s, std::string_view key, eligibility& e) const noexcept override {
         const auto size = static_cast<std::uint32_t>(nodes().size());
         const bool all = size <= exact_up_to;
+        s.sought = true;
         node* best = nullptr;
         std::uint64_t best_rank = std::numeric_limits<std::uint64_t>::max();
         std::uint32_t weights = 0;    // of the best so far
@@ -150,6 +110,14 @@ public:
             best_rank = rank;
         }
         return best ? best : table::pick_if(s, key, e);
+    }
+
+    // One that has no lease had its share when the first draw was its. Among very many one that is sought out is one of so many
+    // drawn.
+    double share_of(const node& n) const noexcept override {
+        if (n.open() == 0) return 0;
+        const double share = n.weight / weights_;
+        return nodes().size() <= exact_up_to ? share : std::max(share, 1.0 / sample);
     }
 
 private:
@@ -171,11 +139,11 @@ private:
         return nodes()[i].get();
     }
 
-    // The same, but a newcomer counts only where it is drawn.
+    // The same, but a newcomer counts only where it is one of so many drawn.
     [[gnu::noinline]] node* pick_beside_newcomers(pick_state& s) const noexcept {
         const auto rank = [&, all = nodes().data()](std::uint32_t i) { return order_.rank(all[i]->open(), i); };
         std::uint64_t drawn = std::numeric_limits<std::uint64_t>::max();
-        for (std::uint32_t left = newcomers_.draws(); left > 0; --left) {
+        for (std::uint32_t left = newcomers_.round(); left > 0; --left) {
             const std::uint32_t i = order_.draw(s);
             if (newcomers_.contains(i) && s.worth_trying(nodes()[i]->state->strikes.load(std::memory_order_relaxed)))
                 drawn = std::min(drawn, rank(i));
@@ -192,10 +160,12 @@ private:
                 return order_.rank(all[i]->open() + (late ? failing : 0), i);
             });
         };
+        s.sought = true;
         std::uint32_t other = best_other(false);
         if (!s.worth_trying(nodes()[other]->state->strikes.load(std::memory_order_relaxed))) other = best_other(true);
         if (drawn >> 32 > rank(other) >> 32) return nodes()[other].get();
         newcomers_.count();
+        s.sought = false;
         return nodes()[static_cast<std::uint32_t>(drawn)].get();
     }
 
@@ -227,6 +197,7 @@ private:
 
     Order order_;
     newcomers newcomers_;
+    double weights_ = 0;
     bool in_one_place_;
 };
 

@@ -10,6 +10,9 @@
 namespace muster::balance {
 namespace {
 
+// Of those that went: more than any service has. Somebody may register ever new ones.
+constexpr std::size_t most_remembered = 100'000;
+
 bool same_data(const record& a, const record& b) { return a.instance == b.instance || *a.instance == *b.instance; }
 
 bool by_identity(const sighting& a, const sighting& b) { return a.identity < b.identity; }
@@ -182,6 +185,7 @@ void membership::tell_leases(const std::vector<difference>& changes) noexcept {
         else if (drains(*d.node->seen.instance))
             now = presence::draining;
         d.node->state->presence.store(now, std::memory_order_release);
+        d.node->state->count_apart(now == presence::gone);
     }
 }
 
@@ -195,7 +199,8 @@ void membership::tell_health(const std::vector<difference>& changes, time_point 
 }
 
 void membership::forget(time_point now) {
-    for (; !departures_.empty() && now - departures_.front().first >= remember_; departures_.pop_front()) {
+    const auto over = [&] { return now - departures_.front().first >= remember_ || departures_.size() > most_remembered; };
+    for (; !departures_.empty() && over(); departures_.pop_front()) {
         const auto& [at, identity] = departures_.front();
         const auto it = departed_.find(identity);
         if (it != departed_.end() && it->second.at == at) departed_.erase(it);

@@ -97,7 +97,7 @@ struct alignas(64) node {
     static lease lend(node& n, std::uint64_t loan = 0, std::uint32_t s = 0) noexcept {
         stripe& by = n.stripes == 0 ? n.own : n.others[s & (n.stripes - 1U)];
         fetch_add(by.count, std::uint64_t{1});
-        if (loan & loan::counted) count_bounded(*n.state, 1);
+        if (loan & loan::counted) n.state->count_bounded(true);
         return lease(&by, loan | loan::open);
     }
 
@@ -106,12 +106,6 @@ struct alignas(64) node {
 
     /// What a lease was taken on. Precondition: it is not empty.
     static const node& of(const lease& l) noexcept { return *l.taken_->whose; }
-
-    /// Adds to the leases that boundedhash counts.
-    static void count_bounded(node_state& s, std::uint32_t by) noexcept {
-        fetch_add(s.bounded, by);
-        if (s.shared) fetch_add(s.shared->bounded, by);
-    }
 
     /// Leases of this version that are out.
     std::uint32_t own_open() const noexcept {

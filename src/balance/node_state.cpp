@@ -47,6 +47,14 @@ std::uint64_t node_state::sum(std::atomic<std::uint64_t> tally::*counter) const 
     return n;
 }
 
+// What is taken or returned meanwhile sees in the same word whether the service counts it.
+void node_state::count_apart(bool gone) noexcept {
+    const std::uint32_t before = gone ? bounded.fetch_or(uncounted, relaxed) : bounded.fetch_and(~uncounted, relaxed);
+    if (!shared || ((before & uncounted) != 0) == gone) return;
+    const std::uint64_t leases = before & ~uncounted;
+    fetch_add(shared->bounded, gone ? 0 - leases : leases);
+}
+
 // Peak EWMA: a peak counts at once, what follows is averaged in as time passes.
 void node_state::observe(std::int64_t taken_at) noexcept {
     if (!shared) return;
@@ -88,11 +96,11 @@ void node_state::rate() noexcept {
 }
 
 // In this order: where a failure is told of at the same time, either all of it is forgotten or the next success does it.
-void node_state::recover(bool tried) noexcept {
+void node_state::recover(std::uint8_t trial) noexcept {
     mark_failing(0);
     strikes.store(0, relaxed);
     note(failing, false);
-    if (tried && shared) shared->health.succeeded(*this, shared->clock->ticks());
+    if (is_latest(trial) && shared) shared->health.succeeded(*this, shared->clock->ticks());
 }
 
 // The time in a queue grows with 1 / (1 - utilisation); above 7/8 what is reported is too rough for that.
@@ -117,7 +125,8 @@ void node_state::count(failure_class why) noexcept {
     fetch_add(failed, std::uint64_t{1});
 }
 
-void node_state::fail(failure_class why, std::int64_t taken_at, bool tried) noexcept {
+void node_state::fail(failure_class why, std::int64_t taken_at, std::uint8_t trial) noexcept {
+    const bool tried = is_latest(trial);
     if (tried || standing.load(relaxed) != standing::trial) {    // calls from before tell nothing new of one that is tried again
         strikes.store(std::min<std::uint32_t>(strikes.load(relaxed) + 1, 1'000'000), relaxed);
         note(failing, true);

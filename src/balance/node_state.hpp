@@ -54,7 +54,7 @@ struct alignas(64) node_state {
     static constexpr std::uint32_t never_timed = 4;    ///< `typical` is unknown.
 
     std::atomic<balance::standing> standing{balance::standing::fine};
-    std::atomic<std::uint32_t> bounded{0};                                 ///< Leases of policy boundedhash that are out.
+    std::atomic<std::uint32_t> bounded{0};                                 ///< See `bounded_leases`.
     std::atomic<balance::presence> presence{balance::presence::listed};    ///< Written by the membership.
     const stripe_count stripes;
     const std::unique_ptr<stripe_line[]> lines;    ///< The tallies of all versions, and the stripes of the first one.
@@ -76,18 +76,28 @@ struct alignas(64) node_state {
     /// Leases destroyed without a word.
     std::uint64_t abandoned() const noexcept { return sum(&tally::abandoned); }
 
+    /// Leases of policy boundedhash that are out.
+    std::uint32_t bounded_leases() const noexcept { return bounded.load(std::memory_order_relaxed) & ~uncounted; }
+    /// One more is out, or, if not `taken`, one less.
+    void count_bounded(bool taken) noexcept {
+        const std::uint32_t before = fetch_add(bounded, taken ? 1U : 0U - 1);
+        if (shared && !(before & uncounted)) fetch_add(shared->bounded, taken ? bounded_load::taken : bounded_load::returned);
+    }
+    /// The instance is gone from the service, which counts its leases no longer, or it is back.
+    void count_apart(bool gone) noexcept;
+
     /// A call that was timed took so long and succeeded.
     void observe(std::int64_t taken_at) noexcept;
-    /// A call succeeded, after failures or, if `tried`, on trial.
-    void recover(bool tried) noexcept;
+    /// A call succeeded, after failures or on trial: see `loan::of_trial`.
+    void recover(std::uint8_t trial) noexcept;
     /// The instance reported its utilisation.
     void report_load(double load) noexcept;
     /// Counts a failure other than `cancelled`.
     void count(failure_class why) noexcept;
     /// How many were counted.
     std::uint64_t failures() const noexcept { return unreachable + failed + overloaded; }
-    /// A lease came back with a failure other than `cancelled`. `taken_at` 0: it was not timed. `tried`: it was taken on trial.
-    void fail(failure_class why, std::int64_t taken_at, bool tried) noexcept;
+    /// A lease came back with a failure other than `cancelled`. `taken_at` 0: it was not timed. `trial`: see `loan::of_trial`.
+    void fail(failure_class why, std::int64_t taken_at, std::uint8_t trial) noexcept;
 
     friend void intrusive_ptr_add_ref(node_state* s) noexcept { s->references.fetch_add(1, std::memory_order_relaxed); }
     friend void intrusive_ptr_release(node_state* s) noexcept {
@@ -95,7 +105,13 @@ struct alignas(64) node_state {
     }
 
 private:
+    static constexpr std::uint32_t uncounted = std::uint32_t{1} << 31;    ///< In `bounded`: the service does not count them.
+
     std::uint64_t sum(std::atomic<std::uint64_t> tally::*counter) const noexcept;
+    /// True if that trial is the last one that there was.
+    bool is_latest(std::uint8_t trial) const noexcept {
+        return trial != 0 && trial == health.trial.load(std::memory_order_relaxed);
+    }
     void rate() noexcept;
     void note(std::uint32_t reason, bool holds) noexcept;
     /// Tells those who return leases, see `tally::failing`.

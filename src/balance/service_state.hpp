@@ -30,6 +30,24 @@ public:
     }
 };
 
+/// The leases of policy boundedhash in one word, so that each step is one atomic operation.
+///
+///     63             32 31          0
+///     [ taken, in all   | out now    ]
+namespace bounded_load {
+inline constexpr std::uint64_t taken = (std::uint64_t{1} << 32) + 1;    ///< What one that is taken adds.
+inline constexpr std::uint64_t returned = std::uint64_t{0} - 1;
+
+/// Where an instance comes back with its leases, one of them may be returned before they are counted again.
+inline std::uint32_t open(std::uint64_t load) noexcept {
+    const auto out = static_cast<std::int32_t>(load);
+    return out > 0 ? static_cast<std::uint32_t>(out) : 0;
+}
+inline std::uint32_t taken_since(std::uint64_t before, std::uint64_t now) noexcept {
+    return static_cast<std::uint32_t>(now >> 32) - static_cast<std::uint32_t>(before >> 32);
+}
+}    // namespace bounded_load
+
 /// What the instances of one service share. Leases keep it alive beyond the balancer.
 struct service_state {
     /// `threads`: how many pick at the same time.
@@ -46,8 +64,8 @@ struct service_state {
         if (now - latest.load(std::memory_order_relaxed) > 1'000'000) latest.store(now, std::memory_order_relaxed);
     }
 
-    /// Leases of policy boundedhash that are out. Apart from what is seldom written.
-    alignas(64) std::atomic<std::uint32_t> bounded{0};
+    /// See `bounded_load`; of the instances that are there. Apart from what is seldom written.
+    alignas(64) std::atomic<std::uint64_t> bounded{0};
 
     /// What a call of a fast instance takes, in ns; 0: unknown. Falls fast and rises slowly, so that the slow hardly lift it.
     std::atomic<float> usual{0};

@@ -55,6 +55,7 @@ node* table::pick_if(pick_state& s, std::string_view, eligibility& e) const noex
         error_code ec;
         node* const n = pick(anywhere, {}, ec);
         s.loan = anywhere.loan;
+        s.sought = anywhere.sought;
         if (n && e(*n)) return n;
     }
     // Few are allowed. Among very many they are not looked for for ever.

@@ -71,6 +71,9 @@ public:
     /// Left by the policy for the lease: see `loan`.
     std::uint64_t loan = 0;
 
+    /// Left by the policy: it gave the best of all, or of very many, and not one that it drew. See `table::share_of`.
+    bool sought = false;
+
     /// Whether to pick one that has failed so often in a row although another is there: always if it has not failed, else once
     /// in 32 or, after a second failure, in 64 times. That is what shows that it has recovered, without a clock.
     bool worth_trying(std::uint32_t strikes) noexcept { return strikes == 0 || (random() & (strikes == 1 ? 31 : 63)) == 0; }
@@ -138,6 +141,10 @@ public:
 
     /// True if the key alone decides.
     virtual bool by_key() const noexcept { return false; }
+
+    /// Which part of the picks that seek out this one of its nodes it would have got if it had been drawn, by weight. Who is to
+    /// have few picks for a while has few leases: it would be sought out by each.
+    virtual double share_of(const node&) const noexcept { return 1; }
 
     /// The nodes it chooses from, in canonical order.
     const node_list& nodes() const noexcept { return nodes_; }

@@ -7,6 +7,7 @@
 // callers with one request at a time, if `open + 1` was compared per weight.
 #include "balance/alias.hpp"
 #include "balance/look_ahead.hpp"
+#include "balance/newcomers.hpp"
 #include "balance/policies.hpp"
 
 #include <algorithm>
@@ -17,6 +18,16 @@ namespace muster::balance {
 namespace {
 
 constexpr auto relaxed = std::memory_order_relaxed;
+
+// The fullest of many has some 4 leases more than the mean.
+constexpr newcomers::limits held_back{4, 0, 1};
+
+// Of what a pick is one.
+enum class kind {
+    few,       // what it touches is in the caches
+    many,      // it is not
+    joined,    // of whom some have just joined
+};
 
 struct pair {
     std::uint32_t first;
@@ -76,11 +87,17 @@ template <class Draw>
 class two_choices : public table {
 public:
     explicit two_choices(node_list nodes)
-        : table(std::move(nodes)), draw_(this->nodes()), shared_(this->nodes().front()->state->shared.get()) {
+        : table(std::move(nodes)),
+          draw_(this->nodes()),
+          shared_(this->nodes().front()->state->shared.get()),
+          newcomers_(this->nodes(), held_back) {
         for (const node_ref& n : this->nodes()) {
             candidates_.push_back({n.get(), n->state.get(), draw_.per_lease(*n)});
             in_one_place_ = in_one_place_ && n->counts_in_one_place();
         }
+        // Of two each is drawn every time, and no share is twice as large as half.
+        joined_ = this->nodes().size() > 2 && newcomers_.any();
+        usual_ = in_one_place_ && !many_ && !joined_;
     }
 
 protected:
@@ -92,15 +109,26 @@ protected:
     };
 
     // Which two. Of very many, what a later pick will need of its two is fetched (see look_ahead: here they are at hand).
-    template <bool Many>
+    template <kind Kind>
     pair draw(pick_state& s) const noexcept {
+        if constexpr (Kind == kind::joined) return draw_beside_newcomers(s);
         const pair drawn = draw_.draw(s);
-        if constexpr (Many) {
+        if constexpr (Kind == kind::many) {
             pick_state later = s.later(Draw::draws);
             const pair two = draw_.draw(later);
             look_ahead::fetch(candidates_[two.first].who, candidates_[two.first].state);
             look_ahead::fetch(candidates_[two.second].who, candidates_[two.second].state);
         }
+        return drawn;
+    }
+
+    // Which two, of one thousand picks or so since somebody has joined. Who has just joined is hardly ever the more loaded one:
+    // it would have all picks for which it is drawn, which is twice its share. So it must be drawn first.
+    pair draw_beside_newcomers(pick_state& s) const noexcept {
+        pair drawn = draw_.draw(s);
+        for (int again = 0; again < 16 && newcomers_.contains(drawn.second); ++again) drawn.second = draw_.draw(s).second;
+        if (newcomers_.contains(drawn.second)) drawn.second = drawn.first;    // which competes with itself then
+        if (newcomers_.contains(drawn.first)) newcomers_.count();             // it loses seldom
         return drawn;
     }
 
@@ -140,8 +168,11 @@ protected:
     Draw draw_;
     std::vector<candidate> candidates_;
     service_state* shared_;    // the nodes keep it; null: nothing is timed
+    newcomers newcomers_;
     bool in_one_place_ = true;
     bool many_ = this->nodes().size() >= look_ahead::from;
+    bool joined_ = false;    // somebody has, as the table was made
+    bool usual_ = true;      // in one place, not many, and nobody has just joined
 };
 
 /// p2c: fewer open leases for the weight. The time of some leases is taken, and an instance that is far slower than others counts
@@ -154,7 +185,7 @@ public:
     node* pick(pick_state& s, std::string_view, error_code&) const noexcept override {
         s.loan = 0;
         if (this->nodes().size() == 1) return this->nodes().front().get();
-        return this->in_one_place_ && !this->many_ ? choose<true, false>(s) : choose_apart(s);
+        return this->usual_ ? choose<true, kind::few>(s) : choose_apart(s);
     }
 
 private:
@@ -162,13 +193,14 @@ private:
 
     // Picks from few are not to pay for what others need.
     [[gnu::noinline]] node* choose_apart(pick_state& s) const noexcept {
-        if (!this->many_) return choose<false, false>(s);
-        return this->in_one_place_ ? choose<true, true>(s) : choose<false, true>(s);
+        if (this->joined_ && this->newcomers_.any()) return choose<false, kind::joined>(s);
+        if (!this->many_) return choose<false, kind::few>(s);
+        return this->in_one_place_ ? choose<true, kind::many>(s) : choose<false, kind::many>(s);
     }
 
-    template <bool InOnePlace, bool Many>
+    template <bool InOnePlace, kind Kind>
     node* choose(pick_state& s) const noexcept {
-        const pair drawn = this->template draw<Many>(s);
+        const pair drawn = this->template draw<Kind>(s);
         const candidate& a = this->candidates_[drawn.first];
         const candidate& b = this->candidates_[drawn.second];
         const std::uint32_t open_a = this->template open<InOnePlace>(*a.who);
@@ -238,22 +270,23 @@ public:
     node* pick(pick_state& s, std::string_view, error_code&) const noexcept override {
         s.loan = 0;
         if (this->nodes().size() == 1) return this->nodes().front().get();
-        return this->in_one_place_ && !this->many_ ? choose<true, false>(s) : choose_apart(s);
+        return this->usual_ ? choose<true, kind::few>(s) : choose_apart(s);
     }
 
 private:
     [[gnu::noinline]] node* choose_apart(pick_state& s) const noexcept {
-        if (!this->many_) return choose<false, false>(s);
-        return this->in_one_place_ ? choose<true, true>(s) : choose<false, true>(s);
+        if (this->joined_ && this->newcomers_.any()) return choose<false, kind::joined>(s);
+        if (!this->many_) return choose<false, kind::few>(s);
+        return this->in_one_place_ ? choose<true, kind::many>(s) : choose<false, kind::many>(s);
     }
 
     // One that nobody knows yet is asked at once, but by one caller only until it has answered.
     static constexpr float unknown = 1e18F;
 
-    template <bool InOnePlace, bool Many>
+    template <bool InOnePlace, kind Kind>
     node* choose(pick_state& s) const noexcept {
         const std::int64_t now = this->shared_ ? this->shared_->latest.load(relaxed) : 0;
-        const pair drawn = this->template draw<Many>(s);
+        const pair drawn = this->template draw<Kind>(s);
         const auto& a = this->candidates_[drawn.first];
         const auto& b = this->candidates_[drawn.second];
         const std::uint32_t strikes_a = a.state->strikes.load(relaxed);

@@ -134,17 +134,17 @@ std::string state_of(const instance_description& i) {
 }
 
 void print_table(const service_description& d) {
-    table rows({"ROLE", "ADDRESS", "WEIGHT", "STATE", "OPEN", "ZNODE", "UNIQUE CODE"});
+    table rows({"ROLE", "ADDRESS", "WEIGHT", "STATE", "OPEN", "EJECTIONS", "ZNODE", "UNIQUE CODE"});
     for (const instance_description& i : d.instances) {
         rows.add({to_string(i.role), printable(address_of(i.instance)), std::to_string(i.weight), state_of(i),
-                  std::to_string(i.open), printable(i.path), printable(i.instance.unique_code)});
+                  std::to_string(i.open), std::to_string(i.ejections), printable(i.path), printable(i.instance.unique_code)});
     }
     if (d.instances.empty()) return;
     rows.print();
     std::string pools;
     for (const pool_description& p : d.pools)
         pools += fmt::format("{}{} {}", pools.empty() ? "pools: " : ", ", to_string(p.pool), p.instances);
-    print_text(pools);
+    print_text(fmt::format("{}; age {} ms", pools, d.age.count()));
 }
 
 void print_service(environment& env, const service_description& d, const service_view& v) {

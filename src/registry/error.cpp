@@ -46,6 +46,8 @@ public:
                 return "too few instances are back to take all picks";
             case registry_errc::policy_failed:
                 return "the custom policy failed";
+            case registry_errc::too_many_services:
+                return "the balancer follows as many services as it may";
         }
         return "unknown registry error " + std::to_string(value);
     }

@@ -9,6 +9,9 @@
 namespace muster::registry {
 namespace {
 
+// A list that is too large is likely to be so again, and each time its bytes come in front of what others have asked for.
+constexpr std::chrono::milliseconds too_large_retry_max = std::chrono::minutes(1);
+
 /// Puts, replaces or removes the element of `key` in a sorted vector. True if that changed anything.
 template <class T, class Key>
 bool place(std::vector<T>& v, const std::string& key, Key key_of, std::optional<T> value) {
@@ -27,9 +30,11 @@ service_view::service_view(view_params p, time_point now)
     : layout_(std::move(p.layout)),
       path_(std::move(p.service_path)),
       window_(std::max<std::size_t>(p.read_window, 1)),
+      max_data_(std::min(p.max_data, layout_->max_data())),
       chroot_(p.chroot),
       spread_(std::max(p.spread, std::chrono::milliseconds(0))),
-      retry_(p.retry_min, p.retry_max) {
+      retry_(p.retry_min, p.retry_max),
+      too_large_retry_(p.retry_min, std::max(p.retry_max, too_large_retry_max)) {
     state_.since = now;
 }
 
@@ -153,10 +158,9 @@ void service_view::fail(const error_code& ec, time_point now, std::uint64_t rand
         state_.last_error = ec;
         changed();
     }
-    // Whoever asks again as soon as there is a connection would break that one as well, for all who share it.
-    if (ec == zk::protocol_errc::frame_too_large) breaks_connections_ = true;
+    if (ec == zk::protocol_errc::frame_too_large) too_large_ = true;
     // Many reads fail together: that counts as one failure.
-    if (!retry_at_) retry_at_ = now + retry_.next(random);
+    if (!retry_at_) retry_at_ = now + (too_large_ ? too_large_retry_ : retry_).next(random);
 }
 
 void service_view::settle() {
@@ -165,7 +169,8 @@ void service_view::settle() {
     const bool all_read = listed() && root_ == root_state::fine && arriving_.empty() && owed_.empty();
     if (!state_.stale || !connected_ || resync_owed_ || reread_at_ || !watched || !all_read) return;
     retry_.reset();
-    breaks_connections_ = false;
+    too_large_retry_.reset();
+    too_large_ = false;
     const bool first = !state_.known;
     state_.known = true;
     state_.stale = false;
@@ -191,7 +196,7 @@ void service_view::on_session(zk::session_state s, zk::session_id id, time_point
             resync_owed_ = false;
             read_again(now, random);
         }
-        if (!breaks_connections_) retry_at_.reset();
+        if (!too_large_) retry_at_.reset();
         return settle();
     }
     if (connected_ && s == zk::session_state::suspended) resync_owed_ = recursive_ && watch_ == watch_state::armed;

@@ -109,6 +109,7 @@ private:
     std::shared_ptr<const layout> layout_;
     std::string path_;
     std::size_t window_;
+    std::size_t max_data_;
     bool chroot_;
     std::chrono::milliseconds spread_;
 
@@ -135,8 +136,9 @@ private:
     std::uint64_t last_id_ = 0;
     std::map<std::uint64_t, outstanding> outstanding_;
     backoff retry_;
+    backoff too_large_retry_;
+    bool too_large_ = false;    ///< The list is: the delay holds across connections.
     std::optional<time_point> retry_at_;
-    bool breaks_connections_ = false;        ///< A reply is too large: the delay holds across connections.
     std::optional<time_point> reread_at_;    ///< When everything becomes dirty, once the watch stands.
 
     view_state state_;

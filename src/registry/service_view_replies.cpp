@@ -85,7 +85,8 @@ void service_view::child_read(const std::string& name, reply r, time_point now, 
     m.reading = false;
     const bool gone = r.ec == zk::server_errc::no_node || (!r.ec && !r.stat);
     if (std::exchange(m.again, false)) dirty_.insert(name);
-    if (r.ec && !gone && r.ec != zk::server_errc::no_auth) {
+    const bool too_large = r.ec == zk::protocol_errc::frame_too_large;
+    if (r.ec && !gone && !too_large && r.ec != zk::server_errc::no_auth) {
         dirty_.insert(name);
         owed_.insert(name);
         fail(r.ec, now, random);
@@ -98,7 +99,10 @@ void service_view::child_read(const std::string& name, reply r, time_point now, 
     owed_.erase(name);
     if (r.ec) {
         m.good.reset();
-        m.reason = fmt::format("data cannot be read ({}), expected a znode that everybody may read", r.ec.message());
+        m.reason = fmt::format("data cannot be read ({}), expected {}", r.ec.message(),
+                               too_large ? fmt::format("at most {} bytes", max_data_) : "a znode that everybody may read");
+        m.oversize = too_large;
+        if (too_large) dirty_.insert(name);    // it may be smaller by now, and a read that failed has left no watch
         show(name);
     } else {
         parsed(name, m, r);
@@ -108,7 +112,7 @@ void service_view::child_read(const std::string& name, reply r, time_point now, 
 
 void service_view::parsed(const std::string& name, member& m, const reply& r) {
     const bool was_oversize = m.oversize;
-    m.oversize = static_cast<std::size_t>(std::max(r.stat->data_length, 0)) > layout_->max_data();
+    m.oversize = static_cast<std::size_t>(std::max(r.stat->data_length, 0)) > max_data_;
     if (was_oversize && m.oversize) return;    // rejected before, for the same reason
     if (was_oversize) {
         dirty_.insert(name);

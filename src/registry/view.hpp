@@ -11,6 +11,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -30,7 +31,9 @@ struct view_params {
     std::string service_path;    ///< See `layout::service_path`.
     bool chroot = false;    ///< Paths are below one, which may not exist: where the service is not there, that is looked into.
     std::shared_ptr<const registry::layout> layout = make_micro_service_layout();
-    std::size_t read_window = 128;                 ///< Reads in flight at a time. 0 counts as 1.
+    std::size_t read_window = 128;    ///< Reads in flight at a time. 0 counts as 1.
+    /// Of a child, in bytes, that a reply can bring. What is beyond this, or the layout's own limit, is not read.
+    std::size_t max_data = std::numeric_limits<std::size_t>::max();
     std::chrono::milliseconds retry_min{50};       ///< Back-off after a failure: doubles from here ...
     std::chrono::milliseconds retry_max{5'000};    ///< ... to here, drawn uniformly from 0 to that bound.
     std::chrono::milliseconds spread{};            ///< See `balancer_params::spread`.

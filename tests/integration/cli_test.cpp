@@ -167,7 +167,8 @@ TEST_CASE("ls: services, instances, and what is no instance") {
     CHECK(table.out.at(0).starts_with("ROLE"));
     CHECK(contains(table.out, "rejected  /micro-service/one/odd"));
     CHECK(contains(table.out, "healthy"));
-    CHECK(contains(table.out, "pools: normals_then_master 1, normals 1, all 2, master 1"));
+    CHECK(contains(table.out, "pools: normals_then_master 1, normals 1, all 2, master 1; age 0 ms"));
+    CHECK(table.out.at(0).find(" EJECTIONS ") != std::string::npos);
     CHECK(run_on_terminal("ls --zk " + zk).out.at(0).starts_with("SERVICE"));
     for (const auto& lines : {services.out, r.out, table.out}) CHECK_FALSE(contains(lines, "sesame"));
 }

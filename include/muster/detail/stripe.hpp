@@ -18,8 +18,12 @@ namespace loan {
 inline constexpr std::uint64_t open = 1;           ///< Not returned yet.
 inline constexpr std::uint64_t counted = 2;        ///< Counts for the bound of boundedhash.
 inline constexpr std::uint64_t last_chance = 4;    ///< All others had been tried.
-inline constexpr std::uint64_t on_trial = 8;       ///< The instance was on trial.
-inline constexpr int time_shift = 4;               ///< The time stands above, in ns; 0: not timed.
+inline constexpr int trial_shift = 3;              ///< Three bits: which trial the instance was on, see `of_trial`.
+inline constexpr int time_shift = 6;               ///< The time stands above, in ns, for 9 years; 0: not timed.
+
+/// `trial`: 1 to 7, or 0 if it was on none.
+inline constexpr std::uint64_t of_trial(std::uint8_t trial) noexcept { return std::uint64_t{trial} << trial_shift; }
+inline constexpr std::uint8_t trial_of(std::uint64_t l) noexcept { return static_cast<std::uint8_t>(l >> trial_shift & 7); }
 
 inline std::uint64_t taken_at(std::int64_t ticks) noexcept { return static_cast<std::uint64_t>(ticks) << time_shift; }
 inline std::int64_t time_of(std::uint64_t l) noexcept { return static_cast<std::int64_t>(l >> time_shift); }

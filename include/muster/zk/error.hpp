@@ -88,7 +88,8 @@ enum class client_errc {
     deadline_exceeded_unsent,
 };
 
-/// What the peer sent that the protocol forbids. The connection is dropped and the next server tried.
+/// What the peer sent that the protocol forbids. The connection is dropped and the next server tried, but for a reply that is no
+/// more than too large (`config::max_reply`).
 enum class protocol_errc {
     truncated = 1,       ///< A record ends in the middle of a field.
     bad_length,          ///< A length or count is negative or exceeds what is there.

@@ -79,24 +79,24 @@ TEST_CASE("without load a key stays where maglev puts it") {
 TEST_CASE("what counts is given back, in every way") {
     client c(std::vector<std::uint32_t>(4, 1));
     lease a = c.take("a"), b = c.take("b"), d = c.take("d"), e = c.take("e");
-    CHECK(c.shared->bounded == 4);
+    CHECK(bounded_load::open(c.shared->bounded) == 4);
     a.success();
     b.failure(muster::failure_class::failed);
     d.canceled();
     e = lease();
     a = lease();
-    CHECK(c.shared->bounded == 0);
-    for (const node_ref& n : c.nodes) CHECK(n->state->bounded == 0);
+    CHECK(bounded_load::open(c.shared->bounded) == 0);
+    for (const node_ref& n : c.nodes) CHECK(n->state->bounded_leases() == 0);
 }
 
 TEST_CASE("leases of other policies do not count") {
     client c(std::vector<std::uint32_t>(2, 1));
     std::vector<lease> others;
     for (int i = 0; i < 100; ++i) others.push_back(node::lend(*c.nodes[0]));
-    CHECK(c.shared->bounded == 0);
+    CHECK(bounded_load::open(c.shared->bounded) == 0);
     std::vector<lease> out;
     for (int i = 0; i < 100; ++i) out.push_back(c.take("/key/" + std::to_string(i)));
-    CHECK(c.nodes[0]->state->bounded > 30);
+    CHECK(c.nodes[0]->state->bounded_leases() > 30);
 }
 
 TEST_CASE("leases that came back give no room, also where the count of a part of the service is old") {
@@ -113,5 +113,67 @@ TEST_CASE("leases that came back give no room, also where the count of a part of
     for (int i = 1; i <= 40; ++i) {
         out.push_back(picker.pick("/hot", ec));
         REQUIRE(++open[out.back()->identity()] <= std::ceil(1.25 * i / 1000));
+    }
+}
+
+TEST_CASE("leases of those that went give no room, and count again when they are back") {
+    published s;
+    s.show(normals(10));
+    hot_picker picker(s.pub.get(policy::boundedhash, muster::pool::all));
+    muster::error_code ec;
+    std::vector<lease> out;
+    const auto check_bound = [&s] {
+        std::uint32_t open = 0;
+        for (const node_ref& n : s.members.nodes()) open += n->open();
+        CHECK(bounded_load::open(s.shared->bounded) == open);
+        for (const node_ref& n : s.members.nodes())
+            REQUIRE(n->open() <= std::max(20.0, std::ceil(1.25 * open / static_cast<double>(s.members.nodes().size()))));
+    };
+    for (int i = 0; i < 100; ++i) out.push_back(picker.pick("/key/" + std::to_string(i), ec));    // at most 13 each
+    s.show(normals(4));
+    check_bound();
+    std::vector<lease> later;
+    for (int i = 0; i < 40; ++i) {
+        later.push_back(picker.pick("/hot", ec));
+        check_bound();
+    }
+    later.clear();
+    out.erase(out.begin(), out.begin() + 50);    // some of those that went, some of the others
+    check_bound();
+    s.show(normals(8));
+    check_bound();
+    out.clear();
+    check_bound();
+    CHECK(bounded_load::open(s.shared->bounded) == 0);
+    s.show(normals(10));
+    check_bound();
+}
+
+TEST_CASE("leases that others of the service have give no room to a part of it") {
+    auto seen = normals(1000);
+    for (std::size_t i = 0; i < seen.size(); ++i) {
+        auto of = *seen[i].instance;
+        of.zone = i % 2 == 0 ? "a" : "b";
+        seen[i] = normal(std::move(of), static_cast<std::int64_t>(i + 1));
+    }
+    published s;
+    s.show(std::move(seen));
+    const auto picker_in = [&s](const char* zone) {
+        return hot_picker(
+            s.pub.get(selection{policy::boundedhash, muster::pool::all, {}, muster::filter_chain{muster::filter().zone(zone)}}));
+    };
+    hot_picker in_a = picker_in("a");
+    hot_picker in_b = picker_in("b");
+    muster::error_code ec;
+    std::vector<lease> of_a, of_b;
+    for (int i = 0; i < 5'000; ++i) {
+        of_a.push_back(in_a.pick("/key/" + std::to_string(i), ec));
+        of_b.push_back(in_b.pick("/key/" + std::to_string(i), ec));
+    }
+    of_a.clear();
+    std::map<std::string, int> open;
+    for (int i = 1; i <= 40; ++i) {
+        of_a.push_back(in_a.pick("/hot", ec));
+        REQUIRE(++open[of_a.back()->identity()] <= std::ceil(1.25 * i / 500));
     }
 }

@@ -3,6 +3,7 @@
 
 #include "balance/membership.hpp"
 
+#include "bench/allocations.hpp"
 #include "fixtures.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -133,6 +134,21 @@ TEST_CASE("changes: a subscriber in the middle of reading sees the rest as it is
     CHECK(first == "added:a");
     s.show({normal(coded("c")), normal(coded("d"))});
     CHECK(s.read() == "removed:a added:c added:d fresh");
+}
+
+TEST_CASE("changes: what nobody reads costs nothing, however much there is") {
+    scene s;
+    s.show(normals(1'000));
+    auto shown = std::make_shared<exhibit>();
+    shown->known = true;
+    shown->stale = false;
+    shown->nodes = s.members.nodes();
+    const auto before = muster::bench::allocations_of_this_thread();
+    for (int i = 0; i < 100; ++i) s.queue->show(shown);
+    CHECK(muster::bench::allocations_of_this_thread() == before);
+    std::string all = s.read();
+    CHECK(all.starts_with("added:10.0.0.0:8000 added:10.0.0.100:8000 "));
+    CHECK(all.ends_with(" fresh"));
 }
 
 TEST_CASE("changes: stale and fresh") {

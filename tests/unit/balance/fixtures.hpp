@@ -96,7 +96,7 @@ struct published {
     /// As a pick of instance number `i` would.
     lease lend(std::size_t i) {
         node& n = of(i);
-        return node::lend(n, n.state->standing == standing::trial ? loan::on_trial : 0);
+        return node::lend(n, n.state->standing == standing::trial ? loan::of_trial(n.state->health.trial) : 0);
     }
     void fail(std::size_t i, int times, failure_class why = failure_class::failed) {
         for (int k = 0; k < times; ++k) lend(i).failure(why);

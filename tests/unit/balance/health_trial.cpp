@@ -109,6 +109,67 @@ TEST_CASE("a call from before the ejection says nothing on trial") {
     CHECK(s.is(0, standing::fine));
 }
 
+TEST_CASE("a call of an earlier trial says nothing on the next one") {
+    service s(3);
+    s.eject(0);
+    s.clock->at += seconds(10);
+    while (!s.is(0, standing::trial)) s.take().canceled();
+    std::vector<lease> hung;
+    for (int i = 0; i < 6; ++i) hung.push_back(s.lend(0));
+    s.fail(0, 1);
+    REQUIRE(s.is(0, standing::ejected));
+    s.clock->at += seconds(20);
+    while (!s.is(0, standing::trial)) s.take().canceled();
+    for (int i = 0; i < 3; ++i) hung[static_cast<std::size_t>(i)].success();
+    CHECK(s.is(0, standing::trial));
+    for (int i = 3; i < 6; ++i) hung[static_cast<std::size_t>(i)].failure(failure_class::unreachable);
+    CHECK(s.is(0, standing::trial));
+    s.fail(0, 1);
+    CHECK(s.is(0, standing::ejected));
+}
+
+TEST_CASE("leastconnect: who has the fewest leases since it is given few picks has no more of them for that") {
+    for (const std::size_t n : {20U, 200U}) {
+        CAPTURE(n);
+        const auto picks_of = [](service& s, std::size_t i, std::size_t picks) {
+            std::size_t its = 0;
+            for (std::size_t k = 0; k < picks; ++k) {
+                lease l = s.take();
+                its += l->identity() == identity(i);
+                l.canceled();
+            }
+            return its;
+        };
+        health_params h;
+        h.slow_start = seconds(100);
+        service s(n - 1, h, policy::leastconnect);
+        std::vector<lease> busy;
+        for (int k = 0; k < 3; ++k)
+            for (std::size_t i = 0; i < n - 1; ++i) busy.push_back(s.lend(i));
+        s.show(n);
+        REQUIRE(s.is(n - 1, standing::starting));
+        const std::size_t at_first = picks_of(s, n - 1, 1'000 * n);
+        CHECK(at_first > 50);    // 10 % of its share, which is 1000
+        CHECK(at_first < 200);
+        s.clock->at += seconds(50);
+        const std::size_t half = picks_of(s, n - 1, 1'000 * n);
+        CHECK(half > 400);
+        CHECK(half < 700);
+        s.clock->at += seconds(50);
+        CHECK(picks_of(s, n - 1, 10) > 1);    // now it has the fewest
+
+        service t(n, {}, policy::leastconnect);
+        for (int k = 0; k < 3; ++k)
+            for (std::size_t i = 1; i < n; ++i) busy.push_back(t.lend(i));
+        t.eject(0);
+        t.clock->at += seconds(10);
+        while (!t.is(0, standing::trial)) t.take().canceled();
+        const std::size_t tried = picks_of(t, 0, 1'000 * n);
+        CHECK(tried > 50);
+        CHECK(tried < 200);
+    }
+}
+
 TEST_CASE("one that nobody asks for any more does not keep others from being ejected") {
     service s(0, {}, policy::roundrobin, pool::normals);
     auto seen = normals(2);

@@ -125,6 +125,39 @@ TEST_CASE("a frame of the maximal size passes, a larger one does not") {
     }
 }
 
+TEST_CASE("a frame that is too large can be passed over, whatever its size, in little memory") {
+    const std::string large(300'000, 'x');
+    const std::string stream = framed("before") + framed(large) + framed("between") + framed(large) + framed("behind");
+    for (const std::size_t chunk : {std::size_t{1}, std::size_t{7}, std::size_t{5'000}, stream.size()}) {
+        frame_reader reader(1'000);
+        frames out;
+        std::string_view data = stream;
+        while (!data.empty()) {
+            const auto room = reader.prepare(chunk);
+            REQUIRE(!room.empty());
+            const auto n = std::min({chunk, room.size(), data.size()});
+            std::memcpy(room.data(), data.data(), n);
+            data.remove_prefix(n);
+            reader.commit(n);
+            for (error_code ec;;) {
+                const auto frame = reader.next(ec);
+                if (frame) {
+                    out.emplace_back(*frame);
+                    continue;
+                }
+                if (!ec) break;
+                REQUIRE(ec == protocol_errc::frame_too_large);
+                CHECK(reader.oversize() == large.size());
+                CHECK(large.starts_with(reader.oversize_content().substr(0, large.size())));
+                reader.skip();
+            }
+            if (chunk < 1'000) CHECK(reader.capacity() <= 1'004);
+        }
+        CHECK(out == frames{"before", "between", "behind"});
+        CHECK(reader.unread().empty());
+    }
+}
+
 TEST_CASE("lengths that no frame has") {
     const auto refused = [](std::string_view length) {
         frame_reader reader(1048575);

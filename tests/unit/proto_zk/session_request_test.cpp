@@ -174,18 +174,71 @@ TEST_CASE("a reply that cannot be decoded drops the connection, and is not asked
     CHECK(m.log == lines({"a ok"}));
 }
 
-TEST_CASE("R41: a reply larger than the limit fails its request instead of being asked for endlessly") {
-    auto settings = settings_for_tests();
-    settings.max_frame = 1000;
-    machine m(settings);
-    m.attach();
-    m.read("large");
-    m.read("other");
-    m.sent();
-    const auto why = m.feed(reply_frame(1, 1, 0).replace(0, 4, std::string("\0\0\x10\0", 4)));
+namespace {
+
+const std::string too_large = error_code(protocol_errc::frame_too_large).message();
+
+/// A reply whose frame says that it has so many bytes, and has no more than its header.
+std::string begins_reply(std::int32_t xid, std::int32_t bytes) {
+    std::string out = reply_frame(xid, 1, 0);
+    for (int i = 0; i != 4; ++i) out[static_cast<std::size_t>(i)] = static_cast<char>(bytes >> (24 - 8 * i));
+    return out;
+}
+
+struct small_replies : machine {
+    small_replies() : machine(settings()) {
+        attach();
+        read("large");
+        read("other");
+        sent();
+    }
+    static proto::session_settings settings() {
+        auto s = settings_for_tests();
+        s.max_frame = 1'000;
+        return s;
+    }
+};
+
+}    // namespace
+
+TEST_CASE("R41: a reply larger than the limit fails its request alone, whoever else has the connection") {
+    const std::string stream = begins_reply(1, 16 + 100'000) + std::string(100'000, 'x') + reply_frame(2, 2);
+    for (const std::size_t chunk : {std::size_t{1}, std::size_t{19}, std::size_t{1'000}, std::size_t{16'384}}) {
+        small_replies m;
+        CHECK(!m.feed(stream, chunk));
+        CHECK(m.log == journal{"large " + too_large, "other ok"});
+    }
+}
+
+TEST_CASE("R41: nobody keeps the watch of a read whose reply was too large") {
+    small_replies m;
+    CHECK(!m.reply(1));
+    CHECK(!m.reply(2));
+    m.take_log();
+    auto r = m.make("large", true);
+    r->arms = "/p";
+    r->arms_kind = proto::watch_kind::child;
+    m.s.submit(std::move(r));
+    CHECK(m.sent().size() == 1);
+    CHECK(!m.feed(begins_reply(3, 16 + 5'000) + std::string(5'000, 'x')));
+    CHECK(m.log == journal{"large " + too_large});
+    const auto removal = m.sent();
+    REQUIRE(removal.size() == 1);
+    CHECK(removal[0].is(opcode::remove_watches));
+}
+
+TEST_CASE("R41: what is no reply to the oldest request is not passed over") {
+    small_replies m;
+    CHECK(m.feed(begins_reply(7, 100'000)) == protocol_errc::xid_out_of_order);
+    CHECK(m.log.empty());
+}
+
+TEST_CASE("R41: a reply that takes longer than a new connection fails its request instead of being asked for endlessly") {
+    small_replies m;
+    const auto why = m.feed(begins_reply(1, 64 * 1024 * 1024 + 1).substr(0, 4));
     CHECK(why == protocol_errc::frame_too_large);
     m.s.disconnected(why, m.now, 0);
-    CHECK(m.take_log() == journal{"large " + why.message()});
+    CHECK(m.take_log() == journal{"large " + too_large});
     m.now += 1s;
     m.attach();
     CHECK(m.sent().size() == 1);

@@ -154,6 +154,50 @@ TEST_CASE("a child that nobody may read is reported, not retried for ever") {
     CHECK(v.m.state().rejected[0].reason.starts_with("data cannot be read"));
 }
 
+TEST_CASE("R41: a child that no reply can bring is reported, and read again when it is smaller") {
+    for (const bool recursive : {true, false}) {
+        CAPTURE(recursive);
+        auto p = viewer::params();
+        p.max_data = 1'000;
+        viewer v(recursive, std::move(p));
+        fill(v.tree);
+        v.tree.set("/p/s/master", std::string(2'000, 'x'));
+        v.connect();
+        bool large = true;
+        int refused = 0;
+        const auto settle = [&] {
+            v.deliver();
+            while (auto a = v.m.next(v.now)) {
+                reply r;
+                if (large && a->what.what == request::kind::get && a->what.path == "/p/s/master") {
+                    ++refused;
+                    r.ec = zk::protocol_errc::frame_too_large;
+                } else {
+                    r = v.perform(a->what);
+                }
+                v.m.on_reply(a->id, std::move(r), v.now, 0);
+            }
+        };
+        settle();
+        CHECK(v.names() == "a b");
+        CHECK_FALSE(v.m.state().stale);
+        CHECK_FALSE(v.m.wake_at().has_value());    // not asked for again and again
+        REQUIRE(v.m.state().rejected.size() == 1);
+        CHECK(v.m.state().rejected[0].reason ==
+              "data cannot be read (a frame is larger than the limit (jute.maxbuffer)), expected at most 1000 bytes");
+        CHECK(refused == 1);
+        v.tree.set("/p/s/master", std::string(3'000, 'x'));
+        settle();
+        CHECK(refused == 1);
+        v.tree.set("/p/s/master", data("m"));
+        large = false;
+        settle();
+        CHECK(v.names() == "m a b");
+        CHECK(v.m.state().rejected.empty());
+        CHECK(refused == 1);
+    }
+}
+
 TEST_CASE("R32: no more reads than the window are in flight") {
     viewer v(true, 3);
     v.tree.put("/p", "");

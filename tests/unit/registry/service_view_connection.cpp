@@ -108,6 +108,12 @@ TEST_CASE("a list that is too large is asked for ever more seldom, however often
         v.now = *v.m.wake_at();
         REQUIRE(too_large());
     }
+    for (int i = 0; i != 10; ++i) {
+        v.now = *v.m.wake_at();
+        REQUIRE(too_large());
+    }
+    CHECK(*v.m.wake_at() - v.now > 30s);
+    CHECK(*v.m.wake_at() - v.now <= 1min);    // and never less often than that
     CHECK_FALSE(v.m.next(v.now).has_value());
     v.now = *v.m.wake_at();
     v.settle();

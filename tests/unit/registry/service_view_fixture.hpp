@@ -26,13 +26,14 @@ inline std::string data(const std::string& code) { return R"({"serveruniquecode"
 /// One view on a tree, connected by hand.
 struct viewer {
     explicit viewer(bool recursive = true, std::size_t window = 8, bool chroot = false, std::chrono::milliseconds spread = 0ms)
-        : supports_recursive(recursive), m(params(window, chroot, spread), now) {
+        : viewer(recursive, params(window, chroot, spread)) {}
+    viewer(bool recursive, view_params p) : supports_recursive(recursive), m(std::move(p), now) {
         tree.listen([this](zk::event_type t, const std::string& path) {
             if (watching && connected && (path == "/p/s" || path.starts_with("/p/s/"))) events.emplace_back(t, path);
         });
     }
 
-    static view_params params(std::size_t window, bool chroot, std::chrono::milliseconds spread) {
+    static view_params params(std::size_t window = 8, bool chroot = false, std::chrono::milliseconds spread = 0ms) {
         view_params p;
         p.service_path = "/p/s";
         p.chroot = chroot;
