@@ -45,7 +45,10 @@ json_line line_of(const client_tally& t, const workload& w, const std::string& s
     l.add("ops_per_s", t.median_of(&client_round::ops_per_s));
     l.add("cpu_us_per_op", t.median_of(&client_round::cpu_us_per_op));
     l.add("p50_us", t.median_of(&client_round::p50_us));
-    return l.add("p99_us", t.median_of(&client_round::p99_us));
+    l.add("p99_us", t.median_of(&client_round::p99_us));
+    // The peers in C do not allocate by operator new.
+    if (t.impl.name == "muster") l.add("allocs_per_op", t.median_of(&client_round::allocs_per_op));
+    return l;
 }
 
 std::vector<std::string> row_of(const client_tally& t, const client_tally& reference, const workload& w) {
@@ -57,7 +60,6 @@ std::vector<std::string> row_of(const client_tally& t, const client_tally& refer
     for (const auto member :
          {&client_round::ops_per_s, &client_round::cpu_us_per_op, &client_round::p50_us, &client_round::p99_us})
         row.push_back(cell(t.median_of(member)));
-    // The peers in C do not allocate by operator new.
     row.push_back(t.impl.name == "muster" ? cell(t.median_of(&client_round::allocs_per_op)) : "");
     if (&t == &reference || reference.failed) return row;
     for (const auto member : {&client_round::ops_per_s, &client_round::cpu_us_per_op})

@@ -6,14 +6,17 @@
 
 #include "proto_zk/backlog.hpp"
 #include "proto_zk/deadlines.hpp"
+#include "proto_zk/spare_memory.hpp"
 #include "proto_zk/watch_kind.hpp"
 
 #include <boost/endian/conversion.hpp>
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace muster::zk::proto {
 
@@ -24,7 +27,10 @@ public:
     request() = default;
     request(const request&) = delete;
     request& operator=(const request&) = delete;
-    virtual ~request() = default;
+    virtual ~request() { spare_memory::give_back(std::move(frame)); }
+
+    static void* operator new(std::size_t bytes) { return spare_memory::allocate(bytes); }
+    static void operator delete(void* p, std::size_t bytes) noexcept { spare_memory::deallocate(p, bytes); }
 
     /// Called exactly once. Gives an error if the body cannot be decoded, for which the connection is dropped. `body` is the
     /// reply's record and empty on errors; it is valid during the call only. Must not call into the session, except for its watch

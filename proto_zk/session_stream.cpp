@@ -222,7 +222,7 @@ error_code session::answer(std::unique_ptr<request> r, const error_code& ec, std
         hold(std::move(r), ec);
         return {};
     }
-    if (r->batchable) batching_.replied(body.size());
+    if (r->batchable) batching_.replied(ec == protocol_errc::frame_too_large ? settings_.max_frame : body.size());
     // One that was given up, and not applied, has overtaken nobody.
     if (!r->own_ && !(r->abandoned_ && ec == server_errc::throttled)) overtake_held();
     const auto undecodable = r->abandoned_ ? error_code{} : r->complete(ec, body);

@@ -84,8 +84,9 @@ struct balancer_params {
 
     /// How many services the balancer follows. Each that is asked for is followed from then on, whether it exists or not, with a
     /// watch and some kilobytes: where their names come from outside, from the path of a request for instance, anybody could
-    /// make up more and more of them. What is asked for beyond gives `registry_errc::too_many_services`. Default 4096, more than
-    /// a program calls. Legal: all; 0: no service.
+    /// make up more and more of them. What is asked for beyond gives `registry_errc::too_many_services`, for as
+    /// long as the balancer lives: so such names are better checked before. Default 4096, more than a program calls. Legal: all;
+    /// 0: no service.
     std::size_t max_services = 4'096;
 
     /// After a lost connection all is read again, at a moment that is drawn from this time: the clients of a server that comes

@@ -96,8 +96,8 @@ public:
         const standing before = n.state->standing.load(std::memory_order_relaxed);
         if (before == standing::fine || !n.state->shared) return true;
         if (before == standing::starting && spares_nobody_) return true;
-        const double own = state_->sought ? table_.share_of(n) : 1;
-        const auto v = n.state->shared->health.admits(*n.state, now_, draws_, panic_, own);
+        const double own = state_->drawn_in == 0 ? table_.share_of(n) : 1.0 / state_->drawn_in;
+        const auto v = n.state->shared->health.admits(*n.state, now_, draws_for(n), panic_, own);
         refused_ |= v == health::verdict::refuse;
         spared_ |= v == health::verdict::no && before == standing::starting;
         return v == health::verdict::yes;
@@ -114,6 +114,15 @@ public:
     bool spares() noexcept { return !std::exchange(spares_nobody_, true) && spared_; }
 
 private:
+    // Where all are looked at for the best, each has a chance of its own: together they have no more than all picks. With one for
+    // all, those that start together would have the share of one.
+    health::draws draws_for(const node& n) const noexcept {
+        if (state_->drawn_in != 0) return draws_;
+        health::draws d = draws_;
+        d.of_pick = d.of_key = draw_from(pick_state::scrambled(d.of_pick ^ n.id));
+        return d;
+    }
+
     static std::uint32_t draw_from(std::uint64_t bits) noexcept { return static_cast<std::uint32_t>(bits >> 32); }
 
     const table& table_;
@@ -147,7 +156,12 @@ bool anybody_well(const table& t, pick_state& s) noexcept {
 class hot_picker::search {
 public:
     search(hot_picker& p, node& first, std::string_view key) noexcept
-        : picker_(p), first_(first), loan_of_first_(p.state_.loan), key_(key), shared_(first.state->shared.get()) {
+        : picker_(p),
+          first_(first),
+          loan_of_first_(p.state_.loan),
+          drawn_in_of_first_(p.state_.drawn_in),
+          key_(key),
+          shared_(first.state->shared.get()) {
         now_ = shared_ ? shared_->clock->ticks() : 0;
         panic_ = shared_ && shared_->health.in_panic(now_);
         hash_ = key.empty() ? 0 : hash64(key);
@@ -181,6 +195,7 @@ public:
 private:
     node* look(const table& t, healthy_and_new& wanted) noexcept {
         if (&t == picker_.table_) {
+            picker_.state_.drawn_in = drawn_in_of_first_;
             if (wanted(first_)) return first();
             return wanted.refused() ? nullptr : t.pick_if(picker_.state_, key_, wanted);
         }
@@ -198,6 +213,7 @@ private:
     hot_picker& picker_;
     node& first_;
     std::uint64_t loan_of_first_;
+    std::uint32_t drawn_in_of_first_;
     std::string_view key_;
     service_state* shared_;
     std::int64_t now_;

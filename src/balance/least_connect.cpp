@@ -73,13 +73,13 @@ public:
     // Draws in proportion to the weights, so that ties do not always go to the same. One without any lease cannot be beaten;
     // three draws look for one, or else whoever follows busy ones in the list would get most of their picks.
     node* pick(pick_state& s, std::string_view, error_code&) const noexcept override {
-        s.sought = false;
+        s.drawn_in = 1;
         if (newcomers_.any()) [[unlikely]]
             return pick_beside_newcomers(s);
         for (int draw = 0; draw < 3; ++draw) {
             node* const n = nodes()[order_.draw(s)].get();
             if (n->open() == 0 && s.worth_trying(n->state->strikes.load(std::memory_order_relaxed))) return n;
-            s.sought = true;
+            s.drawn_in = 0;
         }
         node* const best = best_of(s, false);
         if (s.worth_trying(best->state->strikes.load(std::memory_order_relaxed))) return best;
@@ -92,7 +92,7 @@ public:
     node* pick_if(pick_state& s, std::string_view key, eligibility& e) const noexcept override {
         const auto size = static_cast<std::uint32_t>(nodes().size());
         const bool all = size <= exact_up_to;
-        s.sought = true;
+        s.drawn_in = 0;
         node* best = nullptr;
         std::uint64_t best_rank = std::numeric_limits<std::uint64_t>::max();
         std::uint32_t weights = 0;    // of the best so far
@@ -143,8 +143,13 @@ private:
     [[gnu::noinline]] node* pick_beside_newcomers(pick_state& s) const noexcept {
         const auto rank = [&, all = nodes().data()](std::uint32_t i) { return order_.rank(all[i]->open(), i); };
         std::uint64_t drawn = std::numeric_limits<std::uint64_t>::max();
-        for (std::uint32_t left = newcomers_.round(); left > 0; --left) {
+        const std::uint32_t draws = newcomers_.round();
+        for (std::uint32_t left = draws; left > 0; --left) {
             const std::uint32_t i = order_.draw(s);
+            // As where nobody has joined: an idle one that is drawn first cannot be beaten.
+            if (left == draws && !newcomers_.contains(i) && nodes()[i]->open() == 0 &&
+                s.worth_trying(nodes()[i]->state->strikes.load(std::memory_order_relaxed)))
+                return nodes()[i].get();
             if (newcomers_.contains(i) && s.worth_trying(nodes()[i]->state->strikes.load(std::memory_order_relaxed)))
                 drawn = std::min(drawn, rank(i));
         }
@@ -160,12 +165,12 @@ private:
                 return order_.rank(all[i]->open() + (late ? failing : 0), i);
             });
         };
-        s.sought = true;
+        s.drawn_in = 0;
         std::uint32_t other = best_other(false);
         if (!s.worth_trying(nodes()[other]->state->strikes.load(std::memory_order_relaxed))) other = best_other(true);
         if (drawn >> 32 > rank(other) >> 32) return nodes()[other].get();
         newcomers_.count();
-        s.sought = false;
+        s.drawn_in = draws;
         return nodes()[static_cast<std::uint32_t>(drawn)].get();
     }
 

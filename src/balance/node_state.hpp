@@ -53,7 +53,7 @@ struct alignas(64) node_state {
     static constexpr std::uint32_t dear = 2;           ///< `handicap` is not 1.
     static constexpr std::uint32_t never_timed = 4;    ///< `typical` is unknown.
 
-    std::atomic<balance::standing> standing{balance::standing::fine};
+    std::atomic<balance::standing> standing{balance::standing::fine};      ///< In the first cache line: each pick reads it.
     std::atomic<std::uint32_t> bounded{0};                                 ///< See `bounded_leases`.
     std::atomic<balance::presence> presence{balance::presence::listed};    ///< Written by the membership.
     const stripe_count stripes;

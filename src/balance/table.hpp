@@ -71,8 +71,9 @@ public:
     /// Left by the policy for the lease: see `loan`.
     std::uint64_t loan = 0;
 
-    /// Left by the policy: it gave the best of all, or of very many, and not one that it drew. See `table::share_of`.
-    bool sought = false;
+    /// Left by the policy: of how many draws, by weight, the pick is one; 0 if it is the best of all, or of very many, drawn or
+    /// not: see `table::share_of`.
+    std::uint32_t drawn_in = 1;
 
     /// Whether to pick one that has failed so often in a row although another is there: always if it has not failed, else once
     /// in 32 or, after a second failure, in 64 times. That is what shows that it has recovered, without a clock.
@@ -142,8 +143,8 @@ public:
     /// True if the key alone decides.
     virtual bool by_key() const noexcept { return false; }
 
-    /// Which part of the picks that seek out this one of its nodes it would have got if it had been drawn, by weight. Who is to
-    /// have few picks for a while has few leases: it would be sought out by each.
+    /// Which part of the picks that seek out this one of its nodes would be its own if it was drawn, once for each, by weight.
+    /// Who is to have few picks for a while has few leases: it would be sought out by each.
     virtual double share_of(const node&) const noexcept { return 1; }
 
     /// The nodes it chooses from, in canonical order.

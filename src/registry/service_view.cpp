@@ -34,7 +34,7 @@ service_view::service_view(view_params p, time_point now)
       chroot_(p.chroot),
       spread_(std::max(p.spread, std::chrono::milliseconds(0))),
       retry_(p.retry_min, p.retry_max),
-      too_large_retry_(p.retry_min, std::max(p.retry_max, too_large_retry_max)) {
+      list_retry_(p.retry_min, std::max(p.retry_max, too_large_retry_max)) {
     state_.since = now;
 }
 
@@ -46,8 +46,9 @@ void service_view::changed() noexcept {
 }
 
 std::optional<service_view::time_point> service_view::wake_at() const noexcept {
-    if (!connected_ || retry_at_) return connected_ ? retry_at_ : std::nullopt;
-    return watch_ == watch_state::adding ? std::nullopt : reread_at_;
+    if (!connected_ || watch_ == watch_state::adding || retry_at_) return connected_ ? retry_at_ : std::nullopt;
+    const auto list_at = list_ == list_state::dirty ? list_retry_at_ : std::nullopt;
+    return reread_at_ && list_at ? std::min(*reread_at_, *list_at) : reread_at_ ? reread_at_ : list_at;
 }
 
 service_view::ask service_view::make(what kind, request::kind r, std::string path, std::string child) {
@@ -76,7 +77,7 @@ std::optional<service_view::ask> service_view::next(time_point now) {
         root_ = root_state::reading;
         return make(what::root, request::kind::exists, "/");
     }
-    if (list_ == list_state::dirty) {
+    if (list_ == list_state::dirty && (!list_retry_at_ || now >= *list_retry_at_)) {
         list_ = list_state::reading;
         for (auto& [name, m] : members_) m.created_since_list = false;
         gone_since_list_.clear();
@@ -104,7 +105,8 @@ std::optional<service_view::ask> service_view::next(time_point now) {
 }
 
 void service_view::list_again() {
-    if (list_arrival_ == 0) arriving_.insert(list_arrival_ = ++last_arrival_);
+    // One that is put off, being too large, keeps no departure from being shown.
+    if (list_arrival_ == 0 && !list_retry_at_) arriving_.insert(list_arrival_ = ++last_arrival_);
     if (list_ == list_state::clean) list_ = list_state::dirty;
     if (list_ == list_state::reading) list_ = list_state::reading_again;
 }
@@ -153,14 +155,16 @@ void service_view::behind(time_point now) {
 }
 
 void service_view::fail(const error_code& ec, time_point now, std::uint64_t random) {
-    behind(now);
-    if (state_.last_error != ec) {
-        state_.last_error = ec;
-        changed();
-    }
-    if (ec == zk::protocol_errc::frame_too_large) too_large_ = true;
+    say(ec, now);
     // Many reads fail together: that counts as one failure.
-    if (!retry_at_) retry_at_ = now + (too_large_ ? too_large_retry_ : retry_).next(random);
+    if (!retry_at_) retry_at_ = now + retry_.next(random);
+}
+
+void service_view::say(const error_code& ec, time_point now) {
+    behind(now);
+    if (state_.last_error == ec) return;
+    state_.last_error = ec;
+    changed();
 }
 
 void service_view::settle() {
@@ -169,8 +173,6 @@ void service_view::settle() {
     const bool all_read = listed() && root_ == root_state::fine && arriving_.empty() && owed_.empty();
     if (!state_.stale || !connected_ || resync_owed_ || reread_at_ || !watched || !all_read) return;
     retry_.reset();
-    too_large_retry_.reset();
-    too_large_ = false;
     const bool first = !state_.known;
     state_.known = true;
     state_.stale = false;
@@ -196,7 +198,7 @@ void service_view::on_session(zk::session_state s, zk::session_id id, time_point
             resync_owed_ = false;
             read_again(now, random);
         }
-        if (!too_large_) retry_at_.reset();
+        retry_at_.reset();
         return settle();
     }
     if (connected_ && s == zk::session_state::suspended) resync_owed_ = recursive_ && watch_ == watch_state::armed;

@@ -103,6 +103,7 @@ private:
     void show(const std::string& name);
     void behind(time_point now);
     void fail(const error_code& ec, time_point now, std::uint64_t random);
+    void say(const error_code& ec, time_point now);
     void settle();
     void changed() noexcept;
 
@@ -136,8 +137,8 @@ private:
     std::uint64_t last_id_ = 0;
     std::map<std::uint64_t, outstanding> outstanding_;
     backoff retry_;
-    backoff too_large_retry_;
-    bool too_large_ = false;    ///< The list is: the delay holds across connections.
+    backoff list_retry_;    ///< Of a list that is too large.
+    std::optional<time_point> list_retry_at_;
     std::optional<time_point> retry_at_;
     std::optional<time_point> reread_at_;    ///< When everything becomes dirty, once the watch stands.
 

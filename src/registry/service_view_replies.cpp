@@ -30,10 +30,17 @@ void service_view::on_reply(std::uint64_t id, reply r, time_point now, std::uint
         case what::parent:
             if (r.ec && r.ec != zk::server_errc::no_node) {
                 list_ = list_state::dirty;
-                fail(r.ec, now, random);
+                if (r.ec == zk::protocol_errc::frame_too_large) {    // all else goes on, as far as the watch tells of it
+                    say(r.ec, now);
+                    list_retry_at_ = now + list_retry_.next(random);
+                } else {
+                    fail(r.ec, now, random);
+                }
                 arrived(list_arrival_);
                 break;
             }
+            list_retry_at_.reset();
+            list_retry_.reset();
             list_ = list_ == list_state::reading_again ? list_state::dirty : list_state::clean;
             if (chroot_ && (r.ec || (o.kind == what::parent && !r.stat))) root_ = root_state::owed;
             if (o.kind == what::list) {
@@ -113,7 +120,13 @@ void service_view::child_read(const std::string& name, reply r, time_point now, 
 void service_view::parsed(const std::string& name, member& m, const reply& r) {
     const bool was_oversize = m.oversize;
     m.oversize = static_cast<std::size_t>(std::max(r.stat->data_length, 0)) > max_data_;
-    if (was_oversize && m.oversize) return;    // rejected before, for the same reason
+    // A batch of reads may bring what one alone could not: that is left out as well, and not shown at times.
+    if (m.oversize && (was_oversize || max_data_ < layout_->max_data())) {
+        if (was_oversize && !m.reason.empty()) return;    // rejected before, for the same reason
+        m.good.reset();
+        m.reason = fmt::format("data has {} bytes, expected at most {}", r.stat->data_length, max_data_);
+        return show(name);
+    }
     if (was_oversize) {
         dirty_.insert(name);
         return;

@@ -23,8 +23,6 @@ namespace muster::zk::detail {
 
 using impl_ptr = client_ref;
 
-constexpr std::size_t typical_frame = 128;    // holds most requests, so that they are allocated once
-
 struct armed_watch {
     std::string path;    // empty: none
     proto::watch_kind kind = proto::watch_kind::data;
@@ -106,8 +104,7 @@ public:
     void send(proto::opcode type, bool repeatable, const Record& record, Decode decode, armed_watch watch = {},
               std::uint64_t connection = 0) {
         if (timeout_ <= timeout_.zero()) return fail(client_errc::deadline_exceeded_unsent);
-        std::string frame;
-        frame.reserve(typical_frame);
+        std::string frame = proto::spare_memory::string();
         const auto at = proto::begin_frame(frame);
         proto::writer w(frame);
         w.i32(0);    // the xid, filled in when it is written

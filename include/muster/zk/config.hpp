@@ -55,8 +55,9 @@ struct config {
 
     /// Largest reply, in bytes. Servers do not limit what they send, and the list of many children is easily larger than any
     /// request. What has a larger one completes with `protocol_errc::frame_too_large`; its bytes are passed over as they come,
-    /// and nobody else who has the connection notices more than that. One that is larger than 64 MiB costs the connection. Legal:
-    /// as for `max_frame`; 0: the same as that.
+    /// and nobody else who has the connection notices more than that. One that is larger than 64 MiB costs the connection, and so
+    /// does one that several reads share (`batch_reads`), which may be as large as theirs together: they are asked for again one
+    /// by one. Legal: as for `max_frame`; 0: the same as that.
     std::size_t max_reply = 0;
 
     /// How long each operation may take, from the call to its completion; see `client::with_timeout`, which gives single ones

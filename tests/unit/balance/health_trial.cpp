@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <deque>
 #include <map>
 #include <string>
 #include <vector>
@@ -168,6 +169,60 @@ TEST_CASE("leastconnect: who has the fewest leases since it is given few picks h
         CHECK(tried > 50);
         CHECK(tried < 200);
     }
+}
+
+TEST_CASE("leastconnect: several that start slowly among busy ones get their part of their share each, as their load shows") {
+    for (const std::size_t starting : {1U, 5U}) {
+        CAPTURE(starting);
+        health_params h;
+        h.slow_start = seconds(100);
+        const std::size_t n = 20;
+        service s(n - starting, h, policy::leastconnect);
+        std::deque<lease> out;
+        const auto picks = [&](std::size_t count) {
+            std::map<std::string, double> of;
+            for (std::size_t i = 0; i < count; ++i) {
+                out.push_back(s.take());
+                ++of[out.back()->identity()];
+                if (out.size() > 1'000) out.pop_front();    // the longest call ends
+            }
+            return of;
+        };
+        picks(3'000);
+        s.show(n);
+        s.clock->at += seconds(20);
+        auto of = picks(20'000);
+        double first = 0;
+        for (std::size_t i = n - starting; i < n; ++i) first += of[identity(i)];
+        CHECK(first / static_cast<double>(starting) == doctest::Approx(200).epsilon(0.35));    // 20 % of 1000
+        s.clock->at += seconds(30);
+        picks(5'000);
+        of = picks(20'000);
+        for (std::size_t i = 0; i < n; ++i) {
+            CAPTURE(i);
+            if (i >= n - starting) CHECK(of[identity(i)] == doctest::Approx(500).epsilon(0.25));
+            CHECK(of[identity(i)] < 1'500);
+        }
+    }
+}
+
+TEST_CASE("leastconnect: one on trial gets its few picks also while another that has joined is held back") {
+    service s(20, {}, policy::leastconnect);
+    std::vector<lease> busy;
+    for (int k = 0; k < 200; ++k)
+        for (std::size_t i = 1; i < 20; ++i) busy.push_back(s.lend(i));
+    s.eject(0);
+    s.show(21);
+    s.clock->at += seconds(10);
+    int picks = 0;
+    for (; !s.is(0, standing::fine) && picks < 100'000; ++picks) {
+        lease l = s.take();
+        if (l->identity() == identity(0))
+            l.success();
+        else
+            l.canceled();
+    }
+    CHECK(picks < 3'000);    // of which 150 are its own
 }
 
 TEST_CASE("one that nobody asks for any more does not keep others from being ejected") {

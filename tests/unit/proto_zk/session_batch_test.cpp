@@ -166,6 +166,24 @@ TEST_CASE("reads whose batch is larger than a frame may be for each of them are 
     CHECK(m.sent().size() == 2);    // what was large once is expected to be so again
 }
 
+TEST_CASE("a read whose reply was too large is not packed with others soon") {
+    auto settings = batching();
+    settings.max_frame = 2'048;
+    machine m(settings);
+    m.attach();
+    m.get("large");
+    auto sent = m.sent();
+    REQUIRE(sent.size() == 1);
+    std::string reply = reply_frame(sent[0].xid, 1);
+    reply += std::string(10'000, 'x');
+    reply.replace(0, 4, std::string("\0\0\x27\x20", 4));    // 16 + 10 000
+    CHECK(!m.feed(reply));
+    CHECK(m.take_log() == journal{"large " + error_code(protocol_errc::frame_too_large).message()});
+    m.get("a");
+    m.get("b");
+    CHECK(m.sent().size() == 2);
+}
+
 TEST_CASE("no batch is larger than a frame may be") {
     auto settings = batching();
     settings.max_request = 1'024;

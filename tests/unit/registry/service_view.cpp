@@ -198,6 +198,41 @@ TEST_CASE("R41: a child that no reply can bring is reported, and read again when
     }
 }
 
+TEST_CASE("R41: a child that only a batch of reads could bring is left out as well, and not asked for again and again") {
+    auto p = viewer::params();
+    p.max_data = 1'000;
+    viewer v(true, std::move(p));
+    fill(v.tree);
+    v.connect();
+    v.settle();
+    const auto large = [](const char* state) {
+        return R"({"serveruniquecode":"m","state":")" + std::string(state) + R"(","zone":")" + std::string(2'000, 'z') + "\"}";
+    };
+    for (const char* state : {"", "draining"}) {
+        v.tree.set("/p/s/master", large(state));
+        v.settle();
+        CHECK(v.names() == "a b");
+        REQUIRE(v.m.state().rejected.size() == 1);
+        CHECK(v.m.state().rejected[0].reason.ends_with(" bytes, expected at most 1000"));
+        CHECK_FALSE(v.m.state().stale);
+    }
+    // Deleted while it is read, and there again.
+    v.tree.set("/p/s/master", data("m"));
+    v.tree.set("/p/s/master", large(""));
+    v.deliver();
+    const auto a = v.m.next(v.now);
+    REQUIRE(a.has_value());
+    auto r = v.perform(a->what);
+    v.tree.drop("/p/s/master");
+    v.deliver();
+    v.tree.put("/p/s/master", large(""));
+    v.deliver();
+    v.m.on_reply(a->id, std::move(r), v.now, 0);
+    v.settle();
+    CHECK(v.names() == "a b");
+    CHECK(v.m.state().rejected.size() == 1);
+}
+
 TEST_CASE("R32: no more reads than the window are in flight") {
     viewer v(true, 3);
     v.tree.put("/p", "");

@@ -125,6 +125,53 @@ TEST_CASE("a list that is too large is asked for ever more seldom, however often
     CHECK(v.m.next(v.now).has_value());    // that is over
 }
 
+TEST_CASE("while the list is too large all else goes on: what events tell, and a new session's watch and reads") {
+    viewer v;
+    fill(v.tree);
+    v.connect();
+    v.settle();
+    bool too_large = true;
+    const auto settle = [&] {
+        v.deliver();
+        while (const auto a = v.m.next(v.now)) {
+            auto r = v.perform(a->what);
+            if (too_large && a->what.what == request::kind::children) {
+                r = reply();
+                r.ec = zk::protocol_errc::frame_too_large;
+            }
+            v.m.on_reply(a->id, std::move(r), v.now, ~std::uint64_t{0});
+            v.deliver();
+        }
+    };
+    v.disconnect();
+    v.tree.set("/p/s/normal0000000001", data("changed"));
+    v.tree.drop("/p/s/normal0000000002");
+    v.connect();
+    settle();
+    CHECK(v.m.state().stale);
+    CHECK(v.m.state().last_error == zk::protocol_errc::frame_too_large);
+    CHECK(v.names() == "m changed");
+    v.tree.put("/p/s/normal0000000003", data("new"));
+    settle();
+    CHECK(v.names() == "m changed new");
+
+    v.expire();
+    v.connect();
+    settle();
+    CHECK(v.watching);
+    v.tree.drop("/p/s/normal0000000003");
+    settle();
+    CHECK(v.names() == "m changed");
+
+    too_large = false;
+    settle();
+    CHECK(v.m.state().stale);
+    v.now = *v.m.wake_at();
+    settle();
+    CHECK_FALSE(v.m.state().stale);
+    CHECK_FALSE(v.m.wake_at().has_value());
+}
+
 TEST_CASE("R13: a new session sets a new watch and reads everything") {
     for (const bool recursive : {true, false}) {
         viewer v(recursive);
