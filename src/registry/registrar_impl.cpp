@@ -181,8 +181,7 @@ void registrar_impl::run() {
     deadline_.emplace(*world_, strand_);
     client_->start();
     const zk::session_info s = client_->session();
-    connection_ = s.connection;
-    heard_ = s.version;
+    heard_ = s;
     machine_->on_session(s.state, s.id);
     follow_session(s.version);
     drive();
@@ -220,7 +219,7 @@ void registrar_impl::ask(machine::step s) {
     outstanding_ = true;
     // What was read holds for the connection on which it was read: a write that waited for the next one could meet another's
     // znode with the same version.
-    s.ask.connection = connection_;
+    s.ask.connection = heard_.connection;
     perform(*client, strand_, request_cancel_.slot(), std::move(s.ask),
             [self = shared_from_this(), arms = s.arms](registry::reply r, zk::watcher w) {
                 self->outstanding_ = false;
@@ -271,9 +270,8 @@ void registrar_impl::follow_session(std::uint64_t seen) {
 
 /// Tells the machine, unless it knows.
 void registrar_impl::hear(const zk::session_info& s) {
-    if (s.version <= heard_) return;
-    heard_ = s.version;
-    connection_ = s.connection;
+    if (s.version <= heard_.version) return;
+    heard_ = s;
     machine_->on_session(registry::state_to_follow(s), s.id);
 }
 
@@ -302,7 +300,7 @@ void registrar_impl::publish() {
         now.ordinal = ordinal_of(*layout_, now);
     }
     now.last_error = machine_->last_error();
-    now.session = client_->session();
+    now.session = heard_;    // not the client's: nobody is to see a session that has expired beside the role that it had
     if (!now.last_error && now.role == role::none) now.last_error = now.session.last_error;
     now.message = describe(now.last_error, now.session);
     if (now.role != role::none) start_waiters_.complete({});

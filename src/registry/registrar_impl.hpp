@@ -107,9 +107,8 @@ private:
     std::optional<registry::alarm> deadline_;    ///< of those who wait for the registration to be closed
     std::optional<machine> machine_;
     bool outstanding_ = false;
-    bool ending_ = false;             // the client's end is awaited, and tells how closing ends
-    std::uint64_t heard_ = 0;         // version of the session that the machine was told of
-    std::uint64_t connection_ = 0;    // and its connection
+    bool ending_ = false;       // the client's end is awaited, and tells how closing ends
+    zk::session_info heard_;    // the session as the machine was told of it
     asio::cancellation_signal request_cancel_;
     asio::cancellation_signal session_cancel_;
     watch own_watch_;

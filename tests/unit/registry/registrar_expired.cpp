@@ -9,6 +9,10 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdint>
+#include <functional>
+#include <vector>
+
 namespace muster::test {
 namespace {
 
@@ -105,6 +109,34 @@ TEST_CASE("a start that waits ends when the session of such a client does, and o
     s.sim.run_ready();
     CHECK(late.ec() == zk::client_errc::session_expired);
     CHECK(second.status().last_error == zk::client_errc::session_expired);
+}
+
+TEST_CASE("R28: no status shows a session that has expired beside the role that it had") {
+    simulation sim;
+    sim_registry registry(sim);
+    registrar reg = detail::make_registrar(make_client(sim.io.get_executor(), config_for_tests(), sim.world),
+                                           registration("s", instance("10.1.1.1", 80)), true);
+    outcome<> started;
+    reg.start(started.handler());
+    registry.serve();
+    REQUIRE(reg.role() == role::master);
+    std::vector<registration_status> told;
+    std::function<void(std::uint64_t)> follow = [&](std::uint64_t seen) {
+        reg.status_change(seen, [&](error_code ec, const registration_status& s) {
+            if (ec) return;
+            told.push_back(s);
+            follow(s.version);
+        });
+    };
+    follow(reg.status().version);
+    sim.run_for(20s);    // nobody answers
+    REQUIRE_FALSE(told.empty());
+    int expired = 0;
+    for (const registration_status& s : told) {
+        expired += s.session.state == session_state::expired;
+        CHECK_FALSE((s.session.state == session_state::expired && s.role != role::none));
+    }
+    CHECK(expired > 0);
 }
 
 }    // namespace muster::test
