@@ -103,6 +103,7 @@ error_code session::on_oversize() {
     if (frames_.oversize() > most_skipped) {
         const auto r = std::move(written_.front());
         written_.pop_front();
+        if (r->batchable) batching_.replied(settings_.max_frame);
         if (!r->abandoned_) (void)r->complete(too_large, {});
         return too_large;
     }

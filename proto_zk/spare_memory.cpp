@@ -10,10 +10,11 @@ namespace muster::zk::proto {
 namespace {
 
 // Under one, what is used after it was freed must be seen to have been.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(__SANITIZE_HWADDRESS__)
 constexpr bool keeps = false;
 #elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#if __has_feature(address_sanitizer) || __has_feature(hwaddress_sanitizer) || __has_feature(thread_sanitizer) || \
+    __has_feature(memory_sanitizer)
 constexpr bool keeps = false;
 #else
 constexpr bool keeps = true;
@@ -50,22 +51,23 @@ public:
         make_room((list_of(bytes) + 1) * step);
         block*& first = free_[list_of(bytes)];
         first = new (p) block{first};
+        kept_ += (list_of(bytes) + 1) * step;
     }
 
     std::string take_string() noexcept {
         if (strings_.empty()) return {};
         std::string s = std::move(strings_.back());
         strings_.pop_back();
-        kept_ -= s.capacity();
+        kept_ -= cost_of(s);
         return s;
     }
     void keep_string(std::string s) {
-        const std::size_t bytes = s.capacity();
-        if (bytes < typical_request || bytes > largest) return;
-        make_room(0);    // counted when it is there
+        if (s.capacity() < typical_request || s.capacity() > largest) return;
+        const std::size_t cost = cost_of(s);
+        make_room(cost);
         s.clear();
         strings_.push_back(std::move(s));
-        kept_ += bytes;
+        kept_ += cost;
     }
 
 private:
@@ -74,23 +76,28 @@ private:
     };
 
     static std::size_t list_of(std::size_t bytes) noexcept { return (bytes - 1) / step; }
+    static std::size_t cost_of(const std::string& s) noexcept { return s.capacity() + 2 * sizeof s; }    // vectors grow by twice
 
-    // What there is may be of sizes that nobody asks for any more.
+    // What there is may be of sizes that nobody asks for any more: of each in turn one goes.
     void make_room(std::size_t bytes) noexcept {
-        if (kept_ + bytes > most_bytes) clear();
-        kept_ += bytes;
+        while (kept_ != 0 && kept_ + bytes > most_bytes) {
+            turn_ = (turn_ + 1) % (free_.size() + 1);
+            if (turn_ == free_.size())
+                take_string();
+            else
+                ::operator delete(take((turn_ + 1) * step));
+        }
     }
     void clear() noexcept {
         for (block*& b : free_) {
             while (b) ::operator delete(std::exchange(b, b->next));
         }
-        strings_.clear();
-        kept_ = 0;
     }
 
     std::array<block*, largest / step> free_{};
     std::vector<std::string> strings_;
     std::size_t kept_ = 0;
+    std::size_t turn_ = 0;
 };
 
 spare_memory::stock* spare_memory::of_this_thread() noexcept {

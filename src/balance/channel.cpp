@@ -96,7 +96,7 @@ public:
         const standing before = n.state->standing.load(std::memory_order_relaxed);
         if (before == standing::fine || !n.state->shared) return true;
         if (before == standing::starting && spares_nobody_) return true;
-        const double own = state_->drawn_in == 0 ? table_.share_of(n) : 1.0 / state_->drawn_in;
+        const double own = state_->own == 0 ? table_.share_of(n) : state_->own;
         const auto v = n.state->shared->health.admits(*n.state, now_, draws_for(n), panic_, own);
         refused_ |= v == health::verdict::refuse;
         spared_ |= v == health::verdict::no && before == standing::starting;
@@ -117,7 +117,7 @@ private:
     // Where all are looked at for the best, each has a chance of its own: together they have no more than all picks. With one for
     // all, those that start together would have the share of one.
     health::draws draws_for(const node& n) const noexcept {
-        if (state_->drawn_in != 0) return draws_;
+        if (state_->own != 0) return draws_;
         health::draws d = draws_;
         d.of_pick = d.of_key = draw_from(pick_state::scrambled(d.of_pick ^ n.id));
         return d;
@@ -159,7 +159,7 @@ public:
         : picker_(p),
           first_(first),
           loan_of_first_(p.state_.loan),
-          drawn_in_of_first_(p.state_.drawn_in),
+          own_of_first_(p.state_.own),
           key_(key),
           shared_(first.state->shared.get()) {
         now_ = shared_ ? shared_->clock->ticks() : 0;
@@ -195,7 +195,7 @@ public:
 private:
     node* look(const table& t, healthy_and_new& wanted) noexcept {
         if (&t == picker_.table_) {
-            picker_.state_.drawn_in = drawn_in_of_first_;
+            picker_.state_.own = own_of_first_;
             if (wanted(first_)) return first();
             return wanted.refused() ? nullptr : t.pick_if(picker_.state_, key_, wanted);
         }
@@ -213,7 +213,7 @@ private:
     hot_picker& picker_;
     node& first_;
     std::uint64_t loan_of_first_;
-    std::uint32_t drawn_in_of_first_;
+    double own_of_first_;
     std::string_view key_;
     service_state* shared_;
     std::int64_t now_;

@@ -73,13 +73,13 @@ public:
     // Draws in proportion to the weights, so that ties do not always go to the same. One without any lease cannot be beaten;
     // three draws look for one, or else whoever follows busy ones in the list would get most of their picks.
     node* pick(pick_state& s, std::string_view, error_code&) const noexcept override {
-        s.drawn_in = 1;
+        s.own = 1;
         if (newcomers_.any()) [[unlikely]]
             return pick_beside_newcomers(s);
         for (int draw = 0; draw < 3; ++draw) {
             node* const n = nodes()[order_.draw(s)].get();
             if (n->open() == 0 && s.worth_trying(n->state->strikes.load(std::memory_order_relaxed))) return n;
-            s.drawn_in = 0;
+            s.own = 0;
         }
         node* const best = best_of(s, false);
         if (s.worth_trying(best->state->strikes.load(std::memory_order_relaxed))) return best;
@@ -92,7 +92,7 @@ public:
     node* pick_if(pick_state& s, std::string_view key, eligibility& e) const noexcept override {
         const auto size = static_cast<std::uint32_t>(nodes().size());
         const bool all = size <= exact_up_to;
-        s.drawn_in = 0;
+        s.own = 0;
         node* best = nullptr;
         std::uint64_t best_rank = std::numeric_limits<std::uint64_t>::max();
         std::uint32_t weights = 0;    // of the best so far
@@ -151,7 +151,7 @@ private:
                 s.worth_trying(nodes()[i]->state->strikes.load(std::memory_order_relaxed)))
                 return nodes()[i].get();
             if (newcomers_.contains(i) && s.worth_trying(nodes()[i]->state->strikes.load(std::memory_order_relaxed)))
-                drawn = std::min(drawn, rank(i));
+                drawn = rank(i) >> 32 < drawn >> 32 ? rank(i) : drawn;    // of equals the first that was drawn
         }
         // Begins with one of the others, or whoever follows newcomers in the list would get their part of the ties as well.
         const auto draw_other = [&] {
@@ -165,12 +165,12 @@ private:
                 return order_.rank(all[i]->open() + (late ? failing : 0), i);
             });
         };
-        s.drawn_in = 0;
+        s.own = 0;
         std::uint32_t other = best_other(false);
         if (!s.worth_trying(nodes()[other]->state->strikes.load(std::memory_order_relaxed))) other = best_other(true);
         if (drawn >> 32 > rank(other) >> 32) return nodes()[other].get();
         newcomers_.count();
-        s.drawn_in = draws;
+        s.own = newcomers_.part_of(draws);
         return nodes()[static_cast<std::uint32_t>(drawn)].get();
     }
 

@@ -28,7 +28,8 @@ newcomers::newcomers(const node_list& nodes, const limits& l) {
         theirs += nodes[i]->weight;
     }
     if (theirs == 0) return;
-    step_ = static_cast<std::uint32_t>(1024 * theirs / weights) + 1;
+    share_ = theirs / weights;
+    step_ = static_cast<std::uint32_t>(1024 * share_) + 1;
     end_ = step_ * l.rounds;
 }
 

@@ -4,6 +4,7 @@
 #include "balance/node.hpp"
 
 #include <atomic>
+#include <cmath>
 #include <cstdint>
 #include <vector>
 
@@ -30,11 +31,14 @@ public:
     /// a policy that looks at one of them only where it is one of so many draws gives it its share in the first round, and
     /// more and more in the next ones.
     std::uint32_t round() const noexcept { return 1 + taken_.load(std::memory_order_relaxed) / step_; }
+    /// Which part of the picks for which one of them is among so many draws it would be with one draw, by weight.
+    double part_of(std::uint32_t draws) const noexcept { return share_ / (1 - std::pow(1 - share_, draws)); }
     /// One of them was taken.
     void count() const noexcept { fetch_add(taken_, 1U); }
 
 private:
     std::vector<bool> is_one_;
+    double share_ = 1;          // theirs, of the weight of all
     std::uint32_t step_ = 1;    // so many picks of them are their share of 1024
     std::uint32_t end_ = 0;     // after so many they are held back no more; 0: there are none
     mutable std::atomic<std::uint32_t> taken_{0};

@@ -55,11 +55,10 @@ node* table::pick_if(pick_state& s, std::string_view, eligibility& e) const noex
         error_code ec;
         node* const n = pick(anywhere, {}, ec);
         s.loan = anywhere.loan;
-        s.drawn_in = anywhere.drawn_in;
+        s.own = anywhere.own;
         if (n && e(*n)) return n;
     }
     // Few are allowed. Among very many they are not looked for for ever.
-    s.drawn_in = 1;
     return first_allowed(s.random_below(static_cast<std::uint32_t>(nodes_.size())), e);
 }
 

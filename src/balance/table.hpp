@@ -71,9 +71,9 @@ public:
     /// Left by the policy for the lease: see `loan`.
     std::uint64_t loan = 0;
 
-    /// Left by the policy: of how many draws, by weight, the pick is one; 0 if it is the best of all, or of very many, drawn or
-    /// not: see `table::share_of`.
-    std::uint32_t drawn_in = 1;
+    /// Left by the policy: which part of the picks that are made like this one would be made if one was drawn for each, by
+    /// weight. 0 if the pick is the best of all, or of very many, drawn or not: see `table::share_of`.
+    double own = 1;
 
     /// Whether to pick one that has failed so often in a row although another is there: always if it has not failed, else once
     /// in 32 or, after a second failure, in 64 times. That is what shows that it has recovered, without a clock.

@@ -75,10 +75,13 @@ void command_line::add_zk() {
     z.add_option("--tick", raw.tick, "sessions expire at multiples of it [100ms]")->type_name("TIME");
     z.add_option("--min-session-timeout", raw.min_session_timeout, "shortest that a client gets [100ms]")->type_name("TIME");
     z.add_option("--max-session-timeout", raw.max_session_timeout, "longest that a client gets [10m]")->type_name("TIME");
-    z.add_option("--data-dir", raw.data_dir, "not there: see below")->type_name("FOLDER");
+    z.add_option("--data-dir", raw.data_dir, "refused: everything is in memory")->type_name("FOLDER");
     z.footer(
         "For tests and development. Everything is in memory and gone when it ends: there is no data directory. For data that\n"
-        "lasts, and for production, run Apache ZooKeeper.");
+        "lasts, and for production, run Apache ZooKeeper. It knows no TLS and no SASL, and answers the words ruok, srvr, isro\n"
+        "and mntr, whose latencies are 0. Where the port is taken, --port 0 finds another one; MUSTER_ZK tells the others of\n"
+        "it. With --bind 0.0.0.0 or :: everybody who reaches the machine may connect; the address shown is of this one.\n"
+        "Started by a script with &, it is ended by SIGTERM: shells have such programs ignore SIGINT.");
 }
 
 void command_line::add_service(CLI::App& a, bool required) {
@@ -118,8 +121,10 @@ command_line::command_line() : app("muster: calls the roll of a service's instan
         ->type_name("TIME");
     r.footer(
         "muster register ... -- COMMAND ARGS runs a command, registered for as long as it lives, and its exit code is the\n"
-        "command's. SIGINT and SIGTERM end both, with all that the command has started; SIGTSTP stops them until SIGCONT, but\n"
-        "nothing where no shell is there to send that; SIGQUIT and SIGWINCH are passed on to them, and SIGHUP when the terminal\n"
+        "command's. It starts at once, whether ZooKeeper is reached or not; where --wait passes before it is registered it is\n"
+        "ended, and the exit code is 4, 3 or 1. SIGINT and SIGTERM end both, with all that the command has started; SIGTSTP\n"
+        "stops them until SIGCONT, but nothing where no shell is there to send that; SIGQUIT and SIGWINCH are passed on to\n"
+        "them, and SIGHUP when the terminal\n"
         "is gone; any other SIGHUP, SIGUSR1, SIGUSR2 and SIGALRM go to the command alone. A signal that is not named here\n"
         "is not passed on; where muster dies of it the command is killed, without what it has started. The command's input is\n"
         "ours, unless that is a terminal.\n"

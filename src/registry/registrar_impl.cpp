@@ -300,7 +300,9 @@ void registrar_impl::publish() {
         now.ordinal = ordinal_of(*layout_, now);
     }
     now.last_error = machine_->last_error();
-    now.session = heard_;    // not the client's: nobody is to see a session that has expired beside the role that it had
+    // Not the client's: nobody is to see a session that has expired beside the role that it had. How long it is safe moves on.
+    now.session = heard_;
+    if (const zk::session_info live = client_->session(); live.id == heard_.id) now.session.safe_until = live.safe_until;
     if (!now.last_error && now.role == role::none) now.last_error = now.session.last_error;
     now.message = describe(now.last_error, now.session);
     if (now.role != role::none) start_waiters_.complete({});

@@ -47,7 +47,8 @@ void service_view::changed() noexcept {
 
 std::optional<service_view::time_point> service_view::wake_at() const noexcept {
     if (!connected_ || watch_ == watch_state::adding || retry_at_) return connected_ ? retry_at_ : std::nullopt;
-    const auto list_at = list_ == list_state::dirty ? list_retry_at_ : std::nullopt;
+    const bool asks = list_ == list_state::dirty && outstanding_.size() < window_;    // else a reply comes first
+    const auto list_at = asks ? list_retry_at_ : std::nullopt;
     return reread_at_ && list_at ? std::min(*reread_at_, *list_at) : reread_at_ ? reread_at_ : list_at;
 }
 
@@ -170,9 +171,10 @@ void service_view::say(const error_code& ec, time_point now) {
 void service_view::settle() {
     const bool watched = !recursive_ || watch_ == watch_state::armed;
     // Not "nothing is dirty": an instance that changes all the time would keep everybody from being seen.
-    const bool all_read = listed() && root_ == root_state::fine && arriving_.empty() && owed_.empty();
-    if (!state_.stale || !connected_ || resync_owed_ || reread_at_ || !watched || !all_read) return;
-    retry_.reset();
+    const bool read = root_ == root_state::fine && arriving_.empty() && owed_.empty();
+    if (!state_.stale || !connected_ || resync_owed_ || reread_at_ || !watched || !read) return;
+    if (listed() || list_retry_at_) retry_.reset();
+    if (!listed()) return;
     const bool first = !state_.known;
     state_.known = true;
     state_.stale = false;

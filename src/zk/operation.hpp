@@ -65,6 +65,7 @@ public:
     operation(completion done, Decode decode) : done_(std::move(done)), decode_(std::move(decode)) {}
 
     error_code complete(const error_code& reply, std::string_view body) override {
+        static_assert(alignof(operation) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__, "request::operator new knows no other");
         error_code ec = reply;
         error_code undecodable;
         std::tuple<Results...> results;

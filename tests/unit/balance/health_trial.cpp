@@ -206,6 +206,36 @@ TEST_CASE("leastconnect: several that start slowly among busy ones get their par
     }
 }
 
+TEST_CASE("leastconnect: those that join busy ones and start slowly get their part of their share each, from the beginning") {
+    for (const auto& [n, starting] : {std::pair{20U, 1U}, {20U, 5U}, {5U, 1U}, {3U, 1U}}) {
+        for (const bool held : {true, false}) {
+            CAPTURE(n);
+            CAPTURE(starting);
+            CAPTURE(held);
+            health_params h;
+            h.slow_start = seconds(100);
+            service s(n - starting, h, policy::leastconnect);
+            std::vector<lease> out;
+            for (std::size_t i = 0; i < n - starting; ++i)
+                for (int k = 0; k < 2'000; ++k) out.push_back(s.lend(i));
+            s.show(n);
+            s.clock->at += seconds(50);
+            for (int phase = 0; phase < 3; ++phase) {
+                std::map<std::string, double> of;
+                for (std::size_t i = 0; i < 400 * n; ++i) {
+                    lease l = s.take();
+                    ++of[l->identity()];
+                    if (held) out.push_back(std::move(l));
+                }
+                for (std::size_t i = n - starting; i < n; ++i) {
+                    CAPTURE(i);
+                    CHECK(of[identity(i)] == doctest::Approx(200).epsilon(0.35));    // half of 400
+                }
+            }
+        }
+    }
+}
+
 TEST_CASE("leastconnect: one on trial gets its few picks also while another that has joined is held back") {
     service s(20, {}, policy::leastconnect);
     std::vector<lease> busy;

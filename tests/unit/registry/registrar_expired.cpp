@@ -111,6 +111,35 @@ TEST_CASE("a start that waits ends when the session of such a client does, and o
     CHECK(second.status().last_error == zk::client_errc::session_expired);
 }
 
+TEST_CASE("a status that is told shows for how long the session is safe as it is told, however long it stands") {
+    simulation sim;
+    sim_registry registry(sim);
+    const auto make = [&sim](const char* ip) {
+        return detail::make_registrar(make_client(sim.io.get_executor(), config_for_tests(), sim.world),
+                                      registration("s", instance(ip, 80)), true);
+    };
+    registrar first = make("10.1.1.1"), second = make("10.1.1.2");
+    outcome<> one, two, closed;
+    first.start(one.handler());
+    registry.serve();
+    second.start(two.handler());
+    registry.serve();
+    REQUIRE(second.role() == role::normal);
+    for (int i = 0; i != 60; ++i) {
+        sim.run_for(1s);
+        registry.serve();
+    }
+    outcome<registration_status> promoted;
+    second.status_change(second.status().version, promoted.handler());
+    first.close(closed.handler());
+    registry.serve();
+    sim.run_for(1s);
+    registry.serve();
+    REQUIRE(promoted.done());
+    CHECK(promoted.value().role == role::master);
+    CHECK(promoted.value().session.safe_until > sim.world->now());
+}
+
 TEST_CASE("R28: no status shows a session that has expired beside the role that it had") {
     simulation sim;
     sim_registry registry(sim);

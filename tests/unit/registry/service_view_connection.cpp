@@ -125,6 +125,36 @@ TEST_CASE("a list that is too large is asked for ever more seldom, however often
     CHECK(v.m.next(v.now).has_value());    // that is over
 }
 
+TEST_CASE("a list that is put off is not due as long as the window is full") {
+    viewer v(true, 1);
+    fill(v.tree);
+    v.connect();
+    const auto answer_all = [&](bool too_large) {
+        while (const auto a = v.m.next(v.now)) {
+            auto r = v.perform(a->what);
+            if (too_large && a->what.what == request::kind::children) {
+                r = reply();
+                r.ec = zk::protocol_errc::frame_too_large;
+            }
+            v.m.on_reply(a->id, std::move(r), v.now, ~std::uint64_t{0});
+        }
+    };
+    answer_all(true);
+    REQUIRE(v.m.wake_at().has_value());
+    v.tree.put("/p/s/normal0000000007", data("new"));
+    v.deliver();
+    const auto child = v.m.next(v.now);
+    REQUIRE(child.has_value());
+    auto r = v.perform(child->what);
+    v.now += 1min;
+    CHECK_FALSE(v.m.next(v.now).has_value());
+    CHECK_FALSE(v.m.wake_at().has_value());    // its alarm would ring again and again
+    v.m.on_reply(child->id, std::move(r), v.now, 0);
+    answer_all(false);
+    CHECK_FALSE(v.m.state().stale);
+    CHECK(v.names() == "m a b new");
+}
+
 TEST_CASE("while the list is too large all else goes on: what events tell, and a new session's watch and reads") {
     viewer v;
     fill(v.tree);
