@@ -9,16 +9,15 @@
 namespace muster::zk::proto {
 namespace {
 
-// Under one, what is used after it was freed must be seen to have been.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(__SANITIZE_HWADDRESS__)
-constexpr bool keeps = false;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(hwaddress_sanitizer) || __has_feature(thread_sanitizer) || \
+#ifndef __has_feature    // it is clang's
+#define __has_feature(x) 0
+#endif
+
+// Under a sanitizer what is used after it was freed must be seen to have been.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_HWADDRESS__) || defined(__SANITIZE_THREAD__) ||          \
+    __has_feature(address_sanitizer) || __has_feature(hwaddress_sanitizer) || __has_feature(thread_sanitizer) || \
     __has_feature(memory_sanitizer)
 constexpr bool keeps = false;
-#else
-constexpr bool keeps = true;
-#endif
 #else
 constexpr bool keeps = true;
 #endif
@@ -36,7 +35,9 @@ class spare_memory::stock {
 public:
     ~stock() {
         ended = true;
-        clear();
+        for (block* b : free_) {
+            while (b) ::operator delete(std::exchange(b, b->next));
+        }
     }
 
     void* take(std::size_t bytes) noexcept {
@@ -86,11 +87,6 @@ private:
                 take_string();
             else
                 ::operator delete(take((turn_ + 1) * step));
-        }
-    }
-    void clear() noexcept {
-        for (block*& b : free_) {
-            while (b) ::operator delete(std::exchange(b, b->next));
         }
     }
 

@@ -32,7 +32,6 @@ public:
         const double weights = std::accumulate(this->nodes().begin(), this->nodes().end(), 0.0,
                                                [](double sum, const node_ref& n) { return sum + n->weight; });
         per_weight_ = capacity / weights;
-        count();
     }
 
     node* pick(pick_state& s, std::string_view key, error_code& ec) const noexcept override {
@@ -84,17 +83,12 @@ private:
     std::uint32_t open() const noexcept {
         const std::uint64_t now = shared_->bounded.load(relaxed);
         if (shared_->health.present() == nodes().size()) return bounded_load::open(now);
-        const std::uint64_t then = counted_at_.load(relaxed);
-        const std::uint32_t taken = bounded_load::taken_since(then, now);
-        const std::uint32_t returned = taken - static_cast<std::uint32_t>(now - then);
-        if (std::uint64_t{taken} + returned >= nodes().size() / 16) return count();
         const std::uint32_t counted = open_.load(relaxed);
-        return counted > returned ? counted - returned : 0;
-    }
-
-    std::uint32_t count() const noexcept {
-        if (!shared_) return 0;
-        counted_at_.store(shared_->bounded.load(relaxed), relaxed);
+        const std::uint64_t then = counted_at_.load(relaxed);
+        const std::uint32_t returned = bounded_load::returned_since(then, now);
+        if (counted != never && std::uint64_t{returned} + bounded_load::taken_since(then, now) < nodes().size() / 16)
+            return counted > returned ? counted - returned : 0;
+        counted_at_.store(now, relaxed);
         std::uint32_t n = 0;
         for (const node_ref& each : nodes()) n += each->state->bounded_leases();
         open_.store(n, relaxed);
@@ -104,7 +98,8 @@ private:
     slot_table<Slot> slots_;
     const service_state* shared_;    // kept by the nodes
     double per_weight_;
-    mutable std::atomic<std::uint32_t> open_{0};          // as of the last count
+    static constexpr auto never = std::numeric_limits<std::uint32_t>::max();
+    mutable std::atomic<std::uint32_t> open_{never};      // as of the last count
     mutable std::atomic<std::uint64_t> counted_at_{0};    // what the service had then
 };
 

@@ -34,9 +34,8 @@ namespace {
 using balance::node;
 using balance::node_ref;
 
-change describe(change::kind what, const node& n) {
+change describe(const node& n) {
     change c;
-    c.what = what;
     c.instance = *n.seen.instance;
     c.role = n.role;
     c.path = std::string(n.seen.path);
@@ -118,8 +117,7 @@ std::optional<change> change_queue::take() {
 
 /// The subscriber knows it from now on.
 change change_queue::apply(pending p) {
-    change c;
-    if (p.node) c = describe(p.what, *p.node);
+    change c = p.node ? describe(*p.node) : change();
     c.what = p.what;
     if (p.rejected) {
         c.path = p.rejected->path;

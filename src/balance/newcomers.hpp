@@ -27,9 +27,8 @@ public:
     /// Precondition: `any()` was true.
     bool contains(std::uint32_t i) const noexcept { return is_one_[i]; }
 
-    /// The round, from 1 on. In each they get, of what they are drawn for, their share of 1000 picks as often as its number says:
-    /// a policy that looks at one of them only where it is one of so many draws gives it its share in the first round, and
-    /// more and more in the next ones.
+    /// The round, from 1 on. A policy that takes one of them only where it is one of so many draws gives them their share in the
+    /// first round, and more and more in the next ones.
     std::uint32_t round() const noexcept { return 1 + taken_.load(std::memory_order_relaxed) / step_; }
     /// Which part of the picks for which one of them is among so many draws it would be with one draw, by weight.
     double part_of(std::uint32_t draws) const noexcept { return share_ / (1 - std::pow(1 - share_, draws)); }

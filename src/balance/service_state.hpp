@@ -46,6 +46,9 @@ inline std::uint32_t open(std::uint64_t load) noexcept {
 inline std::uint32_t taken_since(std::uint64_t before, std::uint64_t now) noexcept {
     return static_cast<std::uint32_t>(now >> 32) - static_cast<std::uint32_t>(before >> 32);
 }
+inline std::uint32_t returned_since(std::uint64_t before, std::uint64_t now) noexcept {
+    return taken_since(before, now) - static_cast<std::uint32_t>(now - before);
+}
 }    // namespace bounded_load
 
 /// What the instances of one service share. Leases keep it alive beyond the balancer.

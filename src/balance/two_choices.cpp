@@ -19,8 +19,9 @@ namespace {
 
 constexpr auto relaxed = std::memory_order_relaxed;
 
-// The fullest of many has some 4 leases more than the mean.
-constexpr newcomers::limits held_back{4, 0, 1};
+// The fullest of many has some 4 leases more than the mean. Of two each is drawn every time, and no share is twice as large as
+// half.
+constexpr newcomers::limits held_back(std::size_t nodes) noexcept { return {4, 0, nodes > 2 ? 1U : 0U}; }
 
 // Of what a pick is one.
 enum class kind {
@@ -90,14 +91,12 @@ public:
         : table(std::move(nodes)),
           draw_(this->nodes()),
           shared_(this->nodes().front()->state->shared.get()),
-          newcomers_(this->nodes(), held_back) {
+          newcomers_(this->nodes(), held_back(this->nodes().size())) {
         for (const node_ref& n : this->nodes()) {
             candidates_.push_back({n.get(), n->state.get(), draw_.per_lease(*n)});
             in_one_place_ = in_one_place_ && n->counts_in_one_place();
         }
-        // Of two each is drawn every time, and no share is twice as large as half.
-        joined_ = this->nodes().size() > 2 && newcomers_.any();
-        usual_ = in_one_place_ && !many_ && !joined_;
+        usual_ = in_one_place_ && !many_ && !newcomers_.any();
     }
 
 protected:
@@ -171,8 +170,7 @@ protected:
     newcomers newcomers_;
     bool in_one_place_ = true;
     bool many_ = this->nodes().size() >= look_ahead::from;
-    bool joined_ = false;    // somebody has, as the table was made
-    bool usual_ = true;      // in one place, not many, and nobody has just joined
+    bool usual_ = true;    // in one place, not many, and nobody has just joined
 };
 
 /// p2c: fewer open leases for the weight. The time of some leases is taken, and an instance that is far slower than others counts
@@ -193,7 +191,7 @@ private:
 
     // Picks from few are not to pay for what others need.
     [[gnu::noinline]] node* choose_apart(pick_state& s) const noexcept {
-        if (this->joined_ && this->newcomers_.any()) return choose<false, kind::joined>(s);
+        if (this->newcomers_.any()) return choose<false, kind::joined>(s);
         if (!this->many_) return choose<false, kind::few>(s);
         return this->in_one_place_ ? choose<true, kind::many>(s) : choose<false, kind::many>(s);
     }
@@ -275,7 +273,7 @@ public:
 
 private:
     [[gnu::noinline]] node* choose_apart(pick_state& s) const noexcept {
-        if (this->joined_ && this->newcomers_.any()) return choose<false, kind::joined>(s);
+        if (this->newcomers_.any()) return choose<false, kind::joined>(s);
         if (!this->many_) return choose<false, kind::few>(s);
         return this->in_one_place_ ? choose<true, kind::many>(s) : choose<false, kind::many>(s);
     }

@@ -120,7 +120,7 @@ void registrar_impl::status_change(std::uint64_t seen, status_handler h) {
     runtime::completion<void(error_code, registration_status)> done(std::move(h), route_);
     std::unique_lock lock(mutex_);
     if (status_.version > seen || status_.closed) {
-        registration_status now = status_;
+        registration_status now = up_to_date(status_);
         lock.unlock();
         return done.post(error_code{}, std::move(now));
     }
@@ -129,13 +129,15 @@ void registrar_impl::status_change(std::uint64_t seen, status_handler h) {
 
 registration_status registrar_impl::status() const {
     const std::lock_guard lock(mutex_);
-    registration_status now = status_;
-    // A master needs to know how long it is safe; that moves on without a change of the rest.
-    if (!now.closed && now.session.id != 0) {
-        const zk::session_info session = client_->session();
-        if (session.id == now.session.id) now.session.safe_until = session.safe_until;
-    }
-    return now;
+    return up_to_date(status_);
+}
+
+/// A master needs to know how long it is safe; that moves on without a change of the rest.
+registration_status registrar_impl::up_to_date(registration_status s) const {
+    if (s.closed || s.session.id == 0) return s;
+    const zk::session_info live = client_->session();
+    if (live.id == s.session.id) s.session.safe_until = live.safe_until;
+    return s;
 }
 
 bool registrar_impl::may_act_as_master() const {
@@ -300,9 +302,8 @@ void registrar_impl::publish() {
         now.ordinal = ordinal_of(*layout_, now);
     }
     now.last_error = machine_->last_error();
-    // Not the client's: nobody is to see a session that has expired beside the role that it had. How long it is safe moves on.
+    // Not the client's: nobody is to see a session that has expired beside the role that it had.
     now.session = heard_;
-    if (const zk::session_info live = client_->session(); live.id == heard_.id) now.session.safe_until = live.safe_until;
     if (!now.last_error && now.role == role::none) now.last_error = now.session.last_error;
     now.message = describe(now.last_error, now.session);
     if (now.role != role::none) start_waiters_.complete({});
@@ -315,7 +316,7 @@ void registrar_impl::publish() {
                          now.registrations != status_.registrations || now.last_error != status_.last_error ||
                          now.session.version != status_.session.version;
     if (!changed) return;
-    status_ = std::move(now);
+    status_ = up_to_date(std::move(now));
     ++status_.version;
     status_waiters_.complete_if([this](std::uint64_t seen) { return status_.version > seen; }, {}, status_);
 }

@@ -67,6 +67,7 @@ private:
     static error_code check(const muster::instance& i);
     template <class Function>
     void replace(Function next, void_handler h);
+    registration_status up_to_date(registration_status s) const;
     std::string describe(const error_code& ec, const zk::session_info& session) const;
 
     // On the strand.

@@ -156,12 +156,12 @@ void service_view::behind(time_point now) {
 }
 
 void service_view::fail(const error_code& ec, time_point now, std::uint64_t random) {
-    say(ec, now);
+    report(ec, now);
     // Many reads fail together: that counts as one failure.
     if (!retry_at_) retry_at_ = now + retry_.next(random);
 }
 
-void service_view::say(const error_code& ec, time_point now) {
+void service_view::report(const error_code& ec, time_point now) {
     behind(now);
     if (state_.last_error == ec) return;
     state_.last_error = ec;

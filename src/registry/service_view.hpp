@@ -103,7 +103,7 @@ private:
     void show(const std::string& name);
     void behind(time_point now);
     void fail(const error_code& ec, time_point now, std::uint64_t random);
-    void say(const error_code& ec, time_point now);
+    void report(const error_code& ec, time_point now);
     void settle();
     void changed() noexcept;
 

@@ -31,7 +31,7 @@ void service_view::on_reply(std::uint64_t id, reply r, time_point now, std::uint
             if (r.ec && r.ec != zk::server_errc::no_node) {
                 list_ = list_state::dirty;
                 if (r.ec == zk::protocol_errc::frame_too_large) {    // all else goes on, as far as the watch tells of it
-                    say(r.ec, now);
+                    report(r.ec, now);
                     list_retry_at_ = now + list_retry_.next(random);
                 } else {
                     fail(r.ec, now, random);

@@ -22,10 +22,8 @@ namespace asio = boost::asio;
 namespace {
 
 view_params for_client(view_params p, const zk::client& c) {
-    constexpr std::size_t around_data = 16 + 4 + 68;    // header, length, stat
-    const zk::config& config = c.configuration();
-    p.chroot = !config.servers.chroot().empty();
-    p.max_data = (config.max_reply != 0 ? config.max_reply : config.max_frame) - around_data;
+    p.chroot = !c.configuration().servers.chroot().empty();
+    p.max_data = zk::detail::max_data(c.configuration());
     return p;
 }
 

@@ -1,6 +1,7 @@
 // Part of muster. Boost Software License 1.0, see LICENSE.
 #include "zk/client_impl.hpp"
 
+#include "proto_zk/records_connect.hpp"
 #include "zk/subscription.hpp"
 
 #include <boost/asio/error.hpp>
@@ -31,6 +32,8 @@ void check(const sasl_options& o) {
     if (!digest && !o.password.empty()) wrong("sasl.password is set: GSSAPI takes tickets, expected none");
     if (!digest && o.service.empty()) wrong("sasl.service is empty: expected the first part of the servers' principals");
 }
+
+std::size_t max_reply(const config& c) noexcept { return c.max_reply != 0 ? c.max_reply : c.max_frame; }
 
 proto::session_settings settings_of(const config& c) {
     // The protocol has 32 bits for it, and with much longer ones the arithmetic of time points would overflow.
@@ -72,7 +75,7 @@ proto::session_settings settings_of(const config& c) {
     s.backoff_min = c.backoff_min;
     s.backoff_max = c.backoff_max;
     s.hosts = c.servers.hosts().size();
-    s.max_frame = c.max_reply != 0 ? c.max_reply : c.max_frame;
+    s.max_frame = max_reply(c);
     s.max_request = c.max_frame;
     s.max_retries = c.max_retries;
     s.batch_reads = c.batch_reads;
@@ -85,6 +88,11 @@ proto::session_settings settings_of(const config& c) {
 }
 
 }    // namespace
+
+std::size_t max_data(const config& c) noexcept {
+    constexpr std::size_t length_and_stat = 4 + 68;
+    return max_reply(c) - proto::reply_header::bytes - length_and_stat;
+}
 
 client_impl::client_impl(asio::any_io_executor ex, config cfg, std::shared_ptr<runtime::world> world)
     : ex_(std::move(ex)),

@@ -16,6 +16,7 @@
 #include <boost/asio/strand.hpp>
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -143,6 +144,9 @@ private:
 
     std::vector<std::unique_ptr<proto::request>> taken_;    // on the strand; keeps its capacity
 };
+
+/// How many bytes of data of a znode a reply can bring.
+std::size_t max_data(const config& c) noexcept;
 
 /// The world a client lives in.
 std::shared_ptr<runtime::world> world_of(const client& c);

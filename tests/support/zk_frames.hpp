@@ -50,6 +50,13 @@ std::string reply_frame(std::int32_t xid, std::int64_t zxid, std::int32_t err = 
     return frame_of(header, body...);
 }
 
+/// A reply whose frame says that it has so many bytes, and has no more than its header.
+inline std::string begins_reply(std::int32_t xid, std::int32_t bytes) {
+    std::string out = reply_frame(xid, 1);
+    for (std::size_t i = 0; i != 4; ++i) out[i] = static_cast<char>(bytes >> (24 - 8 * i));
+    return out;
+}
+
 inline std::string event_frame(std::int32_t type, std::string path, std::int64_t zxid = -1) {
     zk::proto::watcher_event event;
     event.type = type;

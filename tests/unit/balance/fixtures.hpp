@@ -98,6 +98,15 @@ struct published {
         node& n = of(i);
         return node::lend(n, n.state->standing == standing::trial ? loan::of_trial(n.state->health.trial) : 0);
     }
+    /// So many leases of each of the instances from number `begin` on, up to `end`.
+    std::vector<lease> lend_each(std::size_t begin, std::size_t end, int times) {
+        std::vector<lease> out;
+        for (std::size_t i = begin; i < end; ++i) {
+            node& n = of(i);
+            for (int k = 0; k < times; ++k) out.push_back(node::lend(n));
+        }
+        return out;
+    }
     void fail(std::size_t i, int times, failure_class why = failure_class::failed) {
         for (int k = 0; k < times; ++k) lend(i).failure(why);
     }

@@ -8,8 +8,6 @@
 
 #include <doctest/doctest.h>
 
-#include <cstddef>
-#include <cstdint>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -79,14 +77,6 @@ TEST_CASE("who waits for an instance takes no stripe from those who pick") {
     const lease by_a = pick_with(a), by_b = pick_with(b);
     CHECK(s.of(0).others[0].open() == 1);
     CHECK(s.of(0).others[1].open() == 1);
-}
-
-TEST_CASE("what a pick reads of the state of an instance stands in one cache line") {
-    const auto n = nodes_of(normals(1)).front();
-    const auto* const state = reinterpret_cast<const char*>(n->state.get());
-    const auto* const standing = reinterpret_cast<const char*>(&n->state->standing);
-    CHECK(standing - state + static_cast<std::ptrdiff_t>(sizeof n->state->standing) <= 64);
-    CHECK(reinterpret_cast<std::uintptr_t>(state) % 64 == 0);
 }
 
 TEST_CASE("policies that ask for load see what all stripes have lent") {

@@ -68,59 +68,6 @@ TEST_CASE("p2c: open leases follow the weights") {
     for (const node_ref& n : c.nodes) CHECK(n->open() == doctest::Approx(1000.0 * n->weight).epsilon(0.02));
 }
 
-TEST_CASE("who joins busy ones gets its share of the next 1000 picks, and then what is due to who has less to do") {
-    for (const policy p : {policy::p2c, policy::peakewma}) {
-        for (const auto& [from, to] : {std::pair{10U, 11U}, {3U, 4U}, {33U, 40U}, {600U, 601U}}) {
-            for (const bool held : {true, false}) {
-                CAPTURE(muster::to_string(p));
-                CAPTURE(to);
-                CAPTURE(held);
-                picked_service s(from, {}, p);
-                std::vector<lease> out;
-                for (std::size_t i = 0; i < from; ++i)
-                    for (int k = 0; k < 100; ++k) out.push_back(s.lend(i));
-                s.show(to);
-                const auto picks = [&](int n) {
-                    std::map<std::string, double> of;
-                    for (int i = 0; i < n; ++i) {
-                        lease l = s.take();
-                        ++of[l->identity()];
-                        if (held) out.push_back(std::move(l));
-                    }
-                    return of;
-                };
-                const double share = 1000.0 / to;
-                const auto first = picks(1000);
-                for (const auto& [who, n] : first) {
-                    CAPTURE(who);
-                    CHECK(n <= (to == 601 ? 10 : 2 * share));    // a share of 1.7 is more often than not passed by chance
-                    if (to < 601 && who >= numbered(from).identity()) CHECK(n >= share / 2);
-                }
-                if (held || to == 601) continue;
-                picks(1000);
-                const double then = picks(10'000)[numbered(from).identity()];
-                CHECK(then == doctest::Approx(20 * share).epsilon(0.2));    // all picks for which it is drawn
-            }
-        }
-    }
-}
-
-TEST_CASE("among those that join busy ones the weights count for p2c as well") {
-    auto weights = std::vector<std::uint32_t>(10, 1);
-    published s;
-    s.show(normals(weights));
-    std::vector<lease> out;
-    for (std::size_t i = 0; i < 10; ++i)
-        for (int k = 0; k < 100; ++k) out.push_back(s.lend(i));
-    weights.insert(weights.end(), {2, 3});
-    s.show(normals(weights));
-    hot_picker picker(s.pub.get(policy::p2c, muster::pool::all));
-    muster::error_code ec;
-    for (int i = 0; i < 1000; ++i) out.push_back(picker.pick({}, ec));
-    CHECK(s.of(10).open() == doctest::Approx(1000 * 2 / 15).epsilon(0.3));
-    CHECK(s.of(11).open() == doctest::Approx(1000 * 3 / 15).epsilon(0.3));
-}
-
 TEST_CASE("callers with one lease at a time reach all, by weight") {
     for (const policy p : {policy::p2c, policy::peakewma}) {
         for (const auto& weights :

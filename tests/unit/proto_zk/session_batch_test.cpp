@@ -172,12 +172,9 @@ TEST_CASE("a read whose reply was too large is not packed with others soon") {
     machine m(settings);
     m.attach();
     m.get("large");
-    auto sent = m.sent();
+    const auto sent = m.sent();
     REQUIRE(sent.size() == 1);
-    std::string reply = reply_frame(sent[0].xid, 1);
-    reply += std::string(10'000, 'x');
-    reply.replace(0, 4, std::string("\0\0\x27\x20", 4));    // 16 + 10 000
-    CHECK(!m.feed(reply));
+    CHECK(!m.feed(begins_reply(sent[0].xid, 16 + 10'000) + std::string(10'000, 'x')));
     CHECK(m.take_log() == journal{"large " + error_code(protocol_errc::frame_too_large).message()});
     m.get("a");
     m.get("b");

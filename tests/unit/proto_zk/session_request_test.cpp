@@ -178,13 +178,6 @@ namespace {
 
 const std::string too_large = error_code(protocol_errc::frame_too_large).message();
 
-/// A reply whose frame says that it has so many bytes, and has no more than its header.
-std::string begins_reply(std::int32_t xid, std::int32_t bytes) {
-    std::string out = reply_frame(xid, 1, 0);
-    for (int i = 0; i != 4; ++i) out[static_cast<std::size_t>(i)] = static_cast<char>(bytes >> (24 - 8 * i));
-    return out;
-}
-
 struct small_replies : machine {
     small_replies() : machine(settings()) {
         attach();

@@ -163,22 +163,13 @@ TEST_CASE("R41: a child that no reply can bring is reported, and read again when
         fill(v.tree);
         v.tree.set("/p/s/master", std::string(2'000, 'x'));
         v.connect();
-        bool large = true;
         int refused = 0;
-        const auto settle = [&] {
-            v.deliver();
-            while (auto a = v.m.next(v.now)) {
-                reply r;
-                if (large && a->what.what == request::kind::get && a->what.path == "/p/s/master") {
-                    ++refused;
-                    r.ec = zk::protocol_errc::frame_too_large;
-                } else {
-                    r = v.perform(a->what);
-                }
-                v.m.on_reply(a->id, std::move(r), v.now, 0);
-            }
+        v.too_large = [&refused](const request& r) {
+            const bool large = r.what == request::kind::get && r.path == "/p/s/master";
+            refused += large;
+            return large;
         };
-        settle();
+        v.work();
         CHECK(v.names() == "a b");
         CHECK_FALSE(v.m.state().stale);
         CHECK_FALSE(v.m.wake_at().has_value());    // not asked for again and again
@@ -187,11 +178,11 @@ TEST_CASE("R41: a child that no reply can bring is reported, and read again when
               "data cannot be read (a frame is larger than the limit (jute.maxbuffer)), expected at most 1000 bytes");
         CHECK(refused == 1);
         v.tree.set("/p/s/master", std::string(3'000, 'x'));
-        settle();
+        v.work();
         CHECK(refused == 1);
         v.tree.set("/p/s/master", data("m"));
-        large = false;
-        settle();
+        v.too_large = {};
+        v.work();
         CHECK(v.names() == "m a b");
         CHECK(v.m.state().rejected.empty());
         CHECK(refused == 1);
@@ -219,15 +210,12 @@ TEST_CASE("R41: a child that only a batch of reads could bring is left out as we
     // Deleted while it is read, and there again.
     v.tree.set("/p/s/master", data("m"));
     v.tree.set("/p/s/master", large(""));
-    v.deliver();
-    const auto a = v.m.next(v.now);
-    REQUIRE(a.has_value());
-    auto r = v.perform(a->what);
+    auto f = v.ask();
+    REQUIRE(f.has_value());
     v.tree.drop("/p/s/master");
     v.deliver();
     v.tree.put("/p/s/master", large(""));
-    v.deliver();
-    v.m.on_reply(a->id, std::move(r), v.now, 0);
+    v.answer(std::move(*f));
     v.settle();
     CHECK(v.names() == "a b");
     CHECK(v.m.state().rejected.size() == 1);

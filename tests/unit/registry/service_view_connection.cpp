@@ -77,23 +77,19 @@ TEST_CASE("a list that is too large is asked for ever more seldom, however often
     viewer v;
     fill(v.tree);
     v.connect();
-    const auto too_large = [&v] {
-        for (;;) {
-            const auto a = v.m.next(v.now);
-            if (!a) return false;
-            auto r = v.perform(a->what);
-            const bool list = a->what.what == request::kind::children;
-            if (list) {
-                r = reply();
-                r.ec = zk::protocol_errc::frame_too_large;
-            }
-            v.m.on_reply(a->id, std::move(r), v.now, ~std::uint64_t{0});
-            if (!list) continue;
-            v.disconnect();
-            v.connect();
-            v.deliver();
-            return true;
-        }
+    int lists = 0;
+    v.too_large = [&lists](const request& r) {
+        lists += is_list(r);
+        return is_list(r);
+    };
+    v.random_of_replies = ~std::uint64_t{0};
+    const auto too_large = [&] {
+        const int before = lists;
+        v.work();
+        v.disconnect();
+        v.connect();
+        v.deliver();
+        return lists == before + 1;
     };
     REQUIRE(too_large());
     CHECK(v.m.state().last_error == zk::protocol_errc::frame_too_large);
@@ -115,6 +111,7 @@ TEST_CASE("a list that is too large is asked for ever more seldom, however often
     CHECK(*v.m.wake_at() - v.now > 30s);
     CHECK(*v.m.wake_at() - v.now <= 1min);    // and never less often than that
     CHECK_FALSE(v.m.next(v.now).has_value());
+    v.too_large = {};
     v.now = *v.m.wake_at();
     v.settle();
     CHECK_FALSE(v.m.state().stale);
@@ -129,28 +126,19 @@ TEST_CASE("a list that is put off is not due as long as the window is full") {
     viewer v(true, 1);
     fill(v.tree);
     v.connect();
-    const auto answer_all = [&](bool too_large) {
-        while (const auto a = v.m.next(v.now)) {
-            auto r = v.perform(a->what);
-            if (too_large && a->what.what == request::kind::children) {
-                r = reply();
-                r.ec = zk::protocol_errc::frame_too_large;
-            }
-            v.m.on_reply(a->id, std::move(r), v.now, ~std::uint64_t{0});
-        }
-    };
-    answer_all(true);
+    v.too_large = is_list;
+    v.random_of_replies = ~std::uint64_t{0};
+    v.work();
     REQUIRE(v.m.wake_at().has_value());
     v.tree.put("/p/s/normal0000000007", data("new"));
-    v.deliver();
-    const auto child = v.m.next(v.now);
+    auto child = v.ask();
     REQUIRE(child.has_value());
-    auto r = v.perform(child->what);
     v.now += 1min;
     CHECK_FALSE(v.m.next(v.now).has_value());
     CHECK_FALSE(v.m.wake_at().has_value());    // its alarm would ring again and again
-    v.m.on_reply(child->id, std::move(r), v.now, 0);
-    answer_all(false);
+    v.too_large = {};
+    v.answer(std::move(*child));
+    v.work();
     CHECK_FALSE(v.m.state().stale);
     CHECK(v.names() == "m a b new");
 }
@@ -160,44 +148,33 @@ TEST_CASE("while the list is too large all else goes on: what events tell, and a
     fill(v.tree);
     v.connect();
     v.settle();
-    bool too_large = true;
-    const auto settle = [&] {
-        v.deliver();
-        while (const auto a = v.m.next(v.now)) {
-            auto r = v.perform(a->what);
-            if (too_large && a->what.what == request::kind::children) {
-                r = reply();
-                r.ec = zk::protocol_errc::frame_too_large;
-            }
-            v.m.on_reply(a->id, std::move(r), v.now, ~std::uint64_t{0});
-            v.deliver();
-        }
-    };
+    v.too_large = is_list;
+    v.random_of_replies = ~std::uint64_t{0};
     v.disconnect();
     v.tree.set("/p/s/normal0000000001", data("changed"));
     v.tree.drop("/p/s/normal0000000002");
     v.connect();
-    settle();
+    v.work();
     CHECK(v.m.state().stale);
     CHECK(v.m.state().last_error == zk::protocol_errc::frame_too_large);
     CHECK(v.names() == "m changed");
     v.tree.put("/p/s/normal0000000003", data("new"));
-    settle();
+    v.work();
     CHECK(v.names() == "m changed new");
 
     v.expire();
     v.connect();
-    settle();
+    v.work();
     CHECK(v.watching);
     v.tree.drop("/p/s/normal0000000003");
-    settle();
+    v.work();
     CHECK(v.names() == "m changed");
 
-    too_large = false;
-    settle();
+    v.too_large = {};
+    v.work();
     CHECK(v.m.state().stale);
     v.now = *v.m.wake_at();
-    settle();
+    v.work();
     CHECK_FALSE(v.m.state().stale);
     CHECK_FALSE(v.m.wake_at().has_value());
 }

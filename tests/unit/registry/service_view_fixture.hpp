@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -61,6 +62,11 @@ struct viewer {
     }
 
     reply perform(const request& r) {
+        if (too_large && too_large(r)) {
+            reply out;
+            out.ec = zk::protocol_errc::frame_too_large;
+            return out;
+        }
         if (r.what != request::kind::add_watch) return tree.perform(r, session);
         reply out;
         watching = recursive_set = supports_recursive;
@@ -96,7 +102,12 @@ struct viewer {
     /// The reply comes, behind all events so far.
     void answer(in_flight f) {
         deliver();
-        m.on_reply(f.id, std::move(f.told), now, 0);
+        m.on_reply(f.id, std::move(f.told), now, random_of_replies);
+    }
+
+    /// All that can be asked now is answered.
+    void work() {
+        while (step()) {}
     }
 
     bool step() {
@@ -127,11 +138,15 @@ struct viewer {
     bool connected = false;
     zk::session_id session = 1;
     service_view::time_point now{std::chrono::hours(1)};
-    std::uint64_t random = 0;    ///< What the next draws give.
+    std::uint64_t random = 0;                         ///< What the next draws give,
+    std::uint64_t random_of_replies = 0;              ///< and those over replies.
+    std::function<bool(const request&)> too_large;    ///< Whose reply is; none if this is empty.
     fake_tree tree;
     std::deque<std::pair<zk::event_type, std::string>> events;
     service_view m;
 };
+
+inline bool is_list(const request& r) { return r.what == request::kind::children; }
 
 inline void fill(fake_tree& t) {
     t.put("/p", "");
