@@ -71,6 +71,7 @@ TEST_CASE("the configuration of an ensemble is read, watched and changed, also b
         const auto [told, event] = co_await w.next(tuple);
         CHECK_FALSE(told);
         CHECK(event.type == event_type::data_changed);
+        co_await root.sync("/");    // its server may be behind that of the other
         const auto again = co_await root.get_config();
         CHECK(again.data == now.data);
         CHECK(again.stat.mzxid == now.stat.mzxid);
