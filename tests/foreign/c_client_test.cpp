@@ -280,7 +280,8 @@ TEST_CASE("C: a session is resumed by another handle that knows its password, an
     c_client second(shared_server().connect_string(), 6s, &id);
     REQUIRE(second.wait_state(ZOO_CONNECTED_STATE));
     CHECK(second.id().client_id == id.client_id);
-    CHECK(second.exists(f.root + "/e").stat.ephemeralOwner == id.client_id);
+    // The first handle wants its session too: each takes it from the other until this one is asked.
+    CHECK(eventually([&] { return second.exists(f.root + "/e").stat.ephemeralOwner == id.client_id; }));
 }
 
 TEST_CASE("C: the timeout is negotiated") {
@@ -314,13 +315,14 @@ TEST_CASE("C: an idle session is kept by pings") {
     o.tick = 200ms;
     zk_server own(o);
     own.start();
-    c_client c(own.connect_string(), 1s);
+    c_client c(own.connect_string(), 2s);
     REQUIRE(c.wait_state(ZOO_CONNECTED_STATE));
+    const auto id = c.id().client_id;
     c.create("/e", "", ZOO_EPHEMERAL);
     // What outlives itself after three timeouts tells the time, and nothing but pings is sent meanwhile.
-    c.create("/ttl", "", ZOO_PERSISTENT_WITH_TTL, ZOO_OPEN_ACL_UNSAFE, 3'000);
+    c.create("/ttl", "", ZOO_PERSISTENT_WITH_TTL, ZOO_OPEN_ACL_UNSAFE, 6'000);
     CHECK(c.exists("/ttl", true).code == ZOK);
     CHECK(c.event(0) == c_event{ZOO_DELETED_EVENT, "/ttl"});
-    CHECK(c.connects() == 1);
-    CHECK(c.exists("/e").code == ZOK);
+    CHECK(c.exists("/e").stat.ephemeralOwner == id);
+    CHECK(c.id().client_id == id);
 }

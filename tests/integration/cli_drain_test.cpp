@@ -45,9 +45,10 @@ TEST_CASE("register --drain: it ends when the time is over") {
 }
 
 TEST_CASE("register --drain -- COMMAND: the command serves on meanwhile, gets other signals, and its own end ends it") {
-    const auto p =
-        registered("drains-command", 1,
-                   {"--drain", "1h", "--", "sh", "-c", "trap 'echo usr' USR1; trap 'exit 7' USR2; while :; do read x; done"});
+    const auto p = registered(
+        "drains-command", 1,
+        {"--drain", "1h", "--", "sh", "-c", "trap 'echo usr' USR1; trap 'exit 7' USR2; echo traps; while :; do read x; done"});
+    REQUIRE(eventually([&] { return contains(p->lines(), "traps"); }));
     p->signal(SIGTERM);
     wait_event(*p, "draining");
     p->signal(SIGUSR1);

@@ -33,6 +33,8 @@ public:
         a.sin_family = AF_INET;
         a.sin_port = htons(port_);
         a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        const int on = 1;    // connections of another that had the port may be in TIME_WAIT
+        ::setsockopt(fd_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
         REQUIRE(::bind(fd_, reinterpret_cast<const sockaddr*>(&a), sizeof a) == 0);
         REQUIRE(::listen(fd_, 16) == 0);
     }
@@ -89,7 +91,7 @@ void check_not_reached(const strings& args, const std::string& address, const st
     const auto begin = std::chrono::steady_clock::now();
     const auto p = start_muster(args);
     CHECK(eventually([&] { return p->err().find(how) != std::string::npos; }, 5s));
-    CHECK(p->cpu_time() < 200ms);
+    CHECK(p->cpu_time() < 400ms);
     const auto r = finish(*p);
     const auto took = std::chrono::steady_clock::now() - begin;
     CAPTURE(r.err);
@@ -98,7 +100,7 @@ void check_not_reached(const strings& args, const std::string& address, const st
     CHECK(r.err.find(address) != std::string::npos);
     CHECK(r.err.find("waiting for it") == std::string::npos);    // it did not
     CHECK(took >= 1s);
-    CHECK(took < 2500ms);
+    CHECK(took < 4s);
 }
 
 }    // namespace
@@ -167,7 +169,7 @@ TEST_CASE("a server that says nothing for longer than its sessions last: exit 4 
         CHECK(r.code == 4);
         CHECK(r.err.find("within 1500ms") != std::string::npos);
         CHECK(took >= 1500ms);
-        CHECK(took < 3s);
+        CHECK(took < 5s);
     }
 }
 
@@ -192,7 +194,7 @@ TEST_CASE("register keeps trying by default, says why, and ends quickly when tol
         const auto begin = std::chrono::steady_clock::now();
         p->signal(number);
         const auto r = finish(*p);
-        CHECK(std::chrono::steady_clock::now() - begin < 1s);
+        CHECK(std::chrono::steady_clock::now() - begin < 2500ms);
         CHECK(r.code == 1);
         CHECK(r.out.empty());
         CHECK(r.err.find("instance 127.0.0.1:50000 of service 's' was never registered") != std::string::npos);

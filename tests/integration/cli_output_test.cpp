@@ -196,7 +196,7 @@ TEST_CASE("a standard error that cannot be written changes no exit code") {
         CAPTURE(redirection);
         CHECK(code({}, {}, redirection) == 2);
         CHECK(code({"pick"}, {}, redirection) == 2);
-        CHECK(code(on("nobody-there", {"pick", "--wait", "300ms", "--verbose"}), {}, redirection) == 3);
+        CHECK(code(on("nobody-there", {"pick", "--wait", "2s", "--verbose"}), {}, redirection) == 3);
         CHECK(code(away, {"--wait", "300ms"}, redirection) == 4);
         CHECK(code({"watch", "--zk", nowhere, "--service", "s", "--wait", "300ms"}, {}, redirection) == 4);
         CHECK(code(away, {"--", "/nonexistent"}, redirection) == 1);

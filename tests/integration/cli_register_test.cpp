@@ -42,7 +42,7 @@ TEST_CASE("register: events, znode, and SIGTERM") {
     p->signal(SIGTERM);
     CHECK(second->wait_line() == R"({"event":"role","role":"master"})");
     const auto r = finish(*p);
-    CHECK(std::chrono::steady_clock::now() - begin < 1s);
+    CHECK(std::chrono::steady_clock::now() - begin < 2500ms);
     CHECK(r.code == 0);
     CHECK(r.out.back() == R"({"event":"closed"})");
     CHECK(r.err.empty());
@@ -66,7 +66,7 @@ TEST_CASE("register: a second signal while it closes changes nothing: it deregis
     own.resume();
     const auto begin = std::chrono::steady_clock::now();
     const auto r = finish(*p);
-    CHECK(std::chrono::steady_clock::now() - begin < 1s);
+    CHECK(std::chrono::steady_clock::now() - begin < 2500ms);
     CHECK(r.code == 0);
     CHECK(r.out.back() == R"({"event":"closed"})");
     CHECK(r.err.empty());

@@ -84,15 +84,15 @@ TEST_CASE("pick and master: JSON with the keys of the znode") {
 TEST_CASE("pick and master: nothing found in time is exit 3") {
     for (const strings& args : {strings{"pick"}, strings{"master"}}) {
         strings all = on("nobody", args);
-        all.insert(all.end(), {"--wait", "1s"});
+        all.insert(all.end(), {"--wait", "2s"});
         const auto r = run_muster(all);
         CHECK(r.code == 3);
         CHECK(r.out.empty());
         CHECK(r.err.find("'nobody'") != std::string::npos);
-        CHECK(r.err.find("1s") != std::string::npos);
+        CHECK(r.err.find("2s") != std::string::npos);
     }
     const auto only_master = registered("alone", 50000);
-    CHECK(run_muster(on("alone", {"pick", "--wait", "1s", "--pool", "normals"})).code == 3);
+    CHECK(run_muster(on("alone", {"pick", "--wait", "2s", "--pool", "normals"})).code == 3);
     CHECK(run_muster(on("alone", {"pick"})).code == 0);
 }
 
@@ -100,7 +100,7 @@ TEST_CASE("pick tells of znodes that are no usable instances where there is no o
     run_kazoo("create.py",
               {hosts(), "/micro-service/malformed/normal0000000001", R"({"serverip":"127.0.0.1","serverport":70000})"});
     run_kazoo("create.py", {hosts(), "/micro-service/malformed/odd", ""});
-    const auto r = run_muster(on("malformed", {"pick", "--wait", "1s"}));
+    const auto r = run_muster(on("malformed", {"pick", "--wait", "2s"}));
     CHECK(r.code == 3);
     CHECK(r.err.find("'malformed'") != std::string::npos);
     CHECK(r.err.find("2 of its znodes are no usable instance, as '/micro-service/malformed/normal0000000001': ") !=
@@ -231,28 +231,28 @@ TEST_CASE("a service that nobody may read is named, and the others are shown") {
     CHECK(all.out[1] == R"({"service":"open","instances":0,"masters":0,"normals":0})");
     CHECK(all.err.find("service 'hidden' cannot be listed: " + forbidden) != std::string::npos);
     for (const char* what : {"pick", "master"}) {
-        const auto r = run_muster({what, "--zk", servers, "--service", "hidden", "--wait", "1s"});
+        const auto r = run_muster({what, "--zk", servers, "--service", "hidden", "--wait", "2s"});
         CHECK(r.code == 1);
         CHECK(r.err.find("service 'hidden': " + forbidden) != std::string::npos);
     }
     const std::string unreadable = "service 'hidden' below '/micro-service' cannot be read: " + forbidden;
-    const auto one = run_muster({"ls", "--zk", servers, "--service", "hidden", "--wait", "1s"});
+    const auto one = run_muster({"ls", "--zk", servers, "--service", "hidden", "--wait", "2s"});
     CHECK(one.code == 1);
     CHECK(one.out.empty());
     CHECK(one.err.find(unreadable) != std::string::npos);
     const std::string known = unreadable + "; waiting for it";
-    auto w = start_muster({"watch", "--zk", servers, "--service", "hidden", "--wait", "1s"});
+    auto w = start_muster({"watch", "--zk", servers, "--service", "hidden", "--wait", "2s"});
     CHECK(eventually([&] { return w->err().find(known) != std::string::npos; }));
     w->signal(SIGTERM);
     CHECK(finish(*w).code == 0);
 
-    // Through this one the server is reached after 2.4 s, and what it forbids is told after 3.6 s.
+    // Through this one the server is reached after 4 s, and what it forbids is told after 6 s.
     fault_proxy slow(l.io, own.port());
-    slow.delay(600ms);
-    w = start_muster({"watch", "--zk", slow.connect_string(), "--service", "hidden", "--wait", "3s"});
+    slow.delay(1s);
+    w = start_muster({"watch", "--zk", slow.connect_string(), "--service", "hidden", "--wait", "5s"});
     CHECK(l.until([&] { return w->err().find(known) != std::string::npos; }));
     const std::string told = w->err();
-    CHECK(told.find("did not answer in full within 3s; waiting for it") < told.find(known));
+    CHECK(told.find("did not answer in full within 5s; waiting for it") < told.find(known));
     w->signal(SIGTERM);
     CHECK(l.until([&] { return !w->running(); }));
     CHECK(finish(*w).code == 0);
@@ -263,8 +263,8 @@ TEST_CASE("a chroot that does not exist is named, and used once it is there") {
     own.start();
     const std::string zk = own.connect_string() + "/chroot";
     const std::string missing = "the chroot '/chroot' does not exist";
-    for (const strings& args : {strings{"ls"}, strings{"ls", "--service", "s"}, strings{"pick", "--service", "s", "--wait", "1s"},
-                                strings{"master", "--service", "s", "--wait", "1s"}}) {
+    for (const strings& args : {strings{"ls"}, strings{"ls", "--service", "s"}, strings{"pick", "--service", "s", "--wait", "2s"},
+                                strings{"master", "--service", "s", "--wait", "2s"}}) {
         CAPTURE(json::serialize(json::value_from(args)));
         strings all = args;
         all.insert(all.end(), {"--zk", zk});
@@ -275,10 +275,10 @@ TEST_CASE("a chroot that does not exist is named, and used once it is there") {
     }
     const strings reg{"register", "--zk", zk, "--service", "s", "--ip", "127.0.0.1", "--port", "1"};
     strings hasty = reg;
-    hasty.insert(hasty.end(), {"--wait", "1s"});
+    hasty.insert(hasty.end(), {"--wait", "2s"});
     const auto r = run_muster(hasty);
     CHECK(r.code == 3);
-    CHECK(r.err.find("not registered within 1s: " + missing) != std::string::npos);
+    CHECK(r.err.find("not registered within 2s: " + missing) != std::string::npos);
     const auto d = run_muster({"demo", "--zk", zk});
     CHECK(d.code == 3);
     CHECK(d.err.find(missing) != std::string::npos);

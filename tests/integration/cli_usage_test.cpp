@@ -292,5 +292,5 @@ TEST_CASE("demo needs no Java, nor anything else that is installed") {
     const auto r = finish(p);
     CAPTURE(r.err);
     CHECK(r.code == 0);
-    CHECK(std::chrono::steady_clock::now() - begin < 5s);
+    CHECK(std::chrono::steady_clock::now() - begin < 15s);
 }

@@ -28,8 +28,8 @@ namespace zk = muster::zk;
 namespace {
 
 constexpr auto quietly = asio::as_tuple(asio::use_awaitable);
-constexpr auto session_timeout = 4s;
-constexpr auto noticed_within = std::chrono::milliseconds(session_timeout) * 2 / 3 + 1s;    // and another connection is made
+constexpr auto session_timeout = 8s;
+constexpr auto noticed_within = std::chrono::milliseconds(session_timeout) * 2 / 3 + 3s;    // and another connection is made
 
 zk_ensemble& ensemble() {
     static zk_ensemble e;

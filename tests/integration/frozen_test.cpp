@@ -23,7 +23,7 @@ TEST_CASE("a process that was frozen for longer than its session is back by itse
     server.start();
     const auto start = [&](int port) {
         auto p = start_muster({"register", "--zk", server.connect_string(), "--service", "testserver", "--ip", "127.0.0.1",
-                               "--port", std::to_string(port), "--session-timeout", "2s"});
+                               "--port", std::to_string(port), "--session-timeout", "4s"});
         wait_event(*p, "registered");
         return p;
     };
@@ -38,9 +38,9 @@ TEST_CASE("a process that was frozen for longer than its session is back by itse
         const auto old = children_of(server.connect_string(), frozen_port);
         REQUIRE(old.size() == 1);
         frozen.pause();
-        REQUIRE(eventually([&] { return children_of(server.connect_string(), frozen_port).empty(); }, 10s));
+        REQUIRE(eventually([&] { return children_of(server.connect_string(), frozen_port).empty(); }, 20s));
         frozen.resume();
-        REQUIRE(eventually([&] { return children_of(server.connect_string(), frozen_port).size() == 1; }, 10s));
+        REQUIRE(eventually([&] { return children_of(server.connect_string(), frozen_port).size() == 1; }, 20s));
         const auto now = children_of(server.connect_string(), frozen_port);
         CHECK(now[0].owner != old[0].owner);
         CHECK(masters(children_by_kazoo(server.connect_string())) == 1);

@@ -317,7 +317,9 @@ TEST_CASE("R25: a session with 10 000 ephemerals is closed in order") {
     server.start();
     loop l;
     client watching(l.io, config_for(server.connect_string(), 8s));
-    client owner(l.io, config_for(server.connect_string(), 8s));
+    auto patient = config_for(server.connect_string(), 8s);
+    patient.close_timeout = 30s;
+    client owner(l.io, patient);
     constexpr int count = 10'000;
     l.run(watching.create("/crowd", "", {}, asio::use_awaitable));
     int created = 0;

@@ -53,7 +53,7 @@ namespace {
 using namespace std::chrono_literals;
 using clock_type = std::chrono::steady_clock;
 
-constexpr auto timeout = 2s;
+constexpr auto timeout = 6s;
 constexpr std::time_t day = 24 * 60 * 60;
 constexpr auto await = boost::asio::use_awaitable;
 

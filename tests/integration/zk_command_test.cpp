@@ -30,7 +30,7 @@ TEST_CASE("zk: serves where it says, and ends in order") {
         CHECK(p->wait_line() == R"({"event":"serving","connect":"127.0.0.1:)" + port + R"("})");
         CHECK(run_kazoo("create.py", {"127.0.0.1:" + port, "/a", "data"}) == "/a");    // anew each time: nothing was kept
         p->signal(signal);
-        const auto r = finish(*p, 2s);
+        const auto r = finish(*p);
         CHECK(r.code == 0);
         CHECK(r.out.size() == 1);
         CHECK(r.err.empty());
@@ -61,8 +61,9 @@ TEST_CASE("zk: session timeouts within the bounds it was given") {
     // Frozen, so that it expires; its session had been asked for with 60 s.
     const auto r = start_muster({"register", "--zk", hosts, "--service", "s", "--unique-code", "u", "--session-timeout", "60s"});
     wait_event(*r, "registered");
-    r->pause();
     const auto w = start_muster({"watch", "--zk", hosts, "--service", "s", "--session-timeout", "60s"});
+    wait_event(*w, "added");    // it tells of changes only
+    r->pause();
     wait_event(*w, "removed");
     r->resume();
     wait_event(*w, "added");

@@ -110,7 +110,7 @@ void local_server::stop() {
     if (!process_) return;
     process_->signal(SIGTERM);
     process_->signal(SIGCONT);    // it may be paused
-    process_->wait(std::chrono::seconds(5));
+    process_->wait(std::chrono::seconds(30));
     process_.reset();
 }
 

@@ -59,10 +59,10 @@ public:
     std::string connect_string() const { return "127.0.0.1:" + std::to_string(port()); }
     pid_t pid() const noexcept { return server_->pid(); }
 
-    std::string four_letter(std::string_view word, std::chrono::milliseconds timeout = std::chrono::seconds(1)) const {
+    std::string four_letter(std::string_view word, std::chrono::milliseconds timeout = std::chrono::seconds(10)) const {
         return server_->four_letter(word, timeout);
     }
-    std::string mode(std::chrono::milliseconds timeout = std::chrono::seconds(1)) const { return server_->mode(timeout); }
+    std::string mode(std::chrono::milliseconds timeout = std::chrono::seconds(10)) const { return server_->mode(timeout); }
 
 private:
     std::unique_ptr<local_server> server_;
