@@ -45,6 +45,11 @@ static_assert(offsetof(node_state, standing) + sizeof(node_state::standing) <= 6
 node_state::node_state(service_state_ptr s)
     : stripes(s ? s->stripes : stripe_count{0}), lines(stripes > 0 ? new stripe_line[stripes] : nullptr), shared(std::move(s)) {}
 
+// The service may have ended before it was told that this one has left, and leases of the others still tell of failures.
+node_state::~node_state() {
+    if (shared) shared->health.forget(*this);
+}
+
 std::uint64_t node_state::sum(std::atomic<std::uint64_t> tally::*counter) const noexcept {
     std::uint64_t n = (common.*counter).load(relaxed);
     for (unsigned i = 0; i != stripes; ++i) n += (lines[i].*counter).load(relaxed);

@@ -65,6 +65,23 @@ TEST_CASE("failures in a row eject, a success in between does not let them") {
     CHECK(s.picks_of(0, 300) == 0);
 }
 
+TEST_CASE("leases that outlive their service tell of failures, although who was ejected there is gone") {
+    for (const bool both_ejected : {false, true}) {
+        CAPTURE(both_ejected);
+        auto s = std::make_unique<service>(5, without_percentage());
+        s->fail(0, 3, failure_class::unreachable);
+        REQUIRE(s->is(0, standing::ejected));
+        if (both_ejected) s->fail(1, 3, failure_class::unreachable);
+        const auto clock = s->clock;
+        std::vector<lease> held;
+        for (int i = 0; i < 6; ++i) held.push_back(s->lend(2 + i / 3));
+        s.reset();
+        clock->at += std::chrono::minutes(10);    // nobody has asked for them in all that time
+        for (lease& l : held) l.failure(failure_class::unreachable);
+        for (const lease& l : held) CHECK(l->port != 0);
+    }
+}
+
 TEST_CASE("each class counts as it says") {
     service s(5);
     s.fail(0, 3, failure_class::unreachable);
