@@ -244,8 +244,9 @@ private:
         return timed ? two_choices<Draw>::timed(s, taken.who) : taken.who;
     }
 
-    // A lease of one with handicap h costs as h leases. The one that loses for its handicap alone is tried once in a while,
-    // less often the worse it is: else nobody would learn that it has recovered.
+    // A lease of one with handicap h costs as h leases. The one that loses for its handicap alone is tried once in a while, less
+    // often the worse it is: else nobody would learn that it has recovered. Never more often than its handicap leaves to it, which
+    // is 1 / (1 + ratio) of the picks of the two.
     static bool take_second_of_slow(pick_state& s, float load_a, float handicap_a, float load_b, float handicap_b) noexcept {
         const float cost_a = load_a * handicap_a + handicap_a - 1;
         const float cost_b = load_b * handicap_b + handicap_b - 1;
@@ -253,7 +254,7 @@ private:
         const float ratio = second ? handicap_a / handicap_b : handicap_b / handicap_a;
         const bool only_for_that = ratio > 1 && (second ? load_a <= load_b : load_b <= load_a);
         if (!only_for_that) return second;
-        const bool try_it = static_cast<float>(s.random() >> 40) * std::min(64.0F, ratio * ratio) < 0x1p24F;
+        const bool try_it = static_cast<float>(s.random() >> 40) * (1 + std::min(63.0F, ratio * ratio)) < 0x1p24F;
         return second != try_it;
     }
 };

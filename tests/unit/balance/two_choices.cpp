@@ -132,18 +132,24 @@ TEST_CASE("a fast failure makes nobody look fast") {
 
 TEST_CASE("an instance that reports its load is spared in that proportion") {
     for (const policy p : {policy::p2c, policy::peakewma}) {
-        CAPTURE(muster::to_string(p));
-        client c(p, std::vector<std::uint32_t>(2, 1));
-        c.warm_up(milliseconds(1));
-        for (const node_ref& n : c.nodes) n->state->latency = 1e6F;
-        node::lend(*c.nodes[0]).success(0.75);
-        std::vector<lease> out;
-        for (int i = 0; i < 1000; ++i) out.push_back(c.take());
-        CHECK(static_cast<double>(c.nodes[0]->open()) == doctest::Approx(200).epsilon(0.1));
-        out.clear();
-        node::lend(*c.nodes[0]).success(0);
-        for (int i = 0; i < 1000; ++i) out.push_back(c.take());
-        CHECK(static_cast<double>(c.nodes[0]->open()) == doctest::Approx(500).epsilon(0.1));
+        for (const double load : {0.1, 0.2, 0.3, 0.5, 0.75}) {
+            CAPTURE(muster::to_string(p));
+            CAPTURE(load);
+            client c(p, std::vector<std::uint32_t>(2, 1));
+            c.warm_up(milliseconds(1));
+            for (const node_ref& n : c.nodes) n->state->latency = 1e6F;
+            node::lend(*c.nodes[0]).success(load);
+            const double due = (1 - load) / (2 - load);
+            std::vector<lease> out;
+            for (int i = 0; i < 1000; ++i) out.push_back(c.take());
+            CHECK(static_cast<double>(c.nodes[0]->open()) == doctest::Approx(1000 * due).epsilon(0.1));
+            out.clear();
+            // One call at a time: no more than that.
+            if (p == policy::p2c) CHECK(c.picks_of(0, 10'000) < 10'000 * due * 1.05);
+            node::lend(*c.nodes[0]).success(0);
+            for (int i = 0; i < 1000; ++i) out.push_back(c.take());
+            CHECK(static_cast<double>(c.nodes[0]->open()) == doctest::Approx(500).epsilon(0.1));
+        }
     }
 }
 
