@@ -9,8 +9,9 @@
 namespace muster::registry {
 namespace {
 
-// A list that is too large is likely to be so again, and each time its bytes come in front of what others have asked for.
-constexpr std::chrono::milliseconds too_large_retry_max = std::chrono::minutes(1);
+// A list that is too large is likely to be so again, and each time its bytes come in front of what others have asked for. Nor is
+// it likely that we may read at once what we might not.
+constexpr std::chrono::milliseconds hopeless_retry_max = std::chrono::minutes(1);
 
 /// Puts, replaces or removes the element of `key` in a sorted vector. True if that changed anything.
 template <class T, class Key>
@@ -34,7 +35,8 @@ service_view::service_view(view_params p, time_point now)
       chroot_(p.chroot),
       spread_(std::max(p.spread, std::chrono::milliseconds(0))),
       retry_(p.retry_min, p.retry_max),
-      list_retry_(p.retry_min, std::max(p.retry_max, too_large_retry_max)) {
+      list_retry_(p.retry_min, std::max(p.retry_max, hopeless_retry_max)),
+      forbidden_retry_(p.retry_min, std::max(p.retry_max, hopeless_retry_max)) {
     state_.since = now;
 }
 
@@ -47,9 +49,12 @@ void service_view::changed() noexcept {
 
 std::optional<service_view::time_point> service_view::wake_at() const noexcept {
     if (!connected_ || watch_ == watch_state::adding || retry_at_) return connected_ ? retry_at_ : std::nullopt;
-    const bool asks = list_ == list_state::dirty && outstanding_.size() < window_;    // else a reply comes first
-    const auto list_at = asks ? list_retry_at_ : std::nullopt;
-    return reread_at_ && list_at ? std::min(*reread_at_, *list_at) : reread_at_ ? reread_at_ : list_at;
+    const bool asks = outstanding_.size() < window_;    // else a reply comes first
+    std::optional<time_point> first = reread_at_;
+    for (const auto& at : {list_ == list_state::dirty ? list_retry_at_ : std::nullopt, forbidden_retry_at_}) {
+        if (asks && at && (!first || *at < *first)) first = at;
+    }
+    return first;
 }
 
 service_view::ask service_view::make(what kind, request::kind r, std::string path, std::string child) {
@@ -87,6 +92,7 @@ std::optional<service_view::ask> service_view::next(time_point now) {
         a.what.watch = !recursive_;
         return a;
     }
+    if (forbidden_retry_at_ && now >= *forbidden_retry_at_) ask_forbidden_again();
     if (dirty_.empty()) return std::nullopt;
     // In turn, so that those that change all the time do not keep the others from being read.
     auto turn = dirty_.upper_bound(last_read_);
@@ -129,6 +135,17 @@ void service_view::child_dirty(const std::string& name, bool created) {
     m.created_since_list = m.created_since_list || created;
     m.again = m.reading;
     if (!m.reading) dirty_.insert(name);
+}
+
+/// As many as may be asked at a time, in turn: somebody may have put many of them there.
+void service_view::ask_forbidden_again() {
+    forbidden_retry_at_.reset();
+    for (std::size_t n = std::min(window_, forbidden_.size()); n != 0; --n) {
+        auto turn = forbidden_.upper_bound(last_forbidden_);
+        if (turn == forbidden_.end()) turn = forbidden_.begin();
+        last_forbidden_ = *turn;
+        child_dirty(last_forbidden_, false);
+    }
 }
 
 void service_view::everything_dirty() {
@@ -262,6 +279,7 @@ void service_view::on_event(zk::event_type type, std::string_view path, time_poi
 void service_view::remove(const std::string& name) {
     dirty_.erase(name);
     owed_.erase(name);
+    no_longer_forbidden(name);
     member gone = std::move(members_.extract(name).mapped());
     arrived(gone.arrival);
     depart(name);

@@ -96,6 +96,8 @@ private:
     void listed(reply r);
     void root_read(const reply& r, time_point now, std::uint64_t random);
     void child_read(const std::string& name, reply r, time_point now, std::uint64_t random);
+    void no_longer_forbidden(const std::string& name);
+    void ask_forbidden_again();
     void parsed(const std::string& name, member& m, const reply& r);
     void remove(const std::string& name);
     void depart(const std::string& name);
@@ -127,6 +129,9 @@ private:
     std::string last_read_;
     std::size_t reading_ = 0;
     std::set<std::string, std::less<>> owed_;    ///< Members to be read before the view is right again.
+    /// Members that we may not read. A change of the ACL, or of what we are, fires no watch: they are asked again in time.
+    std::set<std::string, std::less<>> forbidden_;
+    std::string last_forbidden_;
     std::uint64_t last_arrival_ = 0;
     std::set<std::uint64_t> arriving_;
     std::uint64_t list_arrival_ = 0;    ///< A list that is asked for counts as one: it may tell of newcomers.
@@ -139,6 +144,8 @@ private:
     backoff retry_;
     backoff list_retry_;    ///< Of a list that is too large.
     std::optional<time_point> list_retry_at_;
+    backoff forbidden_retry_;
+    std::optional<time_point> forbidden_retry_at_;
     std::optional<time_point> retry_at_;
     std::optional<time_point> reread_at_;    ///< When everything becomes dirty, once the watch stands.
 

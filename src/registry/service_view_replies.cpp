@@ -93,7 +93,8 @@ void service_view::child_read(const std::string& name, reply r, time_point now, 
     const bool gone = r.ec == zk::server_errc::no_node || (!r.ec && !r.stat);
     if (std::exchange(m.again, false)) dirty_.insert(name);
     const bool too_large = r.ec == zk::protocol_errc::frame_too_large;
-    if (r.ec && !gone && !too_large && r.ec != zk::server_errc::no_auth) {
+    const bool may_not = r.ec == zk::server_errc::no_auth;
+    if (r.ec && !gone && !too_large && !may_not) {
         dirty_.insert(name);
         owed_.insert(name);
         fail(r.ec, now, random);
@@ -104,17 +105,30 @@ void service_view::child_read(const std::string& name, reply r, time_point now, 
     if (gone && !dirty_.contains(name)) return remove(name);
     if (gone) return;    // it was created again
     owed_.erase(name);
+    if (!may_not) no_longer_forbidden(name);
     if (r.ec) {
-        m.good.reset();
         m.reason = fmt::format("data cannot be read ({}), expected {}", r.ec.message(),
-                               too_large ? fmt::format("at most {} bytes", max_data_) : "a znode that everybody may read");
+                               too_large ? fmt::format("at most {} bytes", max_data_) : "a znode that this session may read");
         m.oversize = too_large;
-        if (too_large) dirty_.insert(name);    // it may be smaller by now, and a read that failed has left no watch
+        if (may_not) {
+            // Whoever may not look has not seen it go: what was known of it stands.
+            forbidden_.insert(name);
+            if (!forbidden_retry_at_) forbidden_retry_at_ = now + forbidden_retry_.next(random);
+        } else {
+            m.good.reset();
+            dirty_.insert(name);    // it may be smaller by now, and a read that failed has left no watch
+        }
         show(name);
     } else {
         parsed(name, m, r);
     }
     arrived(m.arrival);
+}
+
+void service_view::no_longer_forbidden(const std::string& name) {
+    if (forbidden_.erase(name) == 0 || !forbidden_.empty()) return;
+    forbidden_retry_at_.reset();
+    forbidden_retry_.reset();
 }
 
 void service_view::parsed(const std::string& name, member& m, const reply& r) {
@@ -131,7 +145,7 @@ void service_view::parsed(const std::string& name, member& m, const reply& r) {
         dirty_.insert(name);
         return;
     }
-    if (m.good && m.good->stat == *r.stat) return;
+    if (m.good && m.good->stat == *r.stat && m.reason.empty()) return;
     result<parsed_instance> p = layout_->parse(path_, name, r.data, *r.stat);
     m.good.reset();
     m.reason.clear();

@@ -7,6 +7,7 @@
 
 #include <doctest/doctest.h>
 
+#include <random>
 #include <string>
 
 namespace muster::registry::testing {
@@ -136,22 +137,74 @@ TEST_CASE("children that are no instances are left out and reported, the others 
     CHECK(v.m.state().rejected.empty());
 }
 
-TEST_CASE("a child that nobody may read is reported, not retried for ever") {
-    viewer v;
-    fill(v.tree);
-    v.connect();
-    while (auto a = v.m.next(v.now)) {
-        reply r = v.perform(a->what);
-        if (a->what.path == "/p/s/master") {
-            r = reply();
-            r.ec = zk::server_errc::no_auth;
+TEST_CASE("a child that we may not read is reported, and read as soon as we may, though no event tells of that") {
+    for (const bool recursive : {true, false}) {
+        CAPTURE(recursive);
+        viewer v(recursive, 2);
+        fill(v.tree);
+        v.forbidden = [](const request& r) { return r.what == request::kind::get && r.path != "/p/s/normal0000000001"; };
+        std::mt19937_64 random(7);
+        v.random_of_replies = random();
+        v.connect();
+        v.work();
+        CHECK(v.names() == "a");
+        CHECK_FALSE(v.m.state().stale);    // nobody may read it: that is known
+        REQUIRE(v.m.state().rejected.size() == 2);
+        CHECK(v.m.state().rejected[0].reason ==
+              "data cannot be read (the znode's ACL does not permit this), expected a znode that this session may read");
+
+        // Less and less often, once a minute in the end.
+        int asked = 0;
+        for (const auto end = v.now + 1h; v.m.wake_at().has_value() && *v.m.wake_at() < end; ++asked) {
+            v.now = *v.m.wake_at();
+            v.random_of_replies = random();
+            v.work();
         }
-        v.m.on_reply(a->id, std::move(r), v.now, 0);
+        CHECK(asked > 60);
+        CHECK(asked < 250);
+
+        v.forbidden = {};
+        REQUIRE(v.m.wake_at().has_value());
+        CHECK(*v.m.wake_at() - v.now <= 1min);
+        v.now = *v.m.wake_at();
+        v.work();
+        CHECK(v.names() == "m a b");
+        CHECK(v.m.state().rejected.empty());
+        CHECK_FALSE(v.m.wake_at().has_value());
     }
-    CHECK(v.names() == "a b");
-    CHECK_FALSE(v.m.state().stale);
-    REQUIRE(v.m.state().rejected.size() == 1);
-    CHECK(v.m.state().rejected[0].reason.starts_with("data cannot be read"));
+}
+
+TEST_CASE("an instance that we may not read any more stays as it was known") {
+    for (const bool recursive : {true, false}) {
+        CAPTURE(recursive);
+        viewer v(recursive);
+        fill(v.tree);
+        v.connect();
+        v.work();
+        REQUIRE(v.names() == "m a b");
+        v.forbidden = [](const request& r) { return r.what == request::kind::get && r.path == "/p/s/master"; };
+        v.random_of_replies = 1'000'003;
+        v.tree.set("/p/s/master", data("other"));
+        v.work();
+        CHECK(v.names() == "m a b");
+        CHECK_FALSE(v.m.state().stale);
+        REQUIRE(v.m.state().rejected.size() == 1);
+        CHECK(v.m.state().rejected[0].path == "/p/s/master");
+        SUBCASE("until we may") {
+            v.forbidden = {};
+            REQUIRE(v.m.wake_at().has_value());
+            v.now = *v.m.wake_at();
+            v.work();
+            CHECK(v.names() == "other a b");
+        }
+        SUBCASE("until it goes") {
+            v.tree.drop("/p/s/master");
+            v.work();
+            CHECK(v.names() == "a b");
+        }
+        CHECK(v.m.state().rejected.empty());
+        CHECK_FALSE(v.m.wake_at().has_value());
+    }
 }
 
 TEST_CASE("R41: a child that no reply can bring is reported, and read again when it is smaller") {

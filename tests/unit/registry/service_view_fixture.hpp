@@ -67,6 +67,11 @@ struct viewer {
             out.ec = zk::protocol_errc::frame_too_large;
             return out;
         }
+        if (forbidden && forbidden(r)) {
+            reply out;
+            out.ec = zk::server_errc::no_auth;
+            return out;
+        }
         if (r.what != request::kind::add_watch) return tree.perform(r, session);
         reply out;
         watching = recursive_set = supports_recursive;
@@ -141,6 +146,7 @@ struct viewer {
     std::uint64_t random = 0;                         ///< What the next draws give,
     std::uint64_t random_of_replies = 0;              ///< and those over replies.
     std::function<bool(const request&)> too_large;    ///< Whose reply is; none if this is empty.
+    std::function<bool(const request&)> forbidden;    ///< The same: who may not.
     fake_tree tree;
     std::deque<std::pair<zk::event_type, std::string>> events;
     service_view m;
