@@ -72,10 +72,10 @@ public:
 
     /// 64 random bits, from the picker's own generator.
     std::uint64_t random() noexcept;
-    /// Uniform in [0, n), n up to 2^32 - 1; 0 if `n` is 0.
+    /// Uniform in [0, n), n up to 2^32 - 1, for which greater ones are taken; 0 if `n` is 0.
     std::size_t random_below(std::size_t n) noexcept;
     /// The position of this picker in a cycle of `n`, which then moves on by one. It starts anywhere and is kept in proportion
-    /// when `n` changes, as `policy::roundrobin`'s. 0 if `n` is 0.
+    /// when `n` changes, as `policy::roundrobin`'s. `n` goes up to 2^32 - 2, for which greater ones are taken. 0 if `n` is 0.
     std::size_t turn(std::size_t n) noexcept;
 
     /// Monotonic time. Reads the clock, which costs more than most picks: some 25 ns.

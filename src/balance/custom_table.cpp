@@ -98,10 +98,14 @@ std::chrono::nanoseconds candidates::latency(std::size_t i) const noexcept {
 std::uint64_t pick_context::random() noexcept { return state_->random(); }
 
 std::size_t pick_context::random_below(std::size_t n) noexcept {
-    return n == 0 ? 0 : state_->random_below(static_cast<std::uint32_t>(n));
+    return n == 0 ? 0 : state_->random_below(static_cast<std::uint32_t>(std::min<std::size_t>(n, 0xFFFFFFFF)));
 }
 
-std::size_t pick_context::turn(std::size_t n) noexcept { return n == 0 ? 0 : state_->turn(static_cast<std::uint32_t>(n)); }
+// A cycle as long as the one that stands for "no turns" would take the picker's next pick past the table.
+std::size_t pick_context::turn(std::size_t n) noexcept {
+    static_assert(balance::shortcut().length == 0xFFFFFFFF);
+    return n == 0 ? 0 : state_->turn(static_cast<std::uint32_t>(std::min<std::size_t>(n, 0xFFFFFFFE)));
+}
 
 std::chrono::steady_clock::time_point pick_context::now() noexcept {
     balance::time_source* const clock = clock_of(*table_);

@@ -216,7 +216,6 @@ void service::show() {
     to_show_ = false;
     const auto now = env_->world->now();
     look_at_session();
-    show_at_ = now + runtime::bounded(env_->params.coalesce);
 
     const registry::view_state& latest = driver_->state();
     auto next = std::make_shared<exhibit>();
@@ -256,6 +255,9 @@ void service::show() {
     for (const auto& q : queues) q->show(next);
     for (const difference& c : changes) drains_.look_at(*c.node->state);
     if (latest.ended) drains_.end(registry_errc::closed);
+    // Large tables take longer than that to build: then half of the time at least is left to others on this executor.
+    const auto done = env_->world->now();
+    show_at_ = done + std::max<runtime::duration>(runtime::bounded(env_->params.coalesce), done - now);
     arm();
     if (nodes_changed || latest.ended) serve_waiters();
 }

@@ -11,6 +11,8 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <future>
 #include <memory>
 #include <set>
@@ -106,6 +108,26 @@ TEST_CASE("a custom policy sees what built-in ones see") {
     node::lend(s.at(1)).failure(failure_class::failed);
     CHECK(s.picked("the key") == name(1));
     CHECK(asked);
+}
+
+TEST_CASE("numbers that are too large for turns and draws are taken for the largest") {
+    for (const std::size_t n : {std::size_t{0xFFFFFFFE}, std::size_t{0xFFFFFFFF}, std::size_t{1} << 32, SIZE_MAX}) {
+        CAPTURE(n);
+        std::size_t turn = 0, drawn = 0;
+        service s(normals(3), {"vast", [&](const candidates&, pick_context& pick) {
+                                   turn = pick.turn(n);
+                                   drawn = std::max(drawn, pick.random_below(n));
+                                   return std::size_t{1};
+                               }});
+        for (int i = 0; i < 100; ++i) {
+            const std::size_t before = turn;
+            CHECK(s.picked() == name(1));
+            CHECK(turn < 0xFFFFFFFE);
+            if (i > 0) CHECK(turn == (before + 1) % 0xFFFFFFFE);
+        }
+        CHECK(drawn > 0x80000000);
+        CHECK(drawn < 0xFFFFFFFF);
+    }
 }
 
 TEST_CASE("a turn goes on from pick to pick, for each picker by itself") {
