@@ -74,7 +74,7 @@ TEST_CASE("leases that outlive their service tell of failures, although who was 
         if (both_ejected) s->fail(1, 3, failure_class::unreachable);
         const auto clock = s->clock;
         std::vector<lease> held;
-        for (int i = 0; i < 6; ++i) held.push_back(s->lend(2 + i / 3));
+        for (std::size_t i = 0; i != 6; ++i) held.push_back(s->lend(2 + i / 3));
         s.reset();
         clock->at += std::chrono::minutes(10);    // nobody has asked for them in all that time
         for (lease& l : held) l.failure(failure_class::unreachable);
