@@ -137,7 +137,8 @@ void service_view::child_dirty(const std::string& name, bool created) {
     if (!m.reading) dirty_.insert(name);
 }
 
-/// As many as may be asked at a time, in turn: somebody may have put many of them there.
+/// As many as may be asked at a time, in turn: somebody may have put many of them there. With the next reply those that are left
+/// are put off again.
 void service_view::ask_forbidden_again() {
     forbidden_retry_at_.reset();
     for (std::size_t n = std::min(window_, forbidden_.size()); n != 0; --n) {
@@ -279,7 +280,7 @@ void service_view::on_event(zk::event_type type, std::string_view path, time_poi
 void service_view::remove(const std::string& name) {
     dirty_.erase(name);
     owed_.erase(name);
-    no_longer_forbidden(name);
+    no_longer_forbidden(name, false);
     member gone = std::move(members_.extract(name).mapped());
     arrived(gone.arrival);
     depart(name);

@@ -96,7 +96,7 @@ private:
     void listed(reply r);
     void root_read(const reply& r, time_point now, std::uint64_t random);
     void child_read(const std::string& name, reply r, time_point now, std::uint64_t random);
-    void no_longer_forbidden(const std::string& name);
+    void no_longer_forbidden(const std::string& name, bool read);
     void ask_forbidden_again();
     void parsed(const std::string& name, member& m, const reply& r);
     void remove(const std::string& name);

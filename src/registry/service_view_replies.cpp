@@ -62,6 +62,7 @@ void service_view::on_reply(std::uint64_t id, reply r, time_point now, std::uint
             child_read(o.child, std::move(r), now, random);
             break;
     }
+    if (!forbidden_.empty() && !forbidden_retry_at_) forbidden_retry_at_ = now + forbidden_retry_.next(random);
     settle();
 }
 
@@ -105,7 +106,7 @@ void service_view::child_read(const std::string& name, reply r, time_point now, 
     if (gone && !dirty_.contains(name)) return remove(name);
     if (gone) return;    // it was created again
     owed_.erase(name);
-    if (!may_not) no_longer_forbidden(name);
+    if (!may_not) no_longer_forbidden(name, true);
     if (r.ec) {
         m.reason = fmt::format("data cannot be read ({}), expected {}", r.ec.message(),
                                too_large ? fmt::format("at most {} bytes", max_data_) : "a znode that this session may read");
@@ -113,7 +114,6 @@ void service_view::child_read(const std::string& name, reply r, time_point now, 
         if (may_not) {
             // Whoever may not look has not seen it go: what was known of it stands.
             forbidden_.insert(name);
-            if (!forbidden_retry_at_) forbidden_retry_at_ = now + forbidden_retry_.next(random);
         } else {
             m.good.reset();
             dirty_.insert(name);    // it may be smaller by now, and a read that failed has left no watch
@@ -125,8 +125,9 @@ void service_view::child_read(const std::string& name, reply r, time_point now, 
     arrived(m.arrival);
 }
 
-void service_view::no_longer_forbidden(const std::string& name) {
-    if (forbidden_.erase(name) == 0 || !forbidden_.empty()) return;
+/// `read`: we may now, and it may be the same with the others. That one is gone tells nothing of them.
+void service_view::no_longer_forbidden(const std::string& name, bool read) {
+    if (forbidden_.erase(name) == 0 || !(read || forbidden_.empty())) return;
     forbidden_retry_at_.reset();
     forbidden_retry_.reset();
 }

@@ -9,6 +9,7 @@
 
 #include <random>
 #include <string>
+#include <utility>
 
 namespace muster::registry::testing {
 
@@ -171,6 +172,30 @@ TEST_CASE("a child that we may not read is reported, and read as soon as we may,
         CHECK(v.names() == "m a b");
         CHECK(v.m.state().rejected.empty());
         CHECK_FALSE(v.m.wake_at().has_value());
+    }
+}
+
+TEST_CASE("of more children that we may not read than are asked at a time, all are read once we may") {
+    for (const bool one_goes : {false, true}) {
+        CAPTURE(one_goes);
+        viewer v(true, 1);
+        fill(v.tree);
+        v.forbidden = [](const request& r) { return r.what == request::kind::get; };
+        v.random_of_replies = 1'000'003;
+        v.connect();
+        v.work();
+        CHECK(v.m.state().rejected.size() == 3);
+        if (one_goes) {    // the one that is being asked
+            v.now = *v.m.wake_at();
+            auto f = v.ask();
+            REQUIRE(f.has_value());
+            v.tree.drop(f->path);
+            v.answer(std::move(*f));
+        }
+        v.forbidden = {};
+        v.settle();
+        CHECK(v.m.state().rejected.empty());
+        CHECK(v.m.state().instances.size() == (one_goes ? 2 : 3));
     }
 }
 
