@@ -101,10 +101,10 @@ std::size_t pick_context::random_below(std::size_t n) noexcept {
     return n == 0 ? 0 : state_->random_below(static_cast<std::uint32_t>(std::min<std::size_t>(n, 0xFFFFFFFF)));
 }
 
-// A cycle as long as the one that stands for "no turns" would take the picker's next pick past the table.
+// A picker that goes round a cycle of `no_turns` would take its next pick past the table.
 std::size_t pick_context::turn(std::size_t n) noexcept {
-    static_assert(balance::shortcut().length == 0xFFFFFFFF);
-    return n == 0 ? 0 : state_->turn(static_cast<std::uint32_t>(std::min<std::size_t>(n, 0xFFFFFFFE)));
+    constexpr std::size_t longest = balance::shortcut::no_turns - 1;
+    return n == 0 ? 0 : state_->turn(static_cast<std::uint32_t>(std::min(n, longest)));
 }
 
 std::chrono::steady_clock::time_point pick_context::now() noexcept {

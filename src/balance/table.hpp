@@ -99,9 +99,11 @@ protected:
 /// What `table::pick` does, without a call, where that is one step. At most one of `length`, `draws` and `ahead` is set: picks
 /// from few are not to pay for what picks from very many need.
 struct shortcut {
+    static constexpr std::uint32_t no_turns = 0xFFFFFFFF;    ///< As a length: longer than any cycle that a picker goes round.
+
     const node_ref* nodes = nullptr;
     const std::uint32_t* cycle = nullptr;    ///< Indices of nodes whose turns they are; null: they stand in their own order.
-    std::uint32_t length = 0xFFFFFFFF;       ///< Of the cycle; by default what none is as long as: there are no turns.
+    std::uint32_t length = no_turns;         ///< Of the cycle.
     std::uint32_t draws = 0;                 ///< Among so many one is drawn, all alike; 0: none is.
     const look_ahead* ahead = nullptr;       ///< Not null: turns of the cycle or, if there is none, draws, looking ahead.
     std::uint32_t far = 0;                   ///< Its length, or among how many one is drawn.

@@ -4,6 +4,7 @@
 #include "integration/command_arguments.hpp"
 #include "proto_zk/records_data.hpp"
 #include "support/eventually.hpp"
+#include "support/sanitized.hpp"
 #include "support/zk_frames.hpp"
 #include "support/zk_server.hpp"
 
@@ -91,7 +92,7 @@ void check_not_reached(const strings& args, const std::string& address, const st
     const auto begin = std::chrono::steady_clock::now();
     const auto p = start_muster(args);
     CHECK(eventually([&] { return p->err().find(how) != std::string::npos; }, 5s));
-    CHECK(p->cpu_time() < 400ms);
+    CHECK(p->cpu_time() < (sanitized ? 400ms : 200ms));
     const auto r = finish(*p);
     const auto took = std::chrono::steady_clock::now() - begin;
     CAPTURE(r.err);
@@ -100,7 +101,7 @@ void check_not_reached(const strings& args, const std::string& address, const st
     CHECK(r.err.find(address) != std::string::npos);
     CHECK(r.err.find("waiting for it") == std::string::npos);    // it did not
     CHECK(took >= 1s);
-    CHECK(took < 4s);
+    CHECK(took < (sanitized ? 4000ms : 2500ms));
 }
 
 }    // namespace
@@ -169,7 +170,7 @@ TEST_CASE("a server that says nothing for longer than its sessions last: exit 4 
         CHECK(r.code == 4);
         CHECK(r.err.find("within 1500ms") != std::string::npos);
         CHECK(took >= 1500ms);
-        CHECK(took < 5s);
+        CHECK(took < (sanitized ? 5s : 3s));
     }
 }
 
@@ -194,7 +195,7 @@ TEST_CASE("register keeps trying by default, says why, and ends quickly when tol
         const auto begin = std::chrono::steady_clock::now();
         p->signal(number);
         const auto r = finish(*p);
-        CHECK(std::chrono::steady_clock::now() - begin < 2500ms);
+        CHECK(std::chrono::steady_clock::now() - begin < (sanitized ? 2500ms : 1000ms));
         CHECK(r.code == 1);
         CHECK(r.out.empty());
         CHECK(r.err.find("instance 127.0.0.1:50000 of service 's' was never registered") != std::string::npos);

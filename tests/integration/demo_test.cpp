@@ -2,6 +2,7 @@
 //
 // `muster demo` as people run it. It tells how long a fail-over takes.
 #include "cli_fixture.hpp"
+#include "support/median.hpp"
 #include "support/sanitized.hpp"
 #include "support/scratch.hpp"
 
@@ -13,6 +14,7 @@
 #include <csignal>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 using namespace muster::test;
 using namespace std::chrono_literals;
@@ -31,15 +33,19 @@ TEST_CASE("demo: the whole tour, for people and for programs, and nothing is lef
         CHECK_FALSE(contains(r.out, "\033"));
     }
     SUBCASE("on a ZooKeeper that is there, which is left as it was") {
-        const auto r = run_muster({"demo", "--json", "--zk", hosts()}, environment);
-        CAPTURE(r.err);
-        CHECK(r.code == 0);
-        const auto done = json::parse(r.out.back()).as_object();
-        CHECK(text(done, "event") == "done");
-        CHECK(done.at("failed") == 0);
-        CHECK(done.at("crash_ms").to_number<double>() < 3'000);
-        CHECK(done.at("order_ms").to_number<double>() < (sanitized ? 1'000 : 100));
-        CHECK(run_kazoo("children.py", {hosts(), "/micro-service"}).find("/micro-service/demo") == std::string::npos);
+        std::vector<double> order_ms;
+        for (int i = 0; i != 3; ++i) {
+            const auto r = run_muster({"demo", "--json", "--zk", hosts()}, environment);
+            CAPTURE(r.err);
+            CHECK(r.code == 0);
+            const auto done = json::parse(r.out.back()).as_object();
+            CHECK(text(done, "event") == "done");
+            CHECK(done.at("failed") == 0);
+            CHECK(done.at("crash_ms").to_number<double>() < 3'000);
+            order_ms.push_back(done.at("order_ms").to_number<double>());
+            CHECK(run_kazoo("children.py", {hosts(), "/micro-service"}).find("/micro-service/demo") == std::string::npos);
+        }
+        CHECK(median(order_ms) < 100);
     }
     SUBCASE("interrupted on a ZooKeeper that is there, after a crash whose session has not ended") {
         const auto d = start_muster({"demo", "--zk", hosts()}, environment);

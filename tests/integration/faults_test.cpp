@@ -29,7 +29,9 @@ namespace {
 
 constexpr auto quietly = asio::as_tuple(asio::use_awaitable);
 constexpr auto session_timeout = 8s;
-constexpr auto noticed_within = std::chrono::milliseconds(session_timeout) * 2 / 3 + 3s;    // and another connection is made
+// And another connection is made.
+constexpr auto noticed_within =
+    std::chrono::milliseconds(session_timeout) * 2 / 3 + std::chrono::milliseconds(session_timeout) / 4;
 
 zk_ensemble& ensemble() {
     static zk_ensemble e;

@@ -49,9 +49,11 @@ TEST_CASE("R20: a server that comes back within the timeout finds nothing to wri
     // Its watches fire for what happens afterwards.
     registrar b(ctx, c, described("back", 2));
     CHECK_FALSE(start(ctx, b));
-    CHECK(run_until(ctx, [&] { return watcher->last.instances.size() == 2; }));
+    CHECK(run_until(
+        ctx, [&] { return watcher->last.instances.size() == 2; }, 5s));
     CHECK_FALSE(close(ctx, a));
-    CHECK(run_until(ctx, [&] { return b.role() == role::master && watcher->names() == "master "; }));
+    CHECK(run_until(
+        ctx, [&] { return b.role() == role::master && watcher->names() == "master "; }, 5s));
     view.stop();
 }
 
@@ -80,7 +82,7 @@ TEST_CASE("views and registrars agree under churn") {
         for (const auto& n : names) joined += n + " ";
         return joined == watcher->names() && watcher->names().starts_with("master ");
     };
-    CHECK(run_until(ctx, agree));
+    CHECK(run_until(ctx, agree, 5s));
     const int calls = watcher->calls;
     asio::post(strand, [&] { view.reset(); });
     REQUIRE(run_until(ctx, [&] { return view == nullptr; }));

@@ -4,6 +4,7 @@
 // cli_usage_test.cpp.
 #include "integration/muster_command.hpp"
 #include "support/kazoo.hpp"
+#include "support/sanitized.hpp"
 #include "support/zk_server.hpp"
 
 #include <doctest/doctest.h>
@@ -30,7 +31,7 @@ TEST_CASE("zk: serves where it says, and ends in order") {
         CHECK(p->wait_line() == R"({"event":"serving","connect":"127.0.0.1:)" + port + R"("})");
         CHECK(run_kazoo("create.py", {"127.0.0.1:" + port, "/a", "data"}) == "/a");    // anew each time: nothing was kept
         p->signal(signal);
-        const auto r = finish(*p);
+        const auto r = finish(*p, sanitized ? 20s : 2s);
         CHECK(r.code == 0);
         CHECK(r.out.size() == 1);
         CHECK(r.err.empty());

@@ -246,6 +246,31 @@ TEST_CASE("who closes is nobody from then on, and not only when its znode is gon
     CHECK_FALSE(n.registry.tree.find("/micro-service/s/master"));
 }
 
+TEST_CASE("R20: a znode deleted by hand is back within a second, of a master and of a normal, again and again") {
+    newcomer n;
+    registrar other(make_client(n.sim.io.get_executor(), config_for_tests(), n.sim.world),
+                    registration("s", instance("10.1.1.2", 80)));
+    for (registrar* each : {&*n.reg, &other}) {
+        outcome<> started;
+        each->start(started.handler());
+        n.registry.serve();
+        REQUIRE_FALSE(started.ec());
+    }
+    for (registrar* each : {&*n.reg, &other, &*n.reg, &other, &other}) {
+        const std::string path = each->status().path;
+        REQUIRE(n.registry.tree.find(path));
+        n.registry.tree.drop(path);
+        for (auto passed = 0ms; passed < 1s; passed += 10ms) {
+            n.registry.serve();
+            n.sim.run_for(10ms);
+        }
+        CHECK(each->role() != role::none);
+        REQUIRE(n.registry.tree.find(each->status().path));
+        CHECK(n.registry.tree.find(each->status().path)->stat.czxid == each->status().czxid);
+        CHECK((n.reg->role() == role::master) != (other.role() == role::master));
+    }
+}
+
 TEST_CASE("R22: two processes with one identity are told which one it is") {
     newcomer n;
     const zk::client other = make_client(n.sim.io.get_executor(), config_for_tests(), n.sim.world);
