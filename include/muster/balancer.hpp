@@ -57,8 +57,8 @@ struct balancer_params {
     /// How long the first pick of a service waits for its first view, and any pick for an instance. 0: does not wait.
     std::chrono::milliseconds wait{5'000};
 
-    /// After a change is shown, further changes are gathered for this long, or as long as showing it took if that is more, and
-    /// shown together. 0: each at once, where that takes no time.
+    /// After a change is shown, further changes of the service are gathered for this long and shown together; where showing it
+    /// took longer, as with large tables, for as long as that took, up to a second. 0: only for as long as showing it took.
     std::chrono::milliseconds coalesce{10};
 
     /// Where two or more instances, and more than so many percent of the service, go within a session timeout, and the connection

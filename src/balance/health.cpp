@@ -179,11 +179,6 @@ void health::left(node_state& s, std::int64_t now) noexcept {
     changed_at_.store(now, relaxed);
 }
 
-void health::forget(node_state& s) noexcept {
-    const std::lock_guard lock(mutex_);
-    no_longer_out(s);
-}
-
 void health::hold(node_state& s, bool held, std::int64_t now) noexcept {
     const std::lock_guard lock(mutex_);
     if (!s.health.present || std::exchange(s.health.held, held) == held) return;

@@ -86,8 +86,6 @@ public:
     void left(node_state& s, std::int64_t now) noexcept;
     /// One that is there is held back from now on, or is not any more.
     void hold(node_state& s, bool held, std::int64_t now) noexcept;
-    /// It is about to be destroyed, whether it has left or the service has ended.
-    void forget(node_state& s) noexcept;
     /// How many are there.
     std::size_t present() const noexcept { return present_.load(std::memory_order_relaxed); }
 

@@ -4,6 +4,7 @@
 #include "balance/readiness.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <iterator>
 #include <utility>
 
@@ -29,6 +30,12 @@ std::span<sighting> same_identity(std::vector<sighting>& sorted, std::size_t beg
 bool membership::counts_less::operator()(const sighting& a, const sighting& b) const noexcept {
     const auto rank = [](const sighting& s) { return std::pair(s.role == role::master, s.czxid); };
     return rank(a) != rank(b) ? rank(a) < rank(b) : a.path > b.path;
+}
+
+membership::~membership() {
+    if (!shared_) return;
+    const std::int64_t ticks = shared_->clock->ticks();
+    for (const node_ref& n : nodes_) shared_->health.left(*n->state, ticks);
 }
 
 /// What becomes of one place of the list.

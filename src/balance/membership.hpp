@@ -37,6 +37,10 @@ public:
 
     /// `shared`: what the states of all instances point at; may be null in tests.
     explicit membership(duration remember, service_state_ptr shared = {}) : remember_(remember), shared_(std::move(shared)) {}
+    membership(const membership&) = delete;
+    membership& operator=(const membership&) = delete;
+    /// All leave: leases that outlive the service tell of failures, and none of those that are gone counts then.
+    ~membership();
 
     /// Changes the list: `gone` were seen before and are not any more, or not like this; `come` are seen from now on. The
     /// instances that did not change are not looked at, so that one change of many costs little.

@@ -39,16 +39,13 @@ float follow_typical(float t, float rtt) noexcept { return t == 0 ? rtt : t + (s
 // Clang allows it for classes of standard layout only; it is right for all without virtual bases.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Winvalid-offsetof"
-static_assert(offsetof(node_state, standing) + sizeof(node_state::standing) <= 64, "a pick reads it, and no other line of this");
+static_assert(alignof(node_state) == 64);
+static_assert(offsetof(node_state, standing) + sizeof(node_state::standing) <= 64,
+              "a pick reads it, and of this, but with boundedhash, no other line");
 #pragma GCC diagnostic pop
 
 node_state::node_state(service_state_ptr s)
     : stripes(s ? s->stripes : stripe_count{0}), lines(stripes > 0 ? new stripe_line[stripes] : nullptr), shared(std::move(s)) {}
-
-// The service may have ended before it was told that this one has left, and leases of the others still tell of failures.
-node_state::~node_state() {
-    if (shared) shared->health.forget(*this);
-}
 
 std::uint64_t node_state::sum(std::atomic<std::uint64_t> tally::*counter) const noexcept {
     std::uint64_t n = (common.*counter).load(relaxed);

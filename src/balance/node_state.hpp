@@ -37,9 +37,6 @@ enum class presence : std::uint8_t { listed, draining, gone };
 /// All is relaxed: each number stands for itself, and two threads that learn at once may lose a sample, never a count.
 struct alignas(64) node_state {
     explicit node_state(service_state_ptr s);
-    node_state(const node_state&) = delete;
-    node_state& operator=(const node_state&) = delete;
-    ~node_state();
 
     tally common;                             ///< Where there are no stripes.
     std::atomic<std::uint32_t> strikes{0};    ///< Failures of any class since the last success, or its trial began.

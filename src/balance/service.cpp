@@ -15,6 +15,8 @@
 namespace muster::balance {
 namespace {
 
+constexpr auto longest_pause = std::chrono::seconds(1);    // between two lists that are shown, if building them takes long
+
 registry::view_params params_of(const environment& env, const std::string& name) {
     registry::view_params p;
     p.service_path = p.layout->service_path(env.params.prefix, name);
@@ -255,9 +257,11 @@ void service::show() {
     for (const auto& q : queues) q->show(next);
     for (const difference& c : changes) drains_.look_at(*c.node->state);
     if (latest.ended) drains_.end(registry_errc::closed);
-    // Large tables take longer than that to build: then half of the time at least is left to others on this executor.
+    // Large tables take longer than that to build: others on this executor have their turn in between. But who was frozen
+    // meanwhile has most to catch up on.
     const auto done = env_->world->now();
-    show_at_ = done + std::max<runtime::duration>(runtime::bounded(env_->params.coalesce), done - now);
+    const auto took = std::min<runtime::duration>(done - now, longest_pause);
+    show_at_ = done + std::max<runtime::duration>(runtime::bounded(env_->params.coalesce), took);
     arm();
     if (nodes_changed || latest.ended) serve_waiters();
 }

@@ -48,7 +48,7 @@ struct environment final : runtime::shutdown_target {
 ///
 /// Flow: view_driver --on_view--> hold_back --> membership --nodes--> publisher --tables--> pickers
 ///                                                                `--exhibit--> view(), subscribers; then waiting picks try again
-/// After a change is shown, further ones are gathered for `balancer_params::coalesce`.
+/// After a change is shown, further ones are gathered: see `balancer_params::coalesce`.
 class service final : public registry::view_observer, public std::enable_shared_from_this<service> {
 public:
     using time_point = runtime::time_point;

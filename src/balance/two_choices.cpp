@@ -245,8 +245,8 @@ private:
     }
 
     // A lease of one with handicap h costs as h leases. The one that loses for its handicap alone is tried once in a while, less
-    // often the worse it is: else nobody would learn that it has recovered. Never more often than its handicap leaves to it,
-    // which is 1 / (1 + ratio) of the picks of the two.
+    // often the worse it is: else nobody would learn that it has recovered. Once in 64 times at the least; otherwise no more
+    // often than its handicap leaves to it, which is 1 / (1 + ratio) of the picks of the two.
     static bool take_second_of_slow(pick_state& s, float load_a, float handicap_a, float load_b, float handicap_b) noexcept {
         const float cost_a = load_a * handicap_a + handicap_a - 1;
         const float cost_b = load_b * handicap_b + handicap_b - 1;

@@ -25,6 +25,14 @@ bool place(std::vector<T>& v, const std::string& key, Key key_of, std::optional<
     return there || value.has_value();
 }
 
+using names = std::set<std::string, std::less<>>;
+
+/// The first behind `last`, or of all. `from` is not empty.
+names::const_iterator in_turn(const names& from, const std::string& last) {
+    const auto next = from.upper_bound(last);
+    return next != from.end() ? next : from.begin();
+}
+
 }    // namespace
 
 service_view::service_view(view_params p, time_point now)
@@ -95,15 +103,12 @@ std::optional<service_view::ask> service_view::next(time_point now) {
     if (forbidden_retry_at_ && now >= *forbidden_retry_at_) ask_forbidden_again();
     if (dirty_.empty()) return std::nullopt;
     // In turn, so that those that change all the time do not keep the others from being read.
-    auto turn = dirty_.upper_bound(last_read_);
-    if (turn == dirty_.end()) turn = dirty_.begin();
-    const std::string name = std::move(dirty_.extract(turn).value());
+    const std::string name = std::move(dirty_.extract(in_turn(dirty_, last_read_)).value());
     last_read_ = name;
     member& m = members_[name];
     m.reading = true;
     m.again = false;
     m.outdated = false;
-    ++reading_;
     std::string child = path_ + "/" + name;
     ask a = m.oversize ? make(what::size, request::kind::exists, std::move(child), name)
                        : make(what::child, request::kind::get, std::move(child), name);
@@ -142,10 +147,8 @@ void service_view::child_dirty(const std::string& name, bool created) {
 void service_view::ask_forbidden_again() {
     forbidden_retry_at_.reset();
     for (std::size_t n = std::min(window_, forbidden_.size()); n != 0; --n) {
-        auto turn = forbidden_.upper_bound(last_forbidden_);
-        if (turn == forbidden_.end()) turn = forbidden_.begin();
-        last_forbidden_ = *turn;
-        child_dirty(last_forbidden_, false);
+        last_forbidden_ = *in_turn(forbidden_, last_forbidden_);
+        if (!members_.at(last_forbidden_).reading) dirty_.insert(last_forbidden_);
     }
 }
 
@@ -207,13 +210,16 @@ void service_view::on_session(zk::session_state s, zk::session_id id, time_point
     if (s == zk::session_state::connected) {
         const bool reconnected = !connected_;
         connected_ = true;
+        // A moment that was drawn without a connection may have passed, for all clients, when there is one again.
+        const bool drawn = reconnected && reread_at_;
+        if (drawn) reread_at_.reset();
         if (id != session_) {
             session_ = id;
             watch_ = watch_ == watch_state::adding ? watch_state::adding : watch_state::none;
             resync_owed_ = false;
             behind(now);
             read_again(now, random);
-        } else if (reconnected && (!recursive_ || resync_owed_)) {
+        } else if (reconnected && (!recursive_ || resync_owed_ || drawn)) {
             // Where the watch has told of the reconnection before we heard of the loss, it will not tell again.
             resync_owed_ = false;
             read_again(now, random);
@@ -223,7 +229,8 @@ void service_view::on_session(zk::session_state s, zk::session_id id, time_point
     }
     if (connected_ && s == zk::session_state::suspended) resync_owed_ = recursive_ && watch_ == watch_state::armed;
     connected_ = false;
-    reread_at_.reset();    // whatever brings the connection back draws anew
+    reread_at_.reset();             // whatever brings the connection back draws anew,
+    forbidden_retry_at_.reset();    // and reads these, too
     if (zk::is_final(s) && !std::exchange(state_.ended, true)) changed();
     behind(now);
 }

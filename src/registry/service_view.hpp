@@ -3,7 +3,9 @@
 // Keeps what is known of the instances of one service: decides what to read next. No I/O, no clock, no chance.
 //
 // The machine is level-triggered: the list and each child are dirty until a read that began after the last word of them
-// succeeded. Errors leave what is known as it is, and mark it stale; only NONODE and a deletion's event remove.
+// succeeded. Errors leave what is known as it is, and mark it stale; only NONODE, a deletion's event and data that is no
+// instance, or that no reply can bring, remove. A child that we may not read is reported, asked for again, and makes nothing
+// stale.
 //
 // One persistent recursive watch tells of every child by name, so that a change costs one read, or none if it is a deletion.
 // Servers before 3.6 have no such watch: then one-shot watches on the list and on each child do the same.
@@ -127,7 +129,6 @@ private:
     std::map<std::string, member, std::less<>> members_;
     std::set<std::string, std::less<>> dirty_;    ///< Members to be read.
     std::string last_read_;
-    std::size_t reading_ = 0;
     std::set<std::string, std::less<>> owed_;    ///< Members to be read before the view is right again.
     /// Members that we may not read. A change of the ACL, or of what we are, fires no watch: they are asked again in time.
     std::set<std::string, std::less<>> forbidden_;

@@ -62,7 +62,9 @@ void service_view::on_reply(std::uint64_t id, reply r, time_point now, std::uint
             child_read(o.child, std::move(r), now, random);
             break;
     }
-    if (!forbidden_.empty() && !forbidden_retry_at_) forbidden_retry_at_ = now + forbidden_retry_.next(random);
+    // Without a connection, or before the reading of everything that is due, no time is drawn: that reads these, too.
+    const bool read_anyway = !connected_ || reread_at_;
+    if (!forbidden_.empty() && !read_anyway && !forbidden_retry_at_) forbidden_retry_at_ = now + forbidden_retry_.next(random);
     settle();
 }
 
@@ -88,7 +90,6 @@ void service_view::root_read(const reply& r, time_point now, std::uint64_t rando
 }
 
 void service_view::child_read(const std::string& name, reply r, time_point now, std::uint64_t random) {
-    --reading_;
     member& m = members_[name];
     m.reading = false;
     const bool gone = r.ec == zk::server_errc::no_node || (!r.ec && !r.stat);
@@ -112,8 +113,7 @@ void service_view::child_read(const std::string& name, reply r, time_point now, 
                                too_large ? fmt::format("at most {} bytes", max_data_) : "a znode that this session may read");
         m.oversize = too_large;
         if (may_not) {
-            // Whoever may not look has not seen it go: what was known of it stands.
-            forbidden_.insert(name);
+            forbidden_.insert(name);    // whoever may not look has not seen it go: what was known of it stands
         } else {
             m.good.reset();
             dirty_.insert(name);    // it may be smaller by now, and a read that failed has left no watch

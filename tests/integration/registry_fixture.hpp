@@ -6,6 +6,7 @@
 #include <muster/registrar.hpp>
 
 #include "registry/view.hpp"
+#include "support/sanitized.hpp"
 #include "support/zk_server.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -24,6 +25,9 @@ namespace muster::test {
 
 using namespace std::chrono_literals;
 namespace asio = boost::asio;
+
+/// What takes a few round trips is over by then.
+inline constexpr std::chrono::milliseconds soon = sanitized ? 5s : 1s;
 
 inline zk::config config(std::chrono::milliseconds timeout = 4s) {
     zk::config c(shared_server().connect_string());

@@ -13,10 +13,12 @@ number = int(session, 0)
 if number >= 1 << 63:
     number -= 1 << 64
 was_there = False
-while True:
+for _ in range(10):
     with connected(hosts, client_id=(number, bytes.fromhex(password))) as zk:
         if zk.client_id[0] != number:
             break
     was_there = True
+else:
+    sys.exit("session %#x is there still" % (number & (1 << 64) - 1))
 if not was_there:
     sys.exit("session %#x is not there any more" % (number & (1 << 64) - 1))

@@ -19,7 +19,8 @@ namespace {
 struct client {
     explicit client(const std::vector<std::uint32_t>& weights)
         : shared(std::make_shared<service_state>(std::make_shared<hand_clock>())),
-          nodes(nodes_of(normals(weights), shared)),
+          members(remember, shared),
+          nodes(joined(members, normals(weights))),
           t(build_table(policy::boundedhash, nodes)) {}
 
     lease take(std::string_view key) {
@@ -37,6 +38,7 @@ struct client {
     }
 
     service_state_ptr shared;
+    listed_membership members;
     node_list nodes;
     table_ptr t;
     pick_state s{7};

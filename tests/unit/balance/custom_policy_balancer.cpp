@@ -7,6 +7,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <future>
 #include <string>
@@ -69,6 +70,47 @@ TEST_CASE("a balancer picks with a custom policy, named in its messages") {
     for (std::size_t i = 0; i < 100; ++i) {    // one made anew for each pick costs no memory that stays
         o.custom = always(i % 3);
         CHECK(ip_of(o) == "10.0.0." + std::to_string(i % 3));
+    }
+}
+
+TEST_CASE("where a list takes long to build the next one is put off for as long, but for a second at most") {
+    for (const auto takes : {200ms, 5'000ms}) {
+        CAPTURE(takes.count());
+        simulation sim;
+        sim_registry registry(sim);
+        for (const char* path : {"/micro-service", "/micro-service/s"}) registry.tree.put(path, "");
+        int built = 0;
+        auto takes_now = 0ms;
+        muster::balancer_params params;
+        params.custom = {"slow", [&](const candidates&) {
+                             ++built;
+                             sim.world->advance_to(sim.world->now() + takes_now);
+                             return [](const candidates&, pick_context&) { return 0; };
+                         }};
+        muster::balancer lb(make_client(sim.io.get_executor(), config_for_tests(), sim.world), params);
+        const auto add = [&](const std::string& n) {
+            registry.tree.put("/micro-service/s/normal000000000" + n, R"({"serverip":"10.0.0.)" + n + R"(","serverport":80})");
+            registry.serve();
+        };
+        CHECK_FALSE(lb.try_pick("s").has_value());
+        add("1");
+        sim.run_for(50ms);
+        registry.serve();
+        REQUIRE(built == 1);
+        takes_now = takes;
+        add("2");
+        REQUIRE(built == 2);
+        takes_now = 0ms;
+        add("3");
+        const auto pause = std::min(takes, 1'000ms);
+        sim.run_for(pause - 20ms);
+        registry.serve();
+        CHECK(built == 2);
+        CHECK(lb.view("s").value().instances.size() == 2);
+        sim.run_for(40ms);
+        registry.serve();
+        CHECK(built == 3);
+        CHECK(lb.view("s").value().instances.size() == 3);
     }
 }
 

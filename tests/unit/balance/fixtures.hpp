@@ -72,10 +72,16 @@ private:
 
 inline void publish(publisher& to, node_list nodes) { to.publish(std::make_shared<const node_list>(std::move(nodes))); }
 
-inline node_list nodes_of(std::vector<sighting> seen, service_state_ptr shared = {}) {
-    listed_membership m(remember, std::move(shared));
+/// The nodes of those who are there, for as long as `m` lives.
+inline node_list joined(listed_membership& m, std::vector<sighting> seen) {
     m.apply(std::move(seen), start);
     return m.nodes();
+}
+
+/// The same, of no service.
+inline node_list nodes_of(std::vector<sighting> seen) {
+    listed_membership m(remember);
+    return joined(m, std::move(seen));
 }
 
 /// A service whose instances are published to pickers.
@@ -101,10 +107,8 @@ struct published {
     /// So many leases of each of the instances from number `begin` on, up to `end`.
     std::vector<lease> lend_each(std::size_t begin, std::size_t end, int times) {
         std::vector<lease> out;
-        for (std::size_t i = begin; i < end; ++i) {
-            node& n = of(i);
-            for (int k = 0; k < times; ++k) out.push_back(node::lend(n));
-        }
+        for (std::size_t i = begin; i < end; ++i)
+            for (int k = 0; k < times; ++k) out.push_back(lend(i));
         return out;
     }
     void fail(std::size_t i, int times, failure_class why = failure_class::failed) {

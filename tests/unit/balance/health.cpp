@@ -73,11 +73,13 @@ TEST_CASE("leases that outlive their service tell of failures, although who was 
         REQUIRE(s->is(0, standing::ejected));
         if (both_ejected) s->fail(1, 3, failure_class::unreachable);
         const auto clock = s->clock;
+        const auto shared = s->shared;
         std::vector<lease> held;
         for (std::size_t i = 0; i != 6; ++i) held.push_back(s->lend(2 + i / 3));
         s.reset();
         clock->at += std::chrono::minutes(10);    // nobody has asked for them in all that time
         for (lease& l : held) l.failure(failure_class::unreachable);
+        CHECK(shared->health.present() == 0);
         for (const lease& l : held) CHECK(l->port != 0);
     }
 }

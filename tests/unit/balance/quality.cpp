@@ -71,8 +71,9 @@ TEST_CASE("the first picks of 1000 clients right after a change are spread") {
         if (muster::needs_key(p)) continue;
         CAPTURE(muster::to_string(p));
         const auto shared = std::make_shared<service_state>(std::make_shared<hand_clock>());
-        const auto before = build_table(p, nodes_of(normals(9), shared));
-        const auto nodes = nodes_of(normals(10), shared);
+        listed_membership members(remember, shared);
+        const auto before = build_table(p, joined(members, normals(9)));
+        const auto nodes = joined(members, normals(10));
         const auto after = build_table(p, nodes);
         std::map<std::string, double> firsts;
         for (std::uint64_t seed = 0; seed < 1000; ++seed) {
@@ -107,7 +108,8 @@ TEST_CASE("two draws are far better than one: 1000 leases on 1000") {
 
 TEST_CASE("weighted policies follow the weights") {
     const auto shared = std::make_shared<service_state>(std::make_shared<hand_clock>());
-    const auto nodes = nodes_of(normals({1, 2, 3, 4, 5, 6, 7, 8, 9, 10}), shared);
+    listed_membership members(remember, shared);
+    const auto nodes = joined(members, normals({1, 2, 3, 4, 5, 6, 7, 8, 9, 10}));
     for (const policy p : muster::all_policies()) {
         if (p == policy::roundrobin || p == policy::random) continue;
         CAPTURE(muster::to_string(p));

@@ -28,7 +28,8 @@ class cluster {
 public:
     cluster(policy p, std::size_t instances, std::size_t callers, std::uint64_t seed)
         : shared_(std::make_shared<service_state>(clock_)),
-          nodes_(nodes_of(normals(instances), shared_)),
+          members_(remember, shared_),
+          nodes_(joined(members_, normals(instances))),
           table_(build_table(p, nodes_)),
           state_(seed),
           callers_(callers) {
@@ -90,6 +91,7 @@ private:
 
     std::shared_ptr<hand_clock> clock_ = std::make_shared<hand_clock>();
     service_state_ptr shared_;
+    listed_membership members_;
     node_list nodes_;
     table_ptr table_;
     pick_state state_;

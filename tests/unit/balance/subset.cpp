@@ -98,7 +98,8 @@ TEST_CASE("picks go to the subset, and on when none of it is to be had; those by
         CAPTURE(muster::to_string(p));
         const auto clock = std::make_shared<hand_clock>();
         const auto shared = std::make_shared<service_state>(clock);
-        const node_list all = nodes_of(normals(50), shared);
+        listed_membership members(remember, shared);
+        const node_list all = joined(members, normals(50));
         const subset part = of_client(3, 5);
         publisher pub(1, part);
         publish(pub, all);

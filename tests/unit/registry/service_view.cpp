@@ -199,7 +199,7 @@ TEST_CASE("of more children that we may not read than are asked at a time, all a
     }
 }
 
-TEST_CASE("an instance that we may not read any more stays as it was known") {
+TEST_CASE("an instance that we may not read any more stays as it was known, until we may or it goes") {
     for (const bool recursive : {true, false}) {
         CAPTURE(recursive);
         viewer v(recursive);
@@ -215,20 +215,77 @@ TEST_CASE("an instance that we may not read any more stays as it was known") {
         CHECK_FALSE(v.m.state().stale);
         REQUIRE(v.m.state().rejected.size() == 1);
         CHECK(v.m.state().rejected[0].path == "/p/s/master");
-        SUBCASE("until we may") {
+        REQUIRE(v.m.wake_at().has_value());
+        SUBCASE("we may") {
             v.forbidden = {};
-            REQUIRE(v.m.wake_at().has_value());
             v.now = *v.m.wake_at();
             v.work();
             CHECK(v.names() == "other a b");
         }
-        SUBCASE("until it goes") {
+        SUBCASE("it goes") {
             v.tree.drop("/p/s/master");
             v.work();
             CHECK(v.names() == "a b");
         }
+        SUBCASE("it goes, and nobody tells") {
+            if (!recursive) continue;    // the list tells
+            v.hides_forbidden = true;
+            v.tree.drop("/p/s/master");
+            v.work();
+            CHECK(v.names() == "m a b");
+            v.forbidden = {};    // there is nothing that could be forbidden
+            v.now = *v.m.wake_at();
+            v.work();
+            CHECK(v.names() == "a b");
+        }
+        SUBCASE("we may when the connection comes back") {
+            v.disconnect();
+            CHECK_FALSE(v.m.wake_at().has_value());
+            v.now += 10min;
+            v.forbidden = {};
+            v.connect();
+            v.work();
+            CHECK(v.names() == "other a b");
+        }
         CHECK(v.m.state().rejected.empty());
         CHECK_FALSE(v.m.wake_at().has_value());
+    }
+}
+
+TEST_CASE("R32: after an outage nobody asks for what it may not read before the moment that is drawn for all") {
+    for (const bool expired : {false, true}) {
+        CAPTURE(expired);
+        viewer v(true, 8, false, 1s);
+        fill(v.tree);
+        v.forbidden = [](const request& r) { return r.what == request::kind::get && r.path == "/p/s/master"; };
+        v.random_of_replies = 1'000'003;
+        v.connect();
+        v.work();
+        REQUIRE(v.names() == "a b");
+        v.tree.set("/p/s/normal0000000001", data("a"));
+        auto lost = v.ask();
+        REQUIRE(lost.has_value());
+        v.random = 700'000;    // microseconds
+        if (expired)
+            v.expire();
+        else
+            v.disconnect();
+        lost->told.ec = zk::client_errc::connection_lost;
+        v.answer(std::move(*lost));
+        CHECK_FALSE(v.m.wake_at().has_value());
+        v.now += 10min;
+        v.connect();
+        int asked = 0;
+        while (auto f = v.ask()) {
+            asked += f->path == "/p/s/master";
+            v.answer(std::move(*f));
+        }
+        CHECK(asked == 0);
+        CHECK(v.m.wake_at() == v.now + 700ms);
+        v.now += 700ms;
+        v.forbidden = {};
+        v.settle();
+        CHECK(v.names() == "m a b");
     }
 }
 
