@@ -93,7 +93,10 @@ class embedded_server_impl;
 ///
 /// Its hooks make happen what a test of a client needs: sessions that expire, connections that break, replies that are late.
 /// The server has done what they say when they return. Its clients hear of it when their executor runs next: a test awaits
-/// what it expects of them, as by `registrar::status_change` or `change_stream::next`, or it sees what was before.
+/// what it expects of them, as by `zk::client::session_change`, `registrar::status_change` or `change_stream::next`, or it sees
+/// what was before. What a client is asked before it hears of a lost connection goes the way of what was under way: a write
+/// completes with `client_errc::connection_lost`. Where it is their only server and does not let them in, they pause, for up to
+/// a second at first and ten later: tests set `zk::config::backoff_min` and `backoff_max` to some milliseconds.
 ///
 /// \code
 /// asio::io_context io;
@@ -184,7 +187,8 @@ public:
     /// While it is on, the server behaves as a member that lost its quorum with `readonlymode.enabled`: all connections are
     /// closed, then only clients that ask for read-only mode are served, and all writes fail. No session of before expires, and
     /// no container or znode whose time is over goes, since only a leader decides that; when it ends, all timeouts begin anew.
-    /// Clients get sessions that end with it.
+    /// Clients get sessions that end with it. One that has a session looks for a server that takes writes until that session
+    /// has ended by its own clock (`zk::config::read_only`), and is served here after that only.
     void read_only(bool on);
 
     /// The ids of all live sessions, in ascending order; those that were opened while it is read-only included.
