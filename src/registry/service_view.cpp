@@ -164,6 +164,9 @@ void service_view::everything_dirty() {
 /// Changes may have been missed, and other clients are likely to have missed them as well: those of a server that comes back
 /// would all read at once. Who has nothing to show does not wait, since somebody may wait for that.
 void service_view::read_again(time_point now, std::uint64_t random) {
+    // Drawn without a connection the moment may have passed, for all clients, when there is one again.
+    resync_owed_ = !connected_;
+    if (resync_owed_) return;
     if (spread_.count() == 0 || state_.instances.empty()) return everything_dirty();
     const auto bound = static_cast<std::uint64_t>(std::chrono::microseconds(spread_).count());
     if (!reread_at_) reread_at_ = now + std::chrono::microseconds(random % bound);
@@ -193,7 +196,7 @@ void service_view::settle() {
     const bool watched = !recursive_ || watch_ == watch_state::armed;
     // Not "nothing is dirty": an instance that changes all the time would keep everybody from being seen.
     const bool read = root_ == root_state::fine && arriving_.empty() && owed_.empty();
-    if (!state_.stale || !connected_ || resync_owed_ || reread_at_ || !watched || !read) return;
+    if (!state_.stale || !connected_ || reread_at_ || !watched || !read) return;
     if (listed() || list_retry_at_) retry_.reset();
     if (!listed()) return;
     const bool first = !state_.known;
@@ -210,18 +213,13 @@ void service_view::on_session(zk::session_state s, zk::session_id id, time_point
     if (s == zk::session_state::connected) {
         const bool reconnected = !connected_;
         connected_ = true;
-        // A moment that was drawn without a connection may have passed, for all clients, when there is one again.
-        const bool drawn = reconnected && reread_at_;
-        if (drawn) reread_at_.reset();
         if (id != session_) {
             session_ = id;
             watch_ = watch_ == watch_state::adding ? watch_state::adding : watch_state::none;
-            resync_owed_ = false;
             behind(now);
             read_again(now, random);
-        } else if (reconnected && (!recursive_ || resync_owed_ || drawn)) {
+        } else if (reconnected && (!recursive_ || resync_owed_)) {
             // Where the watch has told of the reconnection before we heard of the loss, it will not tell again.
-            resync_owed_ = false;
             read_again(now, random);
         }
         retry_at_.reset();
@@ -238,14 +236,12 @@ void service_view::on_session(zk::session_state s, zk::session_id id, time_point
 void service_view::on_watch_end(time_point now, std::uint64_t random) {
     if (!recursive_) return;    // one-shot watches end with their session, which is told apart
     if (watch_ == watch_state::armed) watch_ = watch_state::none;
-    resync_owed_ = false;
     behind(now);
     read_again(now, random);
 }
 
 void service_view::on_event(zk::event_type type, std::string_view path, time_point now, std::uint64_t random) {
     if (type == zk::event_type::resync) {
-        resync_owed_ = false;
         behind(now);
         return read_again(now, random);
     }

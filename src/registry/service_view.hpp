@@ -122,7 +122,7 @@ private:
     bool connected_ = false;
     zk::session_id session_ = 0;
     watch_state watch_ = watch_state::none;
-    bool resync_owed_ = false;     ///< The connection broke: the watch will say that changes may have been missed.
+    bool resync_owed_ = false;     ///< Changes may have been missed: everything is read again once there is a connection.
     bool parent_watch_ = false;    ///< One-shot watches only: look for the path to be created.
     list_state list_ = list_state::dirty;
     root_state root_ = root_state::fine;    ///< Whether the root is to be looked for, since the service was not there.

@@ -325,4 +325,5 @@ TEST_CASE("C: an idle session is kept by pings") {
     CHECK(c.event(0, 20s) == c_event{ZOO_DELETED_EVENT, "/ttl"});
     CHECK(c.connects() == 1);
     CHECK(c.exists("/e").stat.ephemeralOwner == id);
+    CHECK(c.id().client_id == id);
 }
